@@ -1,0 +1,81 @@
+//! `cargo x <verb>`: everything that is done with this repository, one file a verb.
+//!
+//! This crate is built before anything else is (it installs the packages that the other crates
+//! need), so it depends on none of them and on little else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod build;
+mod command;
+mod demo;
+mod deps;
+mod down;
+mod features;
+mod migrations;
+mod packages;
+mod race;
+mod repo;
+mod stack;
+mod test;
+mod up;
+
+#[derive(Parser)]
+#[command(name = "cargo x", about = "The commands of this repository")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Start everything, play the main job (a WhatsApp message in, a reply out) and stay up
+    Demo(demo::Args),
+    /// Start everything and stay up
+    Up(up::Args),
+    /// Stop what `up --detach` started
+    Down(down::Args),
+    /// Run every check and every test
+    Test(test::Args),
+    /// Run one race with a size and a seed of your choice
+    Race(race::Args),
+    /// Run one measurement, built for release
+    Bench(bench::Args),
+    /// Build the extension, the worker and the local stack
+    Build,
+    /// Write supabase/migrations from the files named in sql/ORDER
+    Migrations(migrations::Args),
+    /// Write docs/features.md from tests/features.toml
+    Features(features::Args),
+    /// Check which crate may know which, and which file may say what
+    Deps,
+    /// Install the Debian packages that building and testing need
+    Packages,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Test(args) => return test::run(&args).unwrap_or_else(|error| fail(&error)),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Up(args) => up::run(&args),
+        Verb::Down(args) => down::run(&args),
+        Verb::Race(args) => race::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+        Verb::Build => build::run(),
+        Verb::Migrations(args) => migrations::run(&args),
+        Verb::Features(args) => features::run(&args),
+        Verb::Deps => deps::run(),
+        Verb::Packages => packages::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,103 @@
+//! `cargo x test`: every check and every test, each step announced, its time said.
+//!
+//! A step that fails does not stop those that do not need it, so one run shows everything that is wrong.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{build, command, deps, features, migrations, packages, repo};
+
+mod databases;
+pub mod names;
+mod output;
+mod report;
+mod runner;
+
+use report::Report;
+use runner::Runner;
+
+/// The crates whose tests need no database.
+const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", "xtask"];
+
+/// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
+/// unit tests, then on PostgreSQL 15 and on 17 everything that needs a database, licences and advisories, and whether
+/// every test that a feature names ran. The last line is `N passed, N failed, N skipped`: checks and tests.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only this version of PostgreSQL
+    #[arg(long, value_parser = ["15", "17"])]
+    pg: Option<String>,
+    /// Only tests whose name has this in it, or `<binary>::<path>`; no other checks
+    filter: Option<String>,
+}
+
+/// Runs it all.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut report = Report::new(&repo::metadata()?.target_directory)?;
+    report.step("packages", packages::run);
+    if args.filter.is_none() {
+        checks(&mut report);
+    }
+    let runner = Runner::new(args.filter.as_deref())?;
+    if let Some(tests) = runner.tests_of(WITHOUT_DATABASE) {
+        report.tests("unit tests", "-", || runner.run(None, &tests));
+    }
+    if let Some(tests) = runner.tests_of(&[names::WITH_DATABASE]) {
+        let programs = report.step("worker, local stack and tests built", || {
+            let programs = build::programs()?;
+            command::run(command::cargo().args(["test", "-p", names::WITH_DATABASE, "--no-run"]))?;
+            Ok(programs)
+        });
+        for version in ["15", "17"] {
+            if let Some(programs) = programs
+                .as_ref()
+                .filter(|_| args.pg.as_ref().is_none_or(|pg| pg == version))
+            {
+                databases::run(&mut report, &runner, programs, version, &tests);
+            }
+        }
+    }
+    if args.filter.is_none() {
+        licences(&mut report);
+        let passed = report.passed_tests();
+        report.step("features: every named test ran", || {
+            features::check_ran(&passed)
+        });
+    }
+    report.close()
+}
+
+/// What needs no test to run.
+fn checks(report: &mut Report) {
+    let cargo = |args: &[&str]| command::run(command::cargo().args(args));
+    report.step("format", || cargo(&["fmt", "--all", "--check"]));
+    report.step("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    report.step("deps", deps::run);
+    report.step("migrations", || {
+        migrations::run(&migrations::Args { check: true })
+    });
+    report.step("features", || {
+        features::run(&features::Args { check: true })
+    });
+}
+
+/// Licences and advisories, where cargo-deny is at hand.
+fn licences(report: &mut Report) {
+    if command::succeeds(command::cargo().args(["deny", "--version"])) {
+        report.step("licences and advisories", || {
+            command::run(command::cargo().args(["deny", "check"]))
+        });
+    } else {
+        report.skip("licences and advisories", "cargo-deny is not installed");
+    }
+}

@@ -1,0 +1,95 @@
+//! Runs `cargo test` and follows what it says.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::names::{self, Binary};
+use super::output::{Fate, Reader};
+use crate::{command, repo};
+
+/// Which tests are wanted.
+pub struct Runner {
+    binaries: Vec<Binary>,
+    /// What must be in libtest's name of a test.
+    filter: Option<String>,
+    /// The one binary that the filter named.
+    only: Option<usize>,
+}
+
+impl Runner {
+    /// `filter` is a part of a name, or a full name's beginning: `races`, `races::receive`.
+    pub fn new(filter: Option<&str>) -> Result<Self> {
+        let binaries = names::binaries(&repo::metadata()?);
+        let below = |binary: &Binary| {
+            filter
+                .and_then(|f| f.strip_prefix(&binary.prefix))
+                .map(str::to_owned)
+        };
+        let only = (0..binaries.len())
+            .find(|at| below(&binaries[*at]).is_some_and(|f| f.is_empty() || f.starts_with("::")));
+        let filter = match only {
+            Some(at) => below(&binaries[at]).map(|f| f.trim_start_matches("::").to_owned()),
+            None => filter.map(str::to_owned),
+        };
+        Ok(Self {
+            binaries,
+            filter: filter.filter(|f| !f.is_empty()),
+            only,
+        })
+    }
+
+    /// The arguments with which cargo runs the wanted tests of these crates; `None` when none is wanted.
+    pub fn tests_of(&self, packages: &[&str]) -> Option<Vec<String>> {
+        let mut args = vec!["test".to_owned(), "--no-fail-fast".to_owned()];
+        match self.only.map(|at| &self.binaries[at]) {
+            Some(only) if packages.contains(&only.package.as_str()) => {
+                args.extend(["-p".to_owned(), only.package.clone()]);
+                args.extend(only.selection.iter().cloned());
+            }
+            Some(_) => return None,
+            None => args.extend(
+                packages
+                    .iter()
+                    .flat_map(|name| ["-p".to_owned(), (*name).to_owned()]),
+            ),
+        }
+        args.extend(["--".to_owned(), "--show-output".to_owned()]);
+        args.extend(self.filter.clone());
+        Some(args)
+    }
+
+    /// Runs cargo with arguments of [`Self::tests_of`], alone or at the end of `around`.
+    pub fn run(&self, around: Option<Command>, args: &[String]) -> Result<BTreeMap<String, Fate>> {
+        let cargo = command::cargo();
+        let mut command = match around {
+            Some(mut around) => {
+                around.arg(cargo.get_program()).current_dir(repo::root());
+                around
+            }
+            None => cargo,
+        };
+        command.args(args).env("CARGO_TERM_COLOR", "never");
+
+        // One pipe for both, so that cargo's "Running …" stays before the lines of the binary it runs.
+        let (lines, write_end) = io::pipe()?;
+        command.stdout(write_end.try_clone()?).stderr(write_end);
+        let mut child = command.spawn()?;
+        drop(command); // and with it our copies of the write end
+        let mut reader = Reader::new(&self.binaries);
+        for line in BufReader::new(lines).lines() {
+            if let Some(shown) = reader.line(&line?) {
+                println!("{shown}");
+            }
+        }
+        let status = child.wait()?;
+        let explained = reader.fates.values().any(|fate| *fate == Fate::Failed);
+        ensure!(
+            status.success() || explained,
+            "the tests ended with {status} though none of them failed"
+        );
+        Ok(reader.fates)
+    }
+}

@@ -1,0 +1,38 @@
+//! WhatsApp: what Meta's webhooks say, how far a message got, and until when one may answer freely.
+//!
+//! [`parse`] turns one webhook body into flat [`Item`]s; SQL never walks Meta's JSON. It never
+//! refuses a part: whatever is missing or odd becomes an item that can be kept.
+
+pub mod body;
+pub mod content;
+pub mod context;
+pub mod delivery;
+mod error_table;
+pub mod errors;
+mod escapes;
+mod fields;
+pub mod item;
+pub mod message;
+pub mod phone;
+pub mod runs;
+pub mod sender;
+pub mod status;
+pub mod unknown;
+pub mod window;
+
+pub use body::parse;
+pub use delivery::{DeliveryState, ShownStatus, delivery_next, shown_status};
+pub use item::{Item, What};
+pub use phone::phone_variants;
+pub use runs::{MAX_RUN, cut_runs};
+pub use unknown::{UnknownOutcome, unknown_outcome};
+pub use window::{window_after, window_allows};
+
+/// Why a webhook body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are no JSON text (or one nested deeper than 128 levels, or with a number beyond
+    /// double precision; Meta sends neither).
+    #[error("the body is not JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+}

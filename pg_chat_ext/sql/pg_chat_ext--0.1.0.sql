@@ -1,0 +1,66 @@
+\echo Use "create extension pg_chat_ext" to load this file. \quit
+
+-- The rules of pg_chat as SQL functions. Code only: tables, triggers and policies are ordinary objects that migrations
+-- make, so that dumps and branches keep them. Nothing but the wrappers in schema `chat` names these functions.
+-- Written by hand: each `as` names a symbol of the library, and a test compares the two.
+
+-- conversations
+
+create function message_effect(sender_type text, kind text, origin text, by_assignee boolean)
+returns table (
+    is_public boolean,
+    inbound boolean,
+    outbound_public boolean,
+    preview boolean,
+    unread_agent integer,
+    clears_unread_agent boolean,
+    unread_visitor integer
+)
+language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'message_effect_wrapper';
+
+create function preview_text(kind text, content text) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'preview_text_wrapper';
+
+create function content_type_of(kind text) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'content_type_of_wrapper';
+
+create function sent_at_of(claimed timestamptz, received timestamptz) returns timestamptz
+language c immutable parallel safe as 'MODULE_PATHNAME', 'sent_at_of_wrapper';
+
+create function status_refusal(old_status text, new_status text, has_agent boolean) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'status_refusal_wrapper';
+
+create function status_after_message(status text, sender_type text, origin text) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'status_after_message_wrapper';
+
+create function next_home(status text, archived_at timestamptz, reopen_hours integer, at timestamptz) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'next_home_wrapper';
+
+-- routing. JSON goes in and out as text, so that what cannot be read is a plain error.
+
+create function choose_agent(facts text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'choose_agent_wrapper';
+
+-- whatsapp
+
+create function delivery_next(current text, incoming text) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'delivery_next_wrapper';
+
+create function shown_status(delivery_state text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'shown_status_wrapper';
+
+create function window_after(current timestamptz, kind text, sent_at timestamptz) returns timestamptz
+language c immutable parallel safe as 'MODULE_PATHNAME', 'window_after_wrapper';
+
+create function window_allows(expires timestamptz, kind text, at timestamptz) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'window_allows_wrapper';
+
+create function unknown_outcome(policy text, since timestamptz, at timestamptz, wait_seconds integer) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'unknown_outcome_wrapper';
+
+-- A trusted extension's functions belong to the superuser. Whoever creates the extension decides who calls them.
+
+revoke all on schema @extschema@ from public;
+grant usage on schema @extschema@ to @extowner@ with grant option;
+revoke all on all functions in schema @extschema@ from public;
+grant execute on all functions in schema @extschema@ to @extowner@ with grant option;

@@ -1,0 +1,160 @@
+-- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
+-- Why: a policy says which rows; a column's right and an author's name need the old row and the token, so two invoker
+--      triggers say the rest. They run for direct writes only (row_security_active): our own functions have asked before.
+-- Leaves out: numbers and counters, which nobody may write.
+
+-- Authors ------------------------------------------------------------------------------------------------------------
+create or replace function chat.author_of(p_conversation uuid, out site_id uuid, out agent_id uuid, out name text, out avatar text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    select c.site_id into author_of.site_id from public.mod_chat_conversations c where c.id = p_conversation;
+    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply') then
+        raise exception 'there is no conversation % that you may answer', p_conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'answer in a conversation of your site';
+    end if;
+    agent_id := chat.my_agent(author_of.site_id);
+    select a.display_name, a.avatar_url into author_of.name, author_of.avatar
+    from public.mod_chat_agents a where a.id = agent_id;
+end
+$$;
+comment on function chat.author_of(uuid) is
+    'Who the caller writes as in a conversation. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+
+create or replace function chat.stamp_author()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    author record;
+begin
+    select * into author from chat.author_of(new.conversation_id);
+    new.site_id := author.site_id;
+    new.sender_type := 'agent';
+    new.sender_id := author.agent_id::text;
+    new.sender_name := author.name;
+    new.sender_avatar := author.avatar;
+    new.origin := 'live';
+    return new;
+end
+$$;
+comment on function chat.stamp_author() is
+    'Before a client''s own insert: the author comes from the token, whatever the row says.';
+
+create or replace trigger _100_author before insert on public.mod_chat_messages
+    for each row when (row_security_active('public.mod_chat_messages'::regclass)) execute function chat.stamp_author();
+
+-- Columns ------------------------------------------------------------------------------------------------------------
+create or replace function chat.require_for_change(
+    p_site uuid, p_status boolean, p_assignment boolean, p_claim uuid, p_text boolean)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if p_status then
+        perform chat.require(p_site, 'live-chat.conversations.resolve');
+    end if;
+    -- Taking an unassigned chat oneself needs no right to assign others.
+    if p_claim is not null then
+        if p_claim <> chat.my_agent(p_site) then
+            perform chat.require(p_site, 'live-chat.conversations.assign');
+        else
+            perform chat.require(p_site, 'live-chat.conversations.reply');
+        end if;
+    elsif p_assignment then
+        perform chat.require(p_site, 'live-chat.conversations.assign');
+    end if;
+    if p_text then
+        perform chat.require(p_site, 'live-chat.conversations.reply');
+    end if;
+end
+$$;
+comment on function chat.require_for_change(uuid, boolean, boolean, uuid, boolean) is
+    'Rights that a direct change of a conversation needs: of its status, its assignment (a claim of an unassigned one names the agent), its words.';
+
+create or replace function chat.guard_conversation()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id;
+    claim constant boolean := assigned and old.assigned_agent_id is null
+        and new.department_id is not distinct from old.department_id and new.priority = old.priority;
+begin
+    perform chat.require_for_change(
+        old.site_id,
+        new.status <> old.status and not claim,
+        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
+        case when claim then new.assigned_agent_id end,
+        new.subject is distinct from old.subject or new.tags <> old.tags);
+    return new;
+end
+$$;
+comment on function chat.guard_conversation() is 'Before a client''s own update: each column asks for its right.';
+
+create or replace trigger _100_guard before update on public.mod_chat_conversations
+    for each row when (row_security_active('public.mod_chat_conversations'::regclass))
+    execute function chat.guard_conversation();
+
+-- Rows ---------------------------------------------------------------------------------------------------------------
+grant select on public.mod_chat_conversations to authenticated;
+grant update (status, assigned_agent_id, department_id, priority, subject, tags) on public.mod_chat_conversations to authenticated;
+grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
+    on public.mod_chat_conversations to service_role;
+
+drop policy if exists chat_conversations_select on public.mod_chat_conversations;
+create policy chat_conversations_select on public.mod_chat_conversations for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+drop policy if exists chat_conversations_update on public.mod_chat_conversations;
+create policy chat_conversations_update on public.mod_chat_conversations for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+
+grant select on public.mod_chat_messages to authenticated;
+grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
+    is_internal_note, kind, reply_to_id, status) on public.mod_chat_messages to authenticated;
+grant select on public.mod_chat_messages to service_role;
+grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
+    is_internal_note, kind, reply_to_id, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+
+drop policy if exists chat_messages_select on public.mod_chat_messages;
+create policy chat_messages_select on public.mod_chat_messages for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+drop policy if exists chat_messages_insert on public.mod_chat_messages;
+create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+
+grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, boolean, boolean, uuid, boolean) to authenticated;
+-- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
+grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
+grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+
+-- Canned responses ---------------------------------------------------------------------------------------------------
+grant select on public.mod_chat_canned_responses to authenticated;
+grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, is_active)
+    on public.mod_chat_canned_responses to authenticated;
+grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
+grant delete on public.mod_chat_canned_responses to authenticated;
+grant all on public.mod_chat_canned_responses to service_role;
+
+drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
+create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]) and (is_shared or created_by = (select auth.uid())));
+drop policy if exists chat_canned_responses_insert on public.mod_chat_canned_responses;
+create policy chat_canned_responses_insert on public.mod_chat_canned_responses for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[]));
+drop policy if exists chat_canned_responses_update on public.mod_chat_canned_responses;
+create policy chat_canned_responses_update on public.mod_chat_canned_responses for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[])
+        and (is_shared or created_by = (select auth.uid())));
+drop policy if exists chat_canned_responses_delete on public.mod_chat_canned_responses;
+create policy chat_canned_responses_delete on public.mod_chat_canned_responses for delete to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[])
+        and (is_shared or created_by = (select auth.uid())));

@@ -1,0 +1,77 @@
+-- What: what follows from a change of a conversation's own fields: status and assignment fit each other, times are
+--       stamped, the change gets its number.
+-- Why: a small before-row trigger that touches only `new`, so that a dashboard's plain PATCH, a function and routing
+--      all obey one rule (chat_rules::lifecycle).
+-- Leaves out: who may change what (policies/conversations.sql) and loads and queue (routing/, at commit).
+
+create or replace function chat.apply_lifecycle()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    refusal text;
+begin
+    -- An assignment alone moves between pending and active; a status alone gives up the agent.
+    if new.assigned_agent_id is distinct from old.assigned_agent_id and new.status = old.status then
+        if new.assigned_agent_id is null and old.status in ('active', 'waiting') then
+            new.status := 'pending';
+        elsif new.assigned_agent_id is not null and old.status = 'pending' then
+            new.status := 'active';
+        end if;
+    elsif new.status = 'pending' and old.status <> 'pending' then
+        new.assigned_agent_id := null;
+    end if;
+
+    if new.status <> old.status then
+        refusal := chat.status_refusal(old.status, new.status, new.assigned_agent_id is not null);
+        if refusal is not null then
+            raise exception 'a % conversation cannot become %', old.status, new.status
+                using errcode = 'PT409', detail = refusal,
+                    hint = 'active and waiting need an assigned agent; a closed conversation comes back as pending';
+        end if;
+        new.archived_at := case
+            when new.status in ('pending', 'active', 'waiting') then null
+            else coalesce(old.archived_at, at)
+        end;
+        new.pending_since := case when new.status = 'pending' then at end;
+        new.resolved_at := case
+            when new.status = 'resolved' then at
+            when new.archived_at is null then null
+            else old.resolved_at
+        end;
+        new.closed_at := case when new.status = 'closed' then at end;
+        if new.status = 'resolved' then
+            new.resolution_time_seconds := greatest(0, extract(epoch from at - new.created_at))::integer;
+        end if;
+        if new.status <> 'waiting' then
+            new.snoozed_until := null;
+        end if;
+    end if;
+
+    if new.assigned_agent_id is distinct from old.assigned_agent_id then
+        new.last_agent_id := coalesce(old.assigned_agent_id, old.last_agent_id);
+        if new.choice_id is not distinct from old.choice_id then
+            new.choice_id := null;
+        end if;
+        if new.assigned_agent_id is not null then
+            new.agent_joined_at := at;
+            new.wait_time_seconds := coalesce(
+                old.wait_time_seconds,
+                greatest(0, extract(epoch from at - coalesce(old.pending_since, old.created_at)))::integer);
+        end if;
+    end if;
+
+    new.updated_at := at;
+    new.last_change := new.last_change + 1;
+    new.row_change := new.last_change;
+    new.row_change_before := new.last_public_change;
+    if (new.status, new.assigned_agent_id) is distinct from (old.status, old.assigned_agent_id) then
+        new.last_public_change := new.last_change;
+    end if;
+    return new;
+end
+$$;
+comment on function chat.apply_lifecycle() is
+    'Before a change of a conversation''s own fields: rule of states, times, and the number of the change.';

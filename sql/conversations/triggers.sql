@@ -1,0 +1,30 @@
+-- What: everything that happens by itself in the room, in name order.
+-- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
+-- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
+
+create or replace trigger _200_stamp before insert on public.mod_chat_messages
+    for each row execute function chat.stamp_message();
+create or replace trigger _500_send after insert on public.mod_chat_messages
+    for each row when (new.delivery_state = 'queued') execute function chat.send_message();
+create or replace trigger _900_announce after insert on public.mod_chat_messages
+    referencing new table as added for each statement execute function chat.announce_new_messages();
+create or replace trigger _900_announce_change after update on public.mod_chat_messages
+    for each row when (new.change is distinct from old.change) execute function chat.announce_changed_message();
+
+create or replace trigger _300_lifecycle before update on public.mod_chat_conversations
+    for each row when (
+        (old.status, old.assigned_agent_id, old.department_id, old.priority, old.subject, old.tags, old.internal_notes,
+            old.metadata, old.snoozed_until, old.rating, old.rating_comment)
+        is distinct from
+        (new.status, new.assigned_agent_id, new.department_id, new.priority, new.subject, new.tags, new.internal_notes,
+            new.metadata, new.snoozed_until, new.rating, new.rating_comment))
+    execute function chat.apply_lifecycle();
+create or replace trigger _500_count after insert on public.mod_chat_conversations
+    for each row execute function chat.count_conversation();
+create or replace trigger _900_announce after insert on public.mod_chat_conversations
+    for each row execute function chat.announce_conversation();
+create or replace trigger _900_announce_change after update on public.mod_chat_conversations
+    for each row when (new.row_change is distinct from old.row_change) execute function chat.announce_conversation();
+
+create or replace trigger _200_stamp before update on public.mod_chat_canned_responses
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();

@@ -1,0 +1,55 @@
+-- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, drain.
+-- Why: routing happens last in a transaction. Whoever changed the row only wrote it; a deferred trigger takes the routing
+--      row when all other locks are held already, so no order of locks can be broken by a batch.
+-- Leaves out: changes routing itself made. The trigger's `when` knows them by their new choice_id.
+
+create or replace function chat.recount_load(p_site uuid, p_agents uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_agents a
+    set current_chat_count = n.chats,
+        last_assigned_at = case when n.chats > a.current_chat_count then clock_timestamp() else a.last_assigned_at end
+    from (
+        select x.id, (
+            select count(*)::integer from public.mod_chat_conversations c
+            where c.assigned_agent_id = x.id and c.archived_at is null
+                and (c.status = 'active' or c.status = 'waiting' and c.snoozed_until is null)) as chats
+        from (select id from public.mod_chat_agents where site_id = p_site and id = any (p_agents) order by id for no key update) x
+    ) n
+    where a.id = n.id and a.current_chat_count is distinct from n.chats;
+end
+$$;
+comment on function chat.recount_load(uuid, uuid[]) is
+    'Counts the load of these agents anew. The caller holds the routing row, so the count is exact and cannot drift.';
+
+create or replace function chat.route_conversation()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.lock_routing(new.site_id);
+    if tg_op = 'INSERT' then
+        -- Here and not at the insert, so that the routing row is locked after everything else.
+        with counted as (
+            update chat.routing r set next_session = r.next_session + 1
+            where r.site_id = new.site_id
+            returning r.next_session - 1 as n)
+        update public.mod_chat_conversations c
+        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0')
+        from counted
+        where c.id = new.id and c.session_number is null;
+        perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
+    else
+        perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
+    end if;
+    perform chat.drain(new.site_id);
+    return null;
+end
+$$;
+comment on function chat.route_conversation() is
+    'At commit, under the site''s routing row: session number, loads, and the drain.';

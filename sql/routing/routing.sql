@@ -1,0 +1,26 @@
+-- What: one row a site that every routing decision locks, and the decisions kept.
+-- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
+--      agent and nobody goes over capacity.
+-- Leaves out: rules, hours, SLA.
+
+create table if not exists chat.routing (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    next_session bigint not null default 1
+) with (fillfactor = 70);
+comment on table chat.routing is 'A row a site; locked before agents are looked at. Also counts session numbers.';
+alter table chat.routing enable row level security;
+
+create table if not exists chat.choices (
+    id bigint generated always as identity primary key,
+    site_id uuid not null references public.sites (id) on delete cascade,
+    conversation_id uuid not null,
+    agent_id uuid not null,
+    at timestamptz not null,
+    facts jsonb not null,
+    choice jsonb not null,
+    constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+);
+comment on table chat.choices is 'Each choice of an agent with the facts it was made from, so it can be explained and replayed.';
+create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
+alter table chat.choices enable row level security;

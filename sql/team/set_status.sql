@@ -1,0 +1,28 @@
+-- What: an agent goes online, away, busy or offline.
+-- Why: a function, because status decides routing: it takes the site's routing row before the agent's, like everyone
+--      else, and gives waiting chats out in the same transaction.
+-- Leaves out: what becomes of an offline agent's chats; they stay.
+
+create or replace function public.chat_set_status(site uuid, status text)
+returns setof public.mod_chat_agents
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    agent constant uuid := chat.my_agent(chat_set_status.site);
+begin
+    if chat_set_status.status not in ('online', 'away', 'busy', 'offline') or chat_set_status.status is null then
+        raise exception 'there is no status %', coalesce(chat_set_status.status, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_status', hint = 'use online, away, busy or offline';
+    end if;
+    perform chat.lock_routing(chat_set_status.site);
+    update public.mod_chat_agents a
+    set status = chat_set_status.status, last_active_at = clock_timestamp()
+    where a.id = agent;
+    perform chat.drain(chat_set_status.site);
+    return query select a.* from public.mod_chat_agents a where a.id = agent;
+end
+$$;
+comment on function public.chat_set_status(uuid, text) is
+    'Sets the caller''s own status at a site (online, away, busy, offline); online hands out waiting chats at once. PT403 chat/not_an_agent, PT422 chat/unknown_status.';

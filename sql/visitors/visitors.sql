@@ -1,0 +1,44 @@
+-- What: people who write, one row a person and site.
+-- Why: LC-01's columns. What selects a person is a verified identity (chat.identities), never an e-mail or phone typed here.
+-- Leaves out: sessions, page visits, block list and merge, which come with the widget.
+
+create table if not exists public.mod_chat_visitors (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    external_id text,
+    name text,
+    email text,
+    phone text,
+    avatar_url text,
+    browser text,
+    os text,
+    device text,
+    ip_address inet,
+    country text,
+    city text,
+    current_page_url text,
+    current_page_title text,
+    referrer_url text,
+    landing_page_url text,
+    total_visits integer not null default 1,
+    total_conversations integer not null default 0,
+    total_messages integer not null default 0,
+    first_seen_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    crm_contact_id uuid,
+    tags text[] not null default '{}',
+    notes text,
+    custom_data jsonb not null default '{}',
+    channel text not null default 'widget' check (channel in ('widget', 'whatsapp', 'api')),
+    whatsapp_phone text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_visitors_site_id_id_key unique (site_id, id)
+) with (fillfactor = 80);
+comment on table public.mod_chat_visitors is 'People who write to a site.';
+comment on column public.mod_chat_visitors.total_messages is 'Messages this person wrote, history imports left out.';
+comment on column public.mod_chat_visitors.whatsapp_phone is
+    'Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key.';
+create index if not exists idx_chat_visitors_email on public.mod_chat_visitors (site_id, email);
+create index if not exists idx_chat_visitors_whatsapp on public.mod_chat_visitors (site_id, whatsapp_phone);
+alter table public.mod_chat_visitors enable row level security;

@@ -1,0 +1,78 @@
+-- What: the persons behind the senders of a run, found or made, and locked.
+-- Why: the identity is what two deliveries of one new person meet at. Known ones are locked by id; new ones are taken by
+--      their alias, in the order of the run, so that of two transactions one makes the person and the other finds them.
+-- Leaves out: e-mails and typed phones, which select nobody.
+
+create or replace function chat.find_identity(p_site uuid, p_portfolio text, p_item jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select a.identity_id
+        from (
+            select 1 as place, 'bsuid' as kind, p_item ->> 'bsuid' as value
+            union all select 2, 'phone', p_item ->> 'phone'
+            union all select 3, 'phone', v from jsonb_array_elements_text(coalesce(p_item -> 'phone_variants', '[]')) v
+        ) asked
+        join chat.identity_aliases a
+            on a.site_id = p_site and a.portfolio = p_portfolio and a.kind = asked.kind and a.value = asked.value
+        order by asked.place
+        limit 1);
+end
+$$;
+comment on function chat.find_identity(uuid, text, jsonb) is
+    'Identity of a parsed item''s sender: by BSUID, else phone, else another spelling of the phone; null when new.';
+
+create or replace function chat.make_identity(p_site uuid, p_portfolio text, p_item jsonb)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    made constant uuid := gen_random_uuid();
+    visitor uuid;
+    taken integer;
+begin
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    values (p_site, p_portfolio,
+        case when p_item ->> 'bsuid' is not null then 'bsuid' else 'phone' end,
+        coalesce(p_item ->> 'bsuid', p_item ->> 'phone'), made)
+    on conflict do nothing;
+    get diagnostics taken = row_count;
+    if taken = 0 then
+        return chat.find_identity(p_site, p_portfolio, p_item);
+    end if;
+    insert into public.mod_chat_visitors (site_id, name, phone, whatsapp_phone, channel)
+    values (p_site, p_item ->> 'name', p_item ->> 'phone', p_item ->> 'phone', 'whatsapp')
+    returning id into visitor;
+    insert into chat.identities (id, site_id, portfolio, visitor_id) values (made, p_site, p_portfolio, visitor);
+    return made;
+end
+$$;
+comment on function chat.make_identity(uuid, text, jsonb) is
+    'Makes identity, visitor and first alias of a new sender; if somebody was faster, answers theirs.';
+
+create or replace function chat.learn_aliases(p_site uuid, p_portfolio text, p_identity uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    select p_site, p_portfolio, a.kind, a.value, p_identity
+    from (values
+        ('bsuid', p_item ->> 'bsuid'), ('bsuid', p_item ->> 'new_bsuid'),
+        ('phone', p_item ->> 'phone'), ('phone', p_item ->> 'new_phone')
+    ) a (kind, value)
+    where a.value is not null
+        and not exists (
+            select from chat.identity_aliases x
+            where x.site_id = p_site and x.portfolio = p_portfolio and x.kind = a.kind and x.value = a.value)
+    on conflict do nothing;
+end
+$$;
+comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
+    'Ids that came with a known person become their aliases; one that names another person already stays theirs.';

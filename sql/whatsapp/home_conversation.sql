@@ -1,0 +1,45 @@
+-- What: the conversation a new message of a person belongs to: the open one, one reopened, or a new one.
+-- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
+-- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
+
+create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    home uuid;
+    old record;
+begin
+    select c.id into home
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
+        and c.archived_at is null;
+    if found then
+        return home;
+    end if;
+
+    select c.id, c.status, c.archived_at, c.assigned_agent_id into old
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
+        and c.archived_at is not null
+    order by c.archived_at desc
+    limit 1
+    for no key update;
+    if found and chat.next_home(old.status, old.archived_at,
+        coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24),
+        clock_timestamp()) = 'reopen'
+    then
+        update public.mod_chat_conversations set status = 'pending' where id = old.id;
+        return old.id;
+    end if;
+
+    insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
+    select p_site, i.visitor_id, i.id, p_channel, p_phone_number_id
+    from chat.identities i where i.id = p_identity
+    returning id into home;
+    return home;
+end
+$$;
+comment on function chat.home_conversation(uuid, uuid, text, text) is
+    'Open, reopened or new conversation of an identity the caller has locked.';

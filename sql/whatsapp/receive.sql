@@ -1,0 +1,49 @@
+-- What: a run of parsed webhook items becomes rows, in one transaction.
+-- Why: all or nothing a run, idempotent, in the one order of locks: identities, conversations, visitors, messages,
+--      lanes; routing follows at commit. So deliveries may come twice, at once and in any order.
+-- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp). Fields other than messages wait as dead letters.
+
+create or replace function public.chat_receive_whatsapp(app uuid, items jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    run record;
+    done jsonb;
+    stored integer := 0;
+    duplicate integer := 0;
+    dead integer := 0;
+    enqueued integer := 0;
+begin
+    for run in
+        select i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
+        from jsonb_array_elements(chat_receive_whatsapp.items) with ordinality as i (item, place)
+        group by 1 order by 1
+    loop
+        done := chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items);
+        stored := stored + (done ->> 'stored')::integer;
+        duplicate := duplicate + (done ->> 'duplicate')::integer;
+        dead := dead + (done ->> 'dead')::integer;
+        enqueued := enqueued + (done ->> 'enqueued')::integer;
+    end loop;
+    return jsonb_build_object('stored', stored, 'duplicate', duplicate, 'dead', dead, 'enqueued', enqueued);
+end
+$$;
+comment on function public.chat_receive_whatsapp(uuid, jsonb) is
+    'For the worker: stores parsed webhook items that `app` signed. Idempotent. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function public.chat_keep_dead_letter(app uuid, reason text, item jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+    values (app, item ->> 'phone_number_id', reason, item);
+end
+$$;
+comment on function public.chat_keep_dead_letter(uuid, text, jsonb) is
+    'For the worker: keeps an item that no row could take, with the reason.';

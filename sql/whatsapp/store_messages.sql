@@ -1,0 +1,102 @@
+-- What: writes parsed messages into their conversations, in one insert; and what follows a reaction.
+-- Why: one statement, so events and broadcast go out once for the run. The message's own triggers number and count.
+-- Leaves out: which conversation (home_conversation.sql).
+
+create or replace function chat.store_messages(p_homes uuid[], p_items jsonb)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    stored integer;
+begin
+    insert into public.mod_chat_messages (
+        conversation_id, site_id, sender_type, sender_name, content, kind, sent_at, whatsapp_message_id, metadata,
+        reply_to_id, file_name, file_mime_type, file_state)
+    select h.home, c.site_id, 'visitor', i.item ->> 'name', i.item ->> 'content', i.item ->> 'kind',
+        (i.item ->> 'at')::timestamptz, i.item ->> 'wamid',
+        coalesce(i.item -> 'metadata', '{}')
+            || case when jsonb_typeof(i.item -> 'file') = 'object' then jsonb_build_object('media', i.item -> 'file') else '{}' end
+            || case when jsonb_typeof(i.item -> 'context') = 'object' then jsonb_build_object('context', i.item -> 'context') else '{}' end
+            || case when i.item ->> 'kind' in ('unknown', 'unsupported') then jsonb_build_object('raw', i.item -> 'raw') else '{}' end,
+        (select m.id from public.mod_chat_messages m
+            where m.site_id = c.site_id and m.whatsapp_message_id = i.item -> 'context' ->> 'wamid'),
+        i.item -> 'file' ->> 'filename', i.item -> 'file' ->> 'mime',
+        case when i.item -> 'file' ->> 'id' is not null then 'pending' end
+    from unnest(p_homes) with ordinality h (home, place)
+    cross join lateral (select p_items -> (h.place::integer - 1) as item) i
+    join public.mod_chat_conversations c on c.id = h.home
+    order by h.place;
+    get diagnostics stored = row_count;
+    return stored;
+end
+$$;
+comment on function chat.store_messages(uuid[], jsonb) is
+    'Writes items[n] into homes[n]; repetitions write nothing. Returns how many were new.';
+
+create or replace function chat.apply_reaction(p_message uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := coalesce((p_item ->> 'at')::timestamptz, clock_timestamp());
+    message public.mod_chat_messages;
+    conversation public.mod_chat_conversations;
+    actor text;
+    numbers record;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    select c.* into conversation from public.mod_chat_conversations c where c.id = message.conversation_id;
+    actor := 'visitor:' || conversation.visitor_id;
+    -- An older event that comes late does not undo a newer one; so a removal stays as an entry without emoji.
+    if (message.reactions -> actor ->> 'at')::timestamptz >= at then
+        return;
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set reactions = m.reactions || jsonb_build_object(actor,
+            jsonb_build_object('emoji', p_item -> 'reaction' -> 'emoji', 'at', at)),
+        change = numbers.change,
+        change_before = case when m.public_seq is not null then numbers.change_before end,
+        updated_at = clock_timestamp()
+    where m.id = p_message;
+    update public.mod_chat_conversations c
+    set whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', at)
+    where c.id = message.conversation_id and c.channel = 'whatsapp';
+end
+$$;
+comment on function chat.apply_reaction(uuid, jsonb) is
+    'A person''s reaction to a message, or its removal; the caller holds the conversation. Older events change nothing.';
+
+create or replace function chat.enqueue_read_marks(
+    p_site uuid, p_phone_number_id text, p_account uuid, p_graph_version text, p_people uuid[], p_items jsonb, p_homes uuid[])
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    mark record;
+    marks integer := 0;
+begin
+    for mark in
+        select distinct on (p.person) p.person, p_items -> (p.place::integer - 1) ->> 'wamid' as wamid
+        from unnest(p_people) with ordinality p (person, place)
+        join public.mod_chat_messages m
+            on m.site_id = p_site and m.whatsapp_message_id = p_items -> (p.place::integer - 1) ->> 'wamid'
+            and m.conversation_id = p_homes[p.place]
+        order by p.person, p.place desc
+    loop
+        -- Marking one marks all before it, so a newer mark replaces one that still waits.
+        perform chat.enqueue(
+            'read:' || p_phone_number_id || ':' || mark.person, 'whatsapp.mark_read', 'notification', p_site,
+            jsonb_build_object('phone_number_id', p_phone_number_id, 'wamid', mark.wamid, 'account_id', p_account,
+                'graph_version', p_graph_version),
+            false, true);
+        marks := marks + 1;
+    end loop;
+    return marks;
+end
+$$;
+comment on function chat.enqueue_read_marks(uuid, text, uuid, text, uuid[], jsonb, uuid[]) is
+    'One read mark a person of the run, in the order of their ids. Returns how many.';

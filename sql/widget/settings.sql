@@ -1,0 +1,59 @@
+-- What: one row of settings a site: LC-01's columns, and how long a resolved chat may come back.
+-- Why: dashboards read and write these columns under LC-01's names. The WhatsApp ones name the site's default number.
+-- Leaves out: secrets. LC-05's accessToken never stands here; see chat.whatsapp_accounts.
+
+create table if not exists public.mod_chat_widget_settings (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    primary_color text not null default '#2563eb',
+    text_color text not null default '#ffffff',
+    position text not null default 'bottom-right' check (position in ('bottom-right', 'bottom-left')),
+    launcher_icon text not null default 'message-circle',
+    launcher_size integer not null default 60,
+    border_radius integer not null default 16,
+    z_index integer not null default 9999,
+    company_name text,
+    welcome_message text not null default 'Hi there! How can we help you today?',
+    away_message text not null default 'We''re currently away. Leave us a message and we''ll get back to you.',
+    offline_message text not null default 'We''re offline right now. Please leave your details and we''ll reach out.',
+    logo_url text,
+    pre_chat_enabled boolean not null default true,
+    pre_chat_name_required boolean not null default true,
+    pre_chat_email_required boolean not null default true,
+    pre_chat_phone_enabled boolean not null default false,
+    pre_chat_phone_required boolean not null default false,
+    pre_chat_message_required boolean not null default false,
+    pre_chat_department_selector boolean not null default false,
+    business_hours_enabled boolean not null default false,
+    business_hours jsonb not null default '{}',
+    timezone text not null default 'Africa/Lusaka',
+    auto_open_delay_seconds integer not null default 0,
+    show_agent_avatar boolean not null default true,
+    show_agent_name boolean not null default true,
+    show_typing_indicator boolean not null default true,
+    enable_file_uploads boolean not null default true,
+    enable_emoji boolean not null default true,
+    enable_sound_notifications boolean not null default true,
+    enable_satisfaction_rating boolean not null default true,
+    language text not null default 'en',
+    custom_translations jsonb not null default '{}',
+    whatsapp_enabled boolean not null default false,
+    whatsapp_phone_number text,
+    whatsapp_phone_number_id text,
+    whatsapp_business_account_id text,
+    whatsapp_welcome_template text,
+    allowed_domains text[] not null default '{}',
+    blocked_ips text[] not null default '{}',
+    max_file_size_mb integer not null default 10,
+    allowed_file_types text[] not null default array[
+        'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
+        'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
+    reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_widget_settings_site_id_key unique (site_id)
+);
+comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
+comment on column public.mod_chat_widget_settings.reopen_hours is
+    'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+alter table public.mod_chat_widget_settings enable row level security;

@@ -1,0 +1,139 @@
+//! Puts the built extension where a server finds it, and applies the
+//! migrations as the role that applies them on Supabase: `postgres`, which logs
+//! in with its password and is no superuser.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::Connection as _;
+
+use crate::error::{Doing, Error, Result};
+use crate::installation::Installation;
+use crate::process;
+use crate::server::{OWNER, Server, run};
+
+/// Files of this repository that a database is made from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    root: PathBuf,
+}
+
+impl Sources {
+    /// The clone at `root`.
+    pub fn of(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The migrations, in the order of their names.
+    pub fn migrations(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.root.join("supabase/migrations");
+        let files = files_ending(&folder, "sql").unwrap_or_default();
+        if files.is_empty() {
+            return Err(Error::FileMissing { path: folder, advice: "make it with `cargo x migrations`" });
+        }
+        Ok(files)
+    }
+
+    fn seed(&self) -> PathBuf {
+        self.root.join("supabase/seed.sql")
+    }
+
+    /// SHA-256 over everything a kept database is made from.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        for path in self.migrations()?.into_iter().chain([self.seed()]) {
+            hash.update(fs::read(&path).doing("read", &path)?);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Installs the extension's library from `build` (cargo's profile folder)
+    /// and its control and script files for `installation`. What is there
+    /// already and equal is left alone; a different library that some server has
+    /// loaded is never overwritten.
+    pub fn install_extension(&self, installation: &Installation, build: &Path) -> Result<()> {
+        let built = build.join("libpg_chat_ext.so");
+        let library = installation.library_folder().join("pg_chat_ext.so");
+        if differs(&built, &library)? {
+            if let Some(pid) = process::user_of(&library) {
+                return Err(Error::ExtensionInUse { path: library, pid });
+            }
+            install(&built, &library, "755")?;
+        }
+        let extension = self.root.join("pg_chat_ext");
+        let scripts = files_ending(&extension.join("sql"), "sql").doing("list", extension.join("sql"))?;
+        for source in scripts.into_iter().chain([extension.join("pg_chat_ext.control")]) {
+            let target = installation.extension_folder().join(source.file_name().unwrap_or_default());
+            if differs(&source, &target)? {
+                install(&source, &target, "644")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies every migration to `database`, each in one transaction.
+    pub async fn apply(&self, server: &Server, database: &str) -> Result<()> {
+        for path in self.migrations()? {
+            self.run_file(server, database, &path).await?;
+        }
+        Ok(())
+    }
+
+    /// Fills `database` with the agency, site, departments and agents of the demo.
+    pub async fn seed_into(&self, server: &Server, database: &str) -> Result<()> {
+        self.run_file(server, database, &self.seed()).await
+    }
+
+    async fn run_file(&self, server: &Server, database: &str, path: &Path) -> Result<()> {
+        let sql = fs::read_to_string(path).doing("read", path)?;
+        let place = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
+        let mut connection = server.connect(OWNER, database).await?;
+        run(&mut connection, &place, &sql).await?;
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+fn files_ending(folder: &Path, ending: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|its| its == ending) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn differs(source: &Path, target: &Path) -> Result<bool> {
+    let wanted = match fs::read(source) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let advice = "build it with `cargo build -p pg_chat_ext`";
+            return Err(Error::FileMissing { path: source.to_owned(), advice });
+        }
+        other => other.doing("read", source)?,
+    };
+    match fs::read(target) {
+        Ok(found) => Ok(found != wanted),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).doing("read", target),
+    }
+}
+
+/// `install` replaces the file instead of writing into it, so a process that
+/// still has the old one mapped keeps it.
+fn install(source: &Path, target: &Path, mode: &str) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::NeedsRoot { what: format!("Installing {}", target.display()) });
+    }
+    let output = Command::new("install").arg("-m").arg(mode).arg(source).arg(target).output().doing("run", "install")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Program { program: "install".to_owned(), said })
+}

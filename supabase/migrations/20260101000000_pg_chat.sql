@@ -1,0 +1,3772 @@
+-- pg_chat: the whole schema and its policies.
+-- Written by `cargo x migrations` from the files named in sql/ORDER. Change those, not this one.
+
+-- file: sql/chat.sql
+-- What: the schema everything inside lives in, and the extension with the rules.
+-- Why: `chat` is not exposed by PostgREST; what people call is `public.chat_*`.
+-- Leaves out: grants; those are policies/.
+
+create schema if not exists chat;
+comment on schema chat is 'pg_chat: everything inside. Not exposed; people and programs use public.chat_* and public.mod_chat_*.';
+
+-- Trusted: a role with CREATE on the database installs it, no superuser needed.
+create schema if not exists chat_rules;
+create extension if not exists pg_chat_ext schema chat_rules;
+
+-- file: policies/_roles.sql
+-- What: the worker's role.
+-- Why: it may call its listed functions and nothing else: no table grant.
+-- Leaves out: its password; whoever installs makes it a login.
+
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'chat_worker') then
+        create role chat_worker nologin noinherit;
+    end if;
+end
+$$;
+
+-- file: sql/sites/standalone.sql
+-- What: agencies, sites and members for an install that has no host dashboard.
+-- Why: every row of pg_chat belongs to a site. A host that has `public.sites` keeps its own three tables untouched.
+-- Leaves out: who may do what (policies/sites.sql); how a host names its roles (member_role.sql).
+
+do $$
+begin
+    if to_regclass('public.sites') is not null then
+        return;
+    end if;
+
+    create table public.agencies (
+        id uuid primary key default gen_random_uuid(),
+        name text not null
+    );
+    comment on table public.agencies is 'pg_chat standalone: who owns sites.';
+
+    create table public.sites (
+        id uuid primary key default gen_random_uuid(),
+        agency_id uuid not null references public.agencies (id) on delete cascade,
+        name text not null
+    );
+    comment on table public.sites is 'pg_chat standalone: one website or business with its own inbox.';
+    create index sites_agency_id_idx on public.sites (agency_id);
+
+    create table public.agency_members (
+        agency_id uuid not null references public.agencies (id) on delete cascade,
+        user_id uuid not null,
+        role text not null default 'member' check (role in ('owner', 'admin', 'member')),
+        primary key (agency_id, user_id)
+    );
+    comment on table public.agency_members is 'pg_chat standalone: users of an agency. Owners and admins may do everything in its sites; members need an agent row.';
+    create index agency_members_user_id_idx on public.agency_members (user_id);
+end
+$$;
+
+-- file: sql/sites/permissions.sql
+-- What: which role of an agent has which of LC-01's ten permissions. A row with a site overrides the row without.
+-- Why: rights are rows, so a site can change them without a migration.
+-- Leaves out: owners and admins of the agency, who may do everything (policies/_may.sql).
+
+create table if not exists chat.permissions (
+    site_id uuid references public.sites (id) on delete cascade,
+    role text not null check (role in ('agent', 'supervisor', 'admin')),
+    permission text not null check (permission in (
+        'live-chat.conversations.view', 'live-chat.conversations.reply', 'live-chat.conversations.assign',
+        'live-chat.conversations.resolve', 'live-chat.agents.manage', 'live-chat.canned.manage', 'live-chat.kb.manage',
+        'live-chat.analytics.view', 'live-chat.settings.manage', 'live-chat.whatsapp.manage')),
+    allowed boolean not null default true,
+    constraint permissions_key unique nulls not distinct (site_id, role, permission)
+);
+comment on table chat.permissions is 'Role to permission. Rows without a site are the defaults; a site''s own row wins.';
+
+alter table chat.permissions enable row level security;
+
+insert into chat.permissions (role, permission)
+select r.role, 'live-chat.' || p.permission
+from (values ('agent', 1), ('supervisor', 2), ('admin', 3)) as r (role, level)
+join (values
+    ('conversations.view', 1), ('conversations.reply', 1), ('conversations.resolve', 1), ('canned.manage', 1),
+    ('conversations.assign', 2), ('analytics.view', 2),
+    ('agents.manage', 3), ('kb.manage', 3), ('settings.manage', 3), ('whatsapp.manage', 3)
+) as p (permission, level) on p.level <= r.level
+on conflict do nothing;
+
+-- file: sql/team/departments.sql
+-- What: departments, the groups a conversation can be routed to.
+-- Why: LC-01's columns; what its types call non-null is not null.
+-- Leaves out: business hours and fallbacks, which come with the routing rules.
+
+create table if not exists public.mod_chat_departments (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    name text not null,
+    description text,
+    is_default boolean not null default false,
+    is_active boolean not null default true,
+    auto_assign boolean not null default true,
+    max_concurrent_chats integer not null default 5 check (max_concurrent_chats >= 0),
+    sort_order integer not null default 0,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_departments_site_id_id_key unique (site_id, id)
+);
+comment on table public.mod_chat_departments is 'Groups of agents a conversation can be routed to.';
+comment on column public.mod_chat_departments.auto_assign is 'False: its conversations wait to be claimed.';
+comment on column public.mod_chat_departments.max_concurrent_chats is 'Caps each agent''s chats in this department, never their sum.';
+alter table public.mod_chat_departments enable row level security;
+
+-- file: sql/team/agents.sql
+-- What: agents, the people (auth users) who answer.
+-- Why: LC-01's columns and when each was last given a chat. Status, capacity and load change by function only.
+-- Leaves out: heartbeats; deletion: agents are deactivated, so that history keeps its names.
+
+create table if not exists public.mod_chat_agents (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    user_id uuid not null,
+    display_name text not null,
+    avatar_url text,
+    email text,
+    role text not null default 'agent' check (role in ('agent', 'supervisor', 'admin')),
+    status text not null default 'offline' check (status in ('online', 'away', 'busy', 'offline')),
+    department_id uuid,
+    max_concurrent_chats integer not null default 5 check (max_concurrent_chats >= 0),
+    current_chat_count integer not null default 0 check (current_chat_count >= 0),
+    total_chats_handled integer not null default 0,
+    avg_response_time_seconds integer not null default 0,
+    avg_rating numeric(3, 2) not null default 0,
+    total_ratings integer not null default 0,
+    is_active boolean not null default true,
+    last_active_at timestamptz,
+    last_assigned_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_agents_site_id_id_key unique (site_id, id),
+    constraint mod_chat_agents_site_id_user_id_key unique (site_id, user_id),
+    constraint mod_chat_agents_department_id_fkey foreign key (site_id, department_id)
+        references public.mod_chat_departments (site_id, id) on delete set null (department_id)
+) with (fillfactor = 80);
+comment on table public.mod_chat_agents is 'People who answer. Deactivated, never deleted.';
+comment on column public.mod_chat_agents.current_chat_count is
+    'Conversations assigned and active, or waiting and not snoozed. Kept under the site''s routing row.';
+comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
+create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);
+create index if not exists mod_chat_agents_user_id_idx on public.mod_chat_agents (user_id) where is_active;
+alter table public.mod_chat_agents enable row level security;
+
+-- file: sql/widget/settings.sql
+-- What: one row of settings a site: LC-01's columns, and how long a resolved chat may come back.
+-- Why: dashboards read and write these columns under LC-01's names. The WhatsApp ones name the site's default number.
+-- Leaves out: secrets. LC-05's accessToken never stands here; see chat.whatsapp_accounts.
+
+create table if not exists public.mod_chat_widget_settings (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    primary_color text not null default '#2563eb',
+    text_color text not null default '#ffffff',
+    position text not null default 'bottom-right' check (position in ('bottom-right', 'bottom-left')),
+    launcher_icon text not null default 'message-circle',
+    launcher_size integer not null default 60,
+    border_radius integer not null default 16,
+    z_index integer not null default 9999,
+    company_name text,
+    welcome_message text not null default 'Hi there! How can we help you today?',
+    away_message text not null default 'We''re currently away. Leave us a message and we''ll get back to you.',
+    offline_message text not null default 'We''re offline right now. Please leave your details and we''ll reach out.',
+    logo_url text,
+    pre_chat_enabled boolean not null default true,
+    pre_chat_name_required boolean not null default true,
+    pre_chat_email_required boolean not null default true,
+    pre_chat_phone_enabled boolean not null default false,
+    pre_chat_phone_required boolean not null default false,
+    pre_chat_message_required boolean not null default false,
+    pre_chat_department_selector boolean not null default false,
+    business_hours_enabled boolean not null default false,
+    business_hours jsonb not null default '{}',
+    timezone text not null default 'Africa/Lusaka',
+    auto_open_delay_seconds integer not null default 0,
+    show_agent_avatar boolean not null default true,
+    show_agent_name boolean not null default true,
+    show_typing_indicator boolean not null default true,
+    enable_file_uploads boolean not null default true,
+    enable_emoji boolean not null default true,
+    enable_sound_notifications boolean not null default true,
+    enable_satisfaction_rating boolean not null default true,
+    language text not null default 'en',
+    custom_translations jsonb not null default '{}',
+    whatsapp_enabled boolean not null default false,
+    whatsapp_phone_number text,
+    whatsapp_phone_number_id text,
+    whatsapp_business_account_id text,
+    whatsapp_welcome_template text,
+    allowed_domains text[] not null default '{}',
+    blocked_ips text[] not null default '{}',
+    max_file_size_mb integer not null default 10,
+    allowed_file_types text[] not null default array[
+        'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
+        'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
+    reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_widget_settings_site_id_key unique (site_id)
+);
+comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
+comment on column public.mod_chat_widget_settings.reopen_hours is
+    'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+alter table public.mod_chat_widget_settings enable row level security;
+
+-- file: sql/visitors/visitors.sql
+-- What: people who write, one row a person and site.
+-- Why: LC-01's columns. What selects a person is a verified identity (chat.identities), never an e-mail or phone typed here.
+-- Leaves out: sessions, page visits, block list and merge, which come with the widget.
+
+create table if not exists public.mod_chat_visitors (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    external_id text,
+    name text,
+    email text,
+    phone text,
+    avatar_url text,
+    browser text,
+    os text,
+    device text,
+    ip_address inet,
+    country text,
+    city text,
+    current_page_url text,
+    current_page_title text,
+    referrer_url text,
+    landing_page_url text,
+    total_visits integer not null default 1,
+    total_conversations integer not null default 0,
+    total_messages integer not null default 0,
+    first_seen_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    crm_contact_id uuid,
+    tags text[] not null default '{}',
+    notes text,
+    custom_data jsonb not null default '{}',
+    channel text not null default 'widget' check (channel in ('widget', 'whatsapp', 'api')),
+    whatsapp_phone text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_visitors_site_id_id_key unique (site_id, id)
+) with (fillfactor = 80);
+comment on table public.mod_chat_visitors is 'People who write to a site.';
+comment on column public.mod_chat_visitors.total_messages is 'Messages this person wrote, history imports left out.';
+comment on column public.mod_chat_visitors.whatsapp_phone is
+    'Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key.';
+create index if not exists idx_chat_visitors_email on public.mod_chat_visitors (site_id, email);
+create index if not exists idx_chat_visitors_whatsapp on public.mod_chat_visitors (site_id, whatsapp_phone);
+alter table public.mod_chat_visitors enable row level security;
+
+-- file: sql/visitors/identities.sql
+-- What: verified identities of people, and the ids (aliases) each is known by.
+-- Why: a WhatsApp person may have a phone, a BSUID or both, per business portfolio; the unique alias makes a person once,
+--      and the identity row is what a writer locks first.
+-- Leaves out: typed e-mails and phones; they are fields of the visitor and select nobody.
+
+create table if not exists chat.identities (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    portfolio text not null default '',
+    visitor_id uuid not null,
+    created_at timestamptz not null default now(),
+    constraint identities_site_id_id_key unique (site_id, id),
+    constraint identities_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade
+);
+comment on table chat.identities is 'A verified person on a channel. Locked first (design: lock order).';
+comment on column chat.identities.portfolio is
+    'WhatsApp: the account''s business portfolio id, else its WABA id; BSUIDs are valid within it. Empty elsewhere.';
+create index if not exists identities_visitor_id_idx on chat.identities (visitor_id);
+alter table chat.identities enable row level security;
+
+create table if not exists chat.identity_aliases (
+    site_id uuid not null,
+    portfolio text not null,
+    kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth')),
+    value text not null,
+    identity_id uuid not null,
+    created_at timestamptz not null default now(),
+    primary key (site_id, portfolio, kind, value),
+    -- Deferred: the alias is taken first, so that of two transactions only one goes on to make the person.
+    constraint identity_aliases_identity_id_fkey foreign key (site_id, identity_id)
+        references chat.identities (site_id, id) on delete cascade deferrable initially deferred
+);
+comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user. Old ones stay.';
+create index if not exists identity_aliases_identity_id_idx on chat.identity_aliases (identity_id);
+alter table chat.identity_aliases enable row level security;
+
+-- file: sql/conversations/conversations.sql
+-- What: conversations, with the counters and numbers every client depends on.
+-- Why: LC-01's columns, and the design's: gapless numbers, the identity and number it belongs to, when it was archived.
+-- Leaves out: what may change (lifecycle.sql), what a message does (stamp_message.sql), who gets it (routing/).
+
+create table if not exists public.mod_chat_conversations (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    visitor_id uuid not null,
+    assigned_agent_id uuid,
+    department_id uuid,
+    status text not null default 'pending'
+        check (status in ('pending', 'active', 'waiting', 'resolved', 'closed', 'missed')),
+    priority text not null default 'normal' check (priority in ('low', 'normal', 'high', 'urgent')),
+    channel text not null default 'widget' check (channel in ('widget', 'whatsapp', 'api')),
+    subject text,
+    last_message_text text,
+    last_message_at timestamptz,
+    last_message_by text check (last_message_by in ('visitor', 'agent', 'system', 'ai')),
+    message_count integer not null default 0,
+    unread_agent_count integer not null default 0,
+    unread_visitor_count integer not null default 0,
+    first_response_time_seconds integer,
+    resolution_time_seconds integer,
+    wait_time_seconds integer,
+    rating integer check (rating between 1 and 5),
+    rating_comment text,
+    rated_at timestamptz,
+    tags text[] not null default '{}',
+    internal_notes text,
+    metadata jsonb not null default '{}',
+    whatsapp_conversation_id text,
+    whatsapp_window_expires_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    resolved_at timestamptz,
+    closed_at timestamptz,
+    -- beyond LC-01
+    session_number text,
+    identity_id uuid,
+    phone_number_id text,
+    last_seq bigint not null default 0,
+    last_public_seq bigint not null default 0,
+    last_change bigint not null default 0,
+    last_public_change bigint not null default 0,
+    row_change bigint not null default 0,
+    row_change_before bigint not null default 0,
+    inbound_count bigint not null default 0,
+    outbound_public_count bigint not null default 0,
+    last_agent_id uuid,
+    choice_id bigint,
+    pending_since timestamptz default now(),
+    agent_joined_at timestamptz,
+    snoozed_until timestamptz,
+    archived_at timestamptz,
+    page_url text,
+    page_title text,
+    user_agent text,
+    ip_address inet,
+    constraint mod_chat_conversations_site_id_id_key unique (site_id, id),
+    constraint mod_chat_conversations_session_number_key unique (site_id, session_number),
+    constraint mod_chat_conversations_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint mod_chat_conversations_assigned_agent_id_fkey foreign key (site_id, assigned_agent_id)
+        references public.mod_chat_agents (site_id, id) on delete set null (assigned_agent_id),
+    constraint mod_chat_conversations_department_id_fkey foreign key (site_id, department_id)
+        references public.mod_chat_departments (site_id, id) on delete set null (department_id),
+    constraint mod_chat_conversations_identity_id_fkey foreign key (site_id, identity_id)
+        references chat.identities (site_id, id) on delete set null (identity_id)
+) with (fillfactor = 70);
+comment on table public.mod_chat_conversations is 'Chat threads. Open = pending, active or waiting.';
+comment on column public.mod_chat_conversations.status is
+    'pending: nobody assigned; active: assigned; waiting: assigned, waits for the visitor or is snoozed; resolved, closed, missed: not open.';
+comment on column public.mod_chat_conversations.session_number is
+    'CHAT-00000001 and on, per site, for people to quote. Given at commit; gaps are allowed.';
+comment on column public.mod_chat_conversations.phone_number_id is 'Meta''s id of the number written to; replies leave from it.';
+comment on column public.mod_chat_conversations.last_seq is 'seq of the newest message.';
+comment on column public.mod_chat_conversations.last_public_seq is 'public_seq of the newest message a visitor may see.';
+comment on column public.mod_chat_conversations.last_change is 'Newest change of this conversation or of one of its messages. Clients fetch what is greater than theirs.';
+comment on column public.mod_chat_conversations.last_public_change is 'Newest change that the visitor may see.';
+comment on column public.mod_chat_conversations.row_change is 'Newest change of the conversation''s own fields.';
+comment on column public.mod_chat_conversations.row_change_before is 'The visitor-visible change before row_change.';
+comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
+comment on column public.mod_chat_conversations.outbound_public_count is 'Messages to the visitor; the visitor''s cursor remembers it.';
+comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
+comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
+comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
+comment on column public.mod_chat_conversations.archived_at is 'When it left pending, active, waiting; null while open.';
+
+-- Two transactions cannot both open a conversation for one person on one number.
+create unique index if not exists mod_chat_conversations_one_open_idx
+    on public.mod_chat_conversations (identity_id, phone_number_id) nulls not distinct
+    where identity_id is not null and archived_at is null;
+-- The queue, oldest most urgent first.
+create index if not exists mod_chat_conversations_queue_idx
+    on public.mod_chat_conversations (
+        site_id,
+        (case priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
+        pending_since, id)
+    where status = 'pending' and assigned_agent_id is null;
+-- Inbox order over open rows only; any other index that names last_message_at costs more and gives nothing.
+create index if not exists mod_chat_conversations_open_idx
+    on public.mod_chat_conversations (site_id, last_message_at desc) where archived_at is null;
+create index if not exists mod_chat_conversations_open_by_agent_idx
+    on public.mod_chat_conversations (assigned_agent_id, last_message_at desc) where archived_at is null;
+create index if not exists mod_chat_conversations_archived_idx
+    on public.mod_chat_conversations (site_id, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_site_status on public.mod_chat_conversations (site_id, status);
+create index if not exists idx_chat_conversations_agent on public.mod_chat_conversations (assigned_agent_id, status);
+create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
+create index if not exists idx_chat_conversations_channel on public.mod_chat_conversations (site_id, channel);
+create index if not exists mod_chat_conversations_identity_idx
+    on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
+alter table public.mod_chat_conversations enable row level security;
+
+-- file: sql/conversations/messages.sql
+-- What: messages, the truth every client refetches from.
+-- Why: LC-01's columns, the numbers, what kind it is and how far its delivery got.
+-- Leaves out: a key to sites. The conversation's composite key holds the site; a second key would lock one site row
+--             from every writer at once.
+
+create table if not exists public.mod_chat_messages (
+    id uuid primary key default gen_random_uuid(),
+    conversation_id uuid not null,
+    site_id uuid not null,
+    sender_type text not null check (sender_type in ('visitor', 'agent', 'system', 'ai')),
+    sender_id text,
+    sender_name text,
+    sender_avatar text,
+    content text,
+    content_type text not null default 'text' check (content_type in (
+        'text', 'image', 'file', 'audio', 'video', 'location', 'system', 'note', 'whatsapp_template')),
+    file_url text,
+    file_name text,
+    file_size integer,
+    file_mime_type text,
+    status text not null default 'sent' check (status in ('sending', 'sent', 'delivered', 'read', 'failed')),
+    is_internal_note boolean not null default false,
+    whatsapp_message_id text,
+    whatsapp_status text,
+    is_ai_generated boolean not null default false,
+    ai_confidence numeric(3, 2),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    -- beyond LC-01
+    kind text not null check (kind in (
+        'text', 'image', 'video', 'audio', 'voice', 'document', 'sticker', 'location', 'contacts', 'button_reply',
+        'list_reply', 'flow_reply', 'button', 'order', 'template', 'interactive', 'note', 'event', 'edit', 'revoke',
+        'system', 'request_welcome', 'unsupported', 'unknown')),
+    origin text not null default 'live' check (origin in ('live', 'echo', 'history')),
+    seq bigint not null,
+    public_seq bigint,
+    change bigint not null,
+    change_before bigint,
+    sent_at timestamptz not null,
+    delivery_state text not null check (delivery_state in (
+        'scheduled', 'queued', 'sending', 'unknown', 'accepted', 'sent', 'delivered', 'read', 'played', 'failed',
+        'cancelled', 'received')),
+    read_at timestamptz,
+    reply_to_id uuid,
+    reactions jsonb not null default '{}',
+    metadata jsonb not null default '{}',
+    file_state text check (file_state in ('pending', 'ready', 'failed')),
+    constraint mod_chat_messages_site_id_id_key unique (site_id, id),
+    constraint mod_chat_messages_seq_key unique (conversation_id, seq),
+    constraint mod_chat_messages_public_seq_key unique (conversation_id, public_seq),
+    constraint mod_chat_messages_change_key unique (conversation_id, change),
+    constraint mod_chat_messages_note_is_not_public check (is_internal_note = (public_seq is null)),
+    constraint mod_chat_messages_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade,
+    constraint mod_chat_messages_reply_to_id_fkey foreign key (site_id, reply_to_id)
+        references public.mod_chat_messages (site_id, id) on delete set null (reply_to_id)
+) with (fillfactor = 85);
+comment on table public.mod_chat_messages is 'Messages of conversations, notes included.';
+comment on column public.mod_chat_messages.kind is 'What it is, finer than content_type.';
+comment on column public.mod_chat_messages.origin is 'live; echo: sent from the business''s own phone; history: imported.';
+comment on column public.mod_chat_messages.seq is 'Gapless number within the conversation, notes included.';
+comment on column public.mod_chat_messages.public_seq is 'Gapless number of what the visitor may see; null on notes.';
+comment on column public.mod_chat_messages.change is 'The conversation''s change number this message last changed at.';
+comment on column public.mod_chat_messages.change_before is 'The visitor-visible change before `change`; null on notes.';
+comment on column public.mod_chat_messages.sent_at is 'When it was written: Meta''s time for WhatsApp. Display order is (sent_at, seq).';
+comment on column public.mod_chat_messages.delivery_state is 'How far delivery got; LC-01''s status follows from it.';
+comment on column public.mod_chat_messages.whatsapp_status is 'Meta''s last applied word for it.';
+comment on column public.mod_chat_messages.reactions is '{"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal.';
+comment on column public.mod_chat_messages.metadata is
+    'What the columns do not hold: media, interactive, location, statuses (first time of each), error {code,title,details,advice}, pricing, raw.';
+comment on column public.mod_chat_messages.file_state is 'Of the attachment: pending, ready, failed; null when there is none.';
+
+create unique index if not exists mod_chat_messages_whatsapp_message_id_idx
+    on public.mod_chat_messages (site_id, whatsapp_message_id) where whatsapp_message_id is not null;
+create index if not exists mod_chat_messages_reply_to_idx
+    on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
+-- The tick settles unknown sends; there are few at any time.
+create index if not exists mod_chat_messages_unknown_idx
+    on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';
+alter table public.mod_chat_messages enable row level security;
+
+-- file: sql/conversations/events.sql
+-- What: one narrow row for each happening that LC-01 names.
+-- Why: webhooks, automations and notifications start from these rows, so a shared queue lane never locks a message's transaction.
+-- Leaves out: payloads (the rows they name hold them) and the WhatsApp twin names, which the view derives.
+
+create table if not exists chat.events (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    name text not null,
+    conversation_id uuid,
+    message_id uuid,
+    agent_id uuid,
+    at timestamptz not null default clock_timestamp()
+);
+comment on table chat.events is 'Happenings under LC-01''s event names, one row each, written in the transaction that made them happen.';
+create index if not exists events_site_id_idx on chat.events (site_id, id);
+alter table chat.events enable row level security;
+
+create or replace view chat.events_with_whatsapp as
+select e.id, e.site_id, e.name, e.conversation_id, e.message_id, e.agent_id, e.at
+from chat.events e
+union all
+select e.id, e.site_id,
+    case
+        when e.name = 'chat.message.received' then 'chat.whatsapp.message_received'
+        when m.kind = 'template' then 'chat.whatsapp.template_sent'
+        else 'chat.whatsapp.message_sent'
+    end,
+    e.conversation_id, e.message_id, e.agent_id, e.at
+from chat.events e
+join public.mod_chat_conversations c on c.id = e.conversation_id and c.channel = 'whatsapp'
+join public.mod_chat_messages m on m.id = e.message_id
+where e.name in ('chat.message.received', 'chat.message.sent');
+comment on view chat.events_with_whatsapp is 'Every event, and the chat.whatsapp.* twin of those that happened on WhatsApp.';
+
+-- file: sql/conversations/canned_responses.sql
+-- What: ready answers. Why: LC-01's columns. Leaves out: use of them, which comes with the inbox.
+
+create table if not exists public.mod_chat_canned_responses (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    title text not null,
+    content text not null,
+    shortcut text,
+    category text,
+    tags text[] not null default '{}',
+    usage_count integer not null default 0,
+    last_used_at timestamptz,
+    created_by uuid default auth.uid(),
+    is_shared boolean not null default true,
+    is_active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.mod_chat_canned_responses is 'Ready answers; shared with the site, or its writer''s own.';
+create index if not exists idx_chat_canned_site on public.mod_chat_canned_responses (site_id);
+alter table public.mod_chat_canned_responses enable row level security;
+
+-- file: sql/assistant/knowledge_base.sql
+-- What: articles the assistant answers from. Why: LC-01's columns. Leaves out: search and answers, which come with the assistant.
+
+create table if not exists public.mod_chat_knowledge_base (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    title text not null,
+    content text not null,
+    category text,
+    tags text[] not null default '{}',
+    is_active boolean not null default true,
+    usage_count integer not null default 0,
+    last_matched_at timestamptz,
+    created_by uuid default auth.uid(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.mod_chat_knowledge_base is 'Articles the assistant answers from.';
+create index if not exists idx_chat_kb_site on public.mod_chat_knowledge_base (site_id);
+alter table public.mod_chat_knowledge_base enable row level security;
+
+-- file: sql/reports/analytics.sql
+-- What: figures a day, of the site (agent null) and of each agent.
+-- Why: LC-01's columns. The site's row exists once: nulls are not distinct in its key.
+-- Leaves out: how the figures come, which is the reports issue's.
+
+create table if not exists public.mod_chat_analytics (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    date date not null,
+    total_conversations integer not null default 0,
+    total_messages integer not null default 0,
+    new_visitors integer not null default 0,
+    returning_visitors integer not null default 0,
+    widget_conversations integer not null default 0,
+    whatsapp_conversations integer not null default 0,
+    resolved_conversations integer not null default 0,
+    missed_conversations integer not null default 0,
+    avg_first_response_seconds integer not null default 0,
+    avg_resolution_seconds integer not null default 0,
+    avg_wait_seconds integer not null default 0,
+    avg_messages_per_conversation numeric(5, 2) not null default 0,
+    avg_rating numeric(3, 2) not null default 0,
+    total_ratings integer not null default 0,
+    satisfaction_score numeric(5, 2) not null default 0,
+    ai_auto_responses integer not null default 0,
+    ai_resolved integer not null default 0,
+    agent_id uuid,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint mod_chat_analytics_site_id_date_agent_id_key unique nulls not distinct (site_id, date, agent_id),
+    constraint mod_chat_analytics_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete set null (agent_id)
+);
+comment on table public.mod_chat_analytics is 'Daily figures of a site (agent_id null) and of each agent.';
+alter table public.mod_chat_analytics enable row level security;
+
+-- file: sql/whatsapp/accounts.sql
+-- What: Meta apps, WhatsApp Business Accounts and numbers.
+-- Why: an app signs webhooks, an account's token sends, a number routes. A number belongs to a site only after Graph
+--      answered for it with that site's own token (confirmed_at).
+-- Leaves out: plain secrets. Sealed columns hold what only the worker's private key opens; the environment's app keeps
+--      its secrets in the environment and these columns null.
+
+create table if not exists chat.whatsapp_apps (
+    id uuid primary key default gen_random_uuid(),
+    name text not null unique,
+    meta_app_id text,
+    sealed_secret bytea,
+    sealed_verify_token bytea,
+    created_at timestamptz not null default now()
+);
+comment on table chat.whatsapp_apps is 'Meta apps whose webhooks are taken. One app may serve many accounts.';
+comment on column chat.whatsapp_apps.name is '`environment`, or the name in the worker''s configuration.';
+alter table chat.whatsapp_apps enable row level security;
+
+create table if not exists chat.whatsapp_accounts (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    app_id uuid not null references chat.whatsapp_apps (id),
+    waba_id text not null,
+    portfolio_id text,
+    graph_version text not null default 'v26.0',
+    sealed_token bytea,
+    created_at timestamptz not null default now(),
+    constraint whatsapp_accounts_site_id_id_key unique (site_id, id),
+    constraint whatsapp_accounts_site_id_waba_id_key unique (site_id, waba_id)
+);
+comment on table chat.whatsapp_accounts is 'WhatsApp Business Accounts of sites. Only the owning site may send with an account''s token.';
+create index if not exists whatsapp_accounts_app_id_idx on chat.whatsapp_accounts (app_id);
+alter table chat.whatsapp_accounts enable row level security;
+
+create table if not exists chat.whatsapp_numbers (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    account_id uuid,
+    phone_number_id text not null,
+    display_number text,
+    verified_name text,
+    is_default boolean not null default false,
+    confirmed_at timestamptz,
+    unknown_policy text not null default 'ask' check (unknown_policy in ('ask', 'resend')),
+    details jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint whatsapp_numbers_site_id_phone_number_id_key unique (site_id, phone_number_id),
+    constraint whatsapp_numbers_account_id_fkey foreign key (site_id, account_id)
+        references chat.whatsapp_accounts (site_id, id) on delete set null (account_id)
+);
+comment on table chat.whatsapp_numbers is 'Business numbers. Several sites may claim one; only one can have it confirmed.';
+comment on column chat.whatsapp_numbers.phone_number_id is 'Meta''s id of the number; messages route by it alone.';
+comment on column chat.whatsapp_numbers.confirmed_at is 'When Graph answered for it with this site''s token. Null: it neither receives nor sends.';
+comment on column chat.whatsapp_numbers.unknown_policy is
+    'A send whose outcome nobody knows: ask = leave it to the agent, resend = send again.';
+-- A number that a site has confirmed is that site's; a claim by settings alone holds nothing.
+create unique index if not exists whatsapp_numbers_confirmed_idx
+    on chat.whatsapp_numbers (phone_number_id) where confirmed_at is not null;
+create unique index if not exists whatsapp_numbers_default_idx
+    on chat.whatsapp_numbers (site_id) where is_default;
+alter table chat.whatsapp_numbers enable row level security;
+
+-- file: sql/whatsapp/attempts.sql
+-- What: one row for each time a message was handed to Graph, written before the call.
+-- Why: a lease that runs out after its attempt was recorded becomes `unknown` and is never sent again blindly.
+-- Leaves out: message texts.
+
+create table if not exists chat.attempts (
+    message_id uuid not null references public.mod_chat_messages (id) on delete cascade,
+    number integer not null,
+    lease_token uuid not null,
+    started_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    outcome text check (outcome in ('accepted', 'retry', 'failed', 'unknown')),
+    code integer,
+    http integer,
+    wamid text,
+    primary key (message_id, number),
+    constraint attempts_finished_has_outcome check ((finished_at is null) = (outcome is null))
+);
+comment on table chat.attempts is 'Every hand-over of a message to Graph, kept as long as the message.';
+comment on column chat.attempts.number is '1 and on; part of the callback data `<message id>:<number>` that Meta echoes on statuses.';
+alter table chat.attempts enable row level security;
+
+-- file: sql/whatsapp/leftovers.sql
+-- What: what a webhook brought and no row wanted: dead letters, and statuses that came before their message was known.
+-- Why: nothing Meta sent is lost; a person can look, the tick can apply it later.
+-- Leaves out: retention, which comes with the tick's housekeeping.
+
+create table if not exists chat.dead_letters (
+    id bigint generated always as identity primary key,
+    app_id uuid references chat.whatsapp_apps (id) on delete set null,
+    phone_number_id text,
+    reason text not null,
+    item jsonb not null,
+    received_at timestamptz not null default clock_timestamp()
+);
+comment on table chat.dead_letters is 'Webhook items that were taken but fit no row, with the reason.';
+create index if not exists dead_letters_phone_number_id_idx on chat.dead_letters (phone_number_id, id);
+alter table chat.dead_letters enable row level security;
+
+create table if not exists chat.orphan_statuses (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    wamid text not null,
+    status text not null,
+    at timestamptz not null,
+    item jsonb not null,
+    received_at timestamptz not null default clock_timestamp(),
+    primary key (site_id, wamid, status)
+);
+comment on table chat.orphan_statuses is 'Statuses of a wamid no message has yet; applied when one has.';
+alter table chat.orphan_statuses enable row level security;
+
+-- file: sql/routing/routing.sql
+-- What: one row a site that every routing decision locks, and the decisions kept.
+-- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
+--      agent and nobody goes over capacity.
+-- Leaves out: rules, hours, SLA.
+
+create table if not exists chat.routing (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    next_session bigint not null default 1
+) with (fillfactor = 70);
+comment on table chat.routing is 'A row a site; locked before agents are looked at. Also counts session numbers.';
+alter table chat.routing enable row level security;
+
+create table if not exists chat.choices (
+    id bigint generated always as identity primary key,
+    site_id uuid not null references public.sites (id) on delete cascade,
+    conversation_id uuid not null,
+    agent_id uuid not null,
+    at timestamptz not null,
+    facts jsonb not null,
+    choice jsonb not null,
+    constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+);
+comment on table chat.choices is 'Each choice of an agent with the facts it was made from, so it can be explained and replayed.';
+create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
+alter table chat.choices enable row level security;
+
+-- file: sql/jobs/jobs.sql
+-- What: the queue: lanes and their jobs.
+-- Why: a lane is an ordering key with one row. It is claimed with skip locked, then its first job: one at a time, in
+--      order, at a cost that stays flat behind a deep lane. A lease, not a transaction, holds it.
+-- Leaves out: anything not yet due; scheduled things wait in their own tables.
+
+create table if not exists chat.lanes (
+    key text primary key,
+    kind text not null,
+    class text not null check (class in ('reply', 'assistant', 'notification', 'bulk')),
+    urgency smallint not null generated always as
+        (case class when 'reply' then 1 when 'assistant' then 2 when 'notification' then 3 else 4 end) stored,
+    ready boolean not null default true,
+    busy boolean not null default false,
+    next_at timestamptz not null default clock_timestamp(),
+    lease_token uuid,
+    lease_until timestamptz,
+    running_job bigint,
+    attempts integer not null default 0,
+    held_since timestamptz,
+    idle_since timestamptz
+) with (fillfactor = 70);
+comment on table chat.lanes is 'Ordering keys of the queue, e.g. send:<number>:<identity>. A lane runs one job at a time.';
+comment on column chat.lanes.ready is 'It has a job. Set again by finish under the lane''s lock.';
+comment on column chat.lanes.attempts is 'Tries of the job at its head.';
+comment on column chat.lanes.held_since is 'Since when the job at its head has been retried or is unknown; each kind says how long that may last.';
+create index if not exists lanes_claim_idx on chat.lanes (urgency, next_at) where ready and not busy;
+create index if not exists lanes_lease_idx on chat.lanes (lease_until) where busy;
+create index if not exists lanes_idle_idx on chat.lanes (idle_since) where not ready;
+alter table chat.lanes enable row level security;
+
+create table if not exists chat.jobs (
+    id bigint generated always as identity primary key,
+    lane text not null,
+    kind text not null,
+    site_id uuid not null,
+    payload jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    died_at timestamptz,
+    reason text,
+    constraint jobs_dead_has_reason check ((died_at is null) = (reason is null))
+);
+comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
+comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';
+create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
+create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
+alter table chat.jobs enable row level security;
+
+-- file: sql/conversations/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/).
+
+create or replace function chat.message_effect(sender_type text, kind text, origin text, by_assignee boolean)
+returns table (
+    is_public boolean,
+    inbound boolean,
+    outbound_public boolean,
+    preview boolean,
+    unread_agent integer,
+    clears_unread_agent boolean,
+    unread_visitor integer
+)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.message_effect(sender_type, kind, origin, by_assignee) $$;
+comment on function chat.message_effect(text, text, text, boolean) is
+    'What a message adds to its conversation''s counters; origin is live, echo or history. One row.';
+
+create or replace function chat.preview_text(kind text, content text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.preview_text(kind, content) $$;
+comment on function chat.preview_text(text, text) is
+    'The first 200 characters a message says in words; empty when it says none.';
+
+create or replace function chat.content_type_of(kind text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.content_type_of(kind) $$;
+comment on function chat.content_type_of(text) is 'LC-01''s content_type of a kind; text for a kind nobody knows.';
+
+create or replace function chat.sent_at_of(claimed timestamptz, received timestamptz)
+returns timestamptz
+language sql immutable parallel safe
+as $$ select chat_rules.sent_at_of(claimed, received) $$;
+comment on function chat.sent_at_of(timestamptz, timestamptz) is
+    'When a message was written: as claimed, unless that is missing, before 1970 or more than five minutes ahead.';
+
+create or replace function chat.status_refusal(old_status text, new_status text, has_agent boolean)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.status_refusal(old_status, new_status, has_agent) $$;
+comment on function chat.status_refusal(text, text, boolean) is
+    'Why a conversation may not change its status so, as a stable code; null when it may.';
+
+create or replace function chat.status_after_message(status text, sender_type text, origin text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.status_after_message(status, sender_type, origin) $$;
+comment on function chat.status_after_message(text, text, text) is
+    'The status after a message: a visitor who writes ends the waiting.';
+
+create or replace function chat.next_home(
+    status text, archived_at timestamptz, reopen_hours integer, at timestamptz
+)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.next_home(status, archived_at, reopen_hours, at) $$;
+comment on function chat.next_home(text, timestamptz, integer, timestamptz) is
+    'Whether a person''s message continues their latest conversation, reopens it or begins a new one.';
+
+-- file: sql/whatsapp/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/), and reading webhooks, which only the worker does.
+
+create or replace function chat.delivery_next(current text, incoming text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.delivery_next(current, incoming) $$;
+comment on function chat.delivery_next(text, text) is
+    'The delivery state after a report; only forward, the same end for every order of reports.';
+
+create or replace function chat.shown_status(delivery_state text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.shown_status(delivery_state) $$;
+comment on function chat.shown_status(text) is 'LC-01''s status of a delivery state.';
+
+create or replace function chat.window_after(current timestamptz, kind text, sent_at timestamptz)
+returns timestamptz
+language sql immutable parallel safe
+as $$ select chat_rules.window_after(current, kind, sent_at) $$;
+comment on function chat.window_after(timestamptz, text, timestamptz) is
+    'When the 24-hour window closes after a message of the visitor; never earlier than it did.';
+
+create or replace function chat.window_allows(expires timestamptz, kind text, at timestamptz)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.window_allows(expires, kind, at) $$;
+comment on function chat.window_allows(timestamptz, text, timestamptz) is
+    'Whether a message of this kind may go out now: inside the window anything, outside a template.';
+
+create or replace function chat.unknown_outcome(
+    policy text, since timestamptz, at timestamptz, wait_seconds integer
+)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.unknown_outcome(policy, since, at, wait_seconds) $$;
+comment on function chat.unknown_outcome(text, timestamptz, timestamptz, integer) is
+    'What becomes of a send that may have arrived: wait, ask a person, or resend.';
+
+-- file: sql/routing/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/), and gathering the facts (the rest of this room).
+
+create or replace function chat.choose_agent(facts jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
+comment on function chat.choose_agent(jsonb) is
+    'Who gets a conversation: {agent_id, reason, order, losers} from {department_id, preferred_agent_id, candidates}.';
+
+-- file: sql/sites/member_role.sql
+-- What: the role of a user in an agency, in pg_chat's words: owner, admin, member, or null.
+-- Why: the one place that reads the host's membership rows. Replace this function where a host names things differently.
+-- Leaves out: agents; their rights come from mod_chat_agents.role.
+
+-- Read through jsonb so that a host table without a `role` column answers 'member' (no rights) instead of failing.
+create or replace function chat.member_role(p_user uuid, p_agency uuid)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select coalesce(to_jsonb(m) ->> 'role', 'member')
+    from public.agency_members m
+    where m.user_id = p_user and m.agency_id = p_agency
+    limit 1
+$$;
+comment on function chat.member_role(uuid, uuid) is
+    'Role of a user in an agency: owner, admin, member; null when not a member. Replaceable by the host.';
+
+-- file: policies/_may.sql
+-- What: who I am and what I may: the helpers every policy and every function asks.
+-- Why: policies are sentences that call one helper, evaluated once a query:
+--      site_id = any ((select chat.my_sites_with('…'))::uuid[]).
+-- Leaves out: visitors; their session comes with the widget.
+
+create or replace function chat.my_site_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select s.id
+        from public.agency_members m
+        join public.sites s on s.agency_id = m.agency_id
+        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        union
+        select a.site_id from public.mod_chat_agents a where a.user_id = auth.uid() and a.is_active);
+end
+$$;
+comment on function chat.my_site_ids() is
+    'Sites the caller works in: as owner or admin of the agency, or as an active agent. Replaceable by the host.';
+
+create or replace function chat.my_sites_with(p_permission text)
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select s.id
+        from public.agency_members m
+        join public.sites s on s.agency_id = m.agency_id
+        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        union
+        select a.site_id
+        from public.mod_chat_agents a
+        where a.user_id = auth.uid() and a.is_active
+            and (
+                select p.allowed from chat.permissions p
+                where (p.site_id = a.site_id or p.site_id is null) and p.role = a.role and p.permission = p_permission
+                order by p.site_id nulls last
+                limit 1));
+end
+$$;
+comment on function chat.my_sites_with(text) is
+    'Sites where the caller has a permission: owners and admins of the agency everywhere, agents by their role''s rows.';
+
+create or replace function chat.may(p_site uuid, p_permission text)
+returns boolean
+language sql
+stable
+as $$ select p_site = any (chat.my_sites_with(p_permission)) $$;
+comment on function chat.may(uuid, text) is 'Whether the caller has a permission at a site.';
+
+create or replace function chat.require(p_site uuid, p_permission text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if chat.may(p_site, p_permission) is not true then
+        raise exception 'this needs the permission % at the site', p_permission
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask an admin of the site for it';
+    end if;
+end
+$$;
+comment on function chat.require(uuid, text) is 'Raises PT403 chat/not_allowed unless the caller has the permission.';
+
+create or replace function chat.my_agent(p_site uuid)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    agent uuid;
+begin
+    select a.id into agent
+    from public.mod_chat_agents a
+    where a.site_id = p_site and a.user_id = auth.uid() and a.is_active;
+    if not found then
+        raise exception 'you are not an agent of this site'
+            using errcode = 'PT403', detail = 'chat/not_an_agent', hint = 'have chat_save_agent make you one';
+    end if;
+    return agent;
+end
+$$;
+comment on function chat.my_agent(uuid) is 'The caller''s active agent row at a site. PT403 chat/not_an_agent.';
+
+-- file: sql/sites/stamp_updated_at.sql
+-- What: updated_at, for every table that has it.
+-- Why: ours, because the host's update_updated_at_column() may be missing and must not be replaced.
+-- Leaves out: messages and conversations, whose writers set it with the rest of the row.
+
+create or replace function chat.stamp_updated_at()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.updated_at := clock_timestamp();
+    return new;
+end
+$$;
+comment on function chat.stamp_updated_at() is 'Before an update that does not set it: updated_at.';
+
+-- file: sql/live/broadcast.sql
+-- What: the one door to Supabase Realtime.
+-- Why: all topics of a change go out in one insert. realtime.send would cost a subtransaction a topic, and a session's
+--      own time zone would put the row into the wrong day's partition. A broadcast is a hint: its failure is a warning
+--      and a count, never the fault of the message.
+-- Leaves out: which topics a change has (the callers know), and who may join them.
+
+create sequence if not exists chat.broadcast_failures;
+comment on sequence chat.broadcast_failures is
+    'Counts broadcasts that could not be written. A sequence, so that the count survives a rollback.';
+
+create or replace function chat.broadcast(p_topics text[], p_payloads jsonb[])
+returns void
+language plpgsql
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+    if to_regclass('realtime.messages') is null then
+        return;
+    end if;
+    insert into realtime.messages (topic, extension, event, payload, private)
+    select m.topic, 'broadcast', m.payload ->> 'type', m.payload, true
+    from unnest(p_topics, p_payloads) as m (topic, payload)
+    where m.topic is not null;
+exception when others then
+    perform nextval('chat.broadcast_failures');
+    raise warning 'pg_chat: a broadcast was not written: %', sqlerrm;
+end
+$$;
+comment on function chat.broadcast(text[], jsonb[]) is
+    'Writes one payload a topic to Realtime, null topics left out; the payload''s `type` is the event. Does nothing where Realtime is absent.';
+
+-- file: sql/jobs/enqueue.sql
+-- What: puts a job into a lane.
+-- Why: the lane is written first, so two writers of one lane queue up and their jobs keep the order of commit. A lane
+--      that is ready already makes no new row version.
+-- Leaves out: a time to run at; nothing is enqueued before it is due.
+
+create or replace function chat.enqueue(
+    p_lane text, p_kind text, p_class text, p_site uuid, p_payload jsonb, p_notify boolean, p_replace boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    was_idle boolean;
+begin
+    insert into chat.lanes as l (key, kind, class) values (p_lane, p_kind, p_class)
+    on conflict (key) do update set ready = true, idle_since = null where not l.ready
+    returning true into was_idle;
+
+    if p_replace then
+        update chat.jobs j set payload = p_payload
+        where j.lane = p_lane and j.kind = p_kind and j.died_at is null
+            and j.id is distinct from (select l.running_job from chat.lanes l where l.key = p_lane);
+        if found then
+            return;
+        end if;
+    end if;
+    insert into chat.jobs (lane, kind, site_id, payload) values (p_lane, p_kind, p_site, p_payload);
+
+    -- NOTIFY holds a database-wide lock through commit: only for an idle lane, and never in a received message's
+    -- transaction, whose caller is told what it enqueued.
+    if p_notify and was_idle then
+        notify chat_jobs;
+    end if;
+end
+$$;
+comment on function chat.enqueue(text, text, text, uuid, jsonb, boolean, boolean) is
+    'Puts a job into a lane: lane key, kind, class (reply, assistant, notification, bulk), site, payload; whether to wake the worker; whether it replaces a waiting one of its kind.';
+
+-- file: sql/jobs/finish.sql
+-- What: ends a lease: the job is done, is tried again later, or is dead.
+-- Why: whether the lane has more to do is asked under the lane's lock, where enqueue cannot slip in between.
+-- Leaves out: sends, whose message changes in the same transaction (whatsapp/finish_attempt.sql calls this last).
+
+create or replace function chat.finish_job(p_job bigint, p_lease uuid, p_outcome jsonb)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+    lane chat.lanes;
+begin
+    select l.* into lane from chat.lanes l
+    where l.lease_token = p_lease and l.busy and l.key = (select j.lane from chat.jobs j where j.id = p_job)
+    for update;
+    if not found or lane.running_job is distinct from p_job then
+        return 'stale';
+    end if;
+
+    case p_outcome ->> 'is'
+        when 'retry' then
+            update chat.lanes
+            set busy = false, lease_token = null, lease_until = null, running_job = null,
+                held_since = coalesce(held_since, clock_timestamp()),
+                next_at = clock_timestamp() + make_interval(secs => (p_outcome ->> 'after_seconds')::double precision)
+            where key = lane.key;
+            return 'retry';
+        when 'done' then
+            delete from chat.jobs where id = p_job;
+        when 'dead' then
+            update chat.jobs
+            set died_at = clock_timestamp(), reason = coalesce(p_outcome ->> 'why', 'no reason was given')
+            where id = p_job;
+        else
+            raise exception 'a job ends done, retry or dead, not %', p_outcome ->> 'is'
+                using errcode = 'PT422', detail = 'chat/unknown_outcome', hint = 'this is the worker''s to mend';
+    end case;
+
+    perform chat.free_lane(lane.key);
+    return p_outcome ->> 'is';
+end
+$$;
+comment on function chat.finish_job(bigint, uuid, jsonb) is
+    'Ends a lease. Answers done, retry, dead, or stale when the lease is no longer this worker''s; then nothing changed.';
+
+create or replace function chat.free_lane(p_lane text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update chat.lanes l
+    set busy = false, lease_token = null, lease_until = null, running_job = null, attempts = 0, held_since = null,
+        next_at = clock_timestamp(), ready = more.waiting,
+        idle_since = case when more.waiting then null else clock_timestamp() end
+    from (select exists (select from chat.jobs j where j.lane = p_lane and j.died_at is null) as waiting) more
+    where l.key = p_lane;
+end
+$$;
+comment on function chat.free_lane(text) is
+    'The head of a lane has gone: the next job''s turn. The caller has locked the lane, or is its only writer.';
+
+create or replace function public.chat_finish_job(job_id bigint, lease_token uuid, outcome jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return jsonb_build_object('state',
+        chat.finish_job(chat_finish_job.job_id, chat_finish_job.lease_token, chat_finish_job.outcome));
+end
+$$;
+comment on function public.chat_finish_job(bigint, uuid, jsonb) is
+    'For the worker: ends a lease with {is: done} | {is: retry, after_seconds, why} | {is: dead, why}. Answers {state}, `stale` when the lease was lost.';
+
+create or replace function public.chat_give_back_jobs(lease_tokens uuid[])
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    given integer;
+begin
+    update chat.lanes l
+    set busy = false, lease_token = null, lease_until = null, running_job = null,
+        attempts = greatest(0, l.attempts - 1), next_at = clock_timestamp()
+    where l.busy and l.lease_token = any (lease_tokens);
+    get diagnostics given = row_count;
+    return given;
+end
+$$;
+comment on function public.chat_give_back_jobs(uuid[]) is
+    'For a worker that stops: leases of jobs it has not begun go back at once. Answers how many.';
+
+-- file: sql/jobs/claim.sql
+-- What: leases jobs to a worker.
+-- Why: lanes are locked with skip locked, so any number of workers claim at once; the lease is a row, so a worker may die
+--      with it and another takes over when it has run out.
+-- Leaves out: what a taken-over job means. A send looks at its attempts first (whatsapp/begin_attempt.sql).
+
+create or replace function public.chat_claim_jobs(slots integer)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    claimed jsonb;
+begin
+    with lost as (
+        select l.key from chat.lanes l
+        where l.busy and l.lease_until < clock_timestamp()
+        order by l.lease_until
+        for update skip locked
+        limit slots
+    ), due as (
+        select l.key from chat.lanes l
+        where l.ready and not l.busy and l.next_at <= clock_timestamp()
+        order by l.urgency, l.next_at
+        for update skip locked
+        limit slots
+    ), chosen as (
+        (select key, 0 as place from lost union all select key, 1 from due) order by place limit slots
+    ), leased as (
+        update chat.lanes l
+        set busy = true,
+            lease_token = gen_random_uuid(),
+            lease_until = clock_timestamp() + make_interval(secs => 30),
+            attempts = l.attempts + 1,
+            running_job = head.id
+        from chosen
+        cross join lateral (
+            select j.id, j.kind, j.payload, j.site_id from chat.jobs j
+            where j.lane = chosen.key and j.died_at is null
+            order by j.id limit 1) head
+        where l.key = chosen.key
+        returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
+        'tries', attempts,
+        'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
+        order by urgency, id), '[]')
+    into claimed
+    from leased;
+    return claimed;
+end
+$$;
+comment on function public.chat_claim_jobs(integer) is
+    'Leases up to so many jobs, one a lane, most urgent first; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';
+
+-- file: sql/conversations/lifecycle.sql
+-- What: what follows from a change of a conversation's own fields: status and assignment fit each other, times are
+--       stamped, the change gets its number.
+-- Why: a small before-row trigger that touches only `new`, so that a dashboard's plain PATCH, a function and routing
+--      all obey one rule (chat_rules::lifecycle).
+-- Leaves out: who may change what (policies/conversations.sql) and loads and queue (routing/, at commit).
+
+create or replace function chat.apply_lifecycle()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    refusal text;
+begin
+    -- An assignment alone moves between pending and active; a status alone gives up the agent.
+    if new.assigned_agent_id is distinct from old.assigned_agent_id and new.status = old.status then
+        if new.assigned_agent_id is null and old.status in ('active', 'waiting') then
+            new.status := 'pending';
+        elsif new.assigned_agent_id is not null and old.status = 'pending' then
+            new.status := 'active';
+        end if;
+    elsif new.status = 'pending' and old.status <> 'pending' then
+        new.assigned_agent_id := null;
+    end if;
+
+    if new.status <> old.status then
+        refusal := chat.status_refusal(old.status, new.status, new.assigned_agent_id is not null);
+        if refusal is not null then
+            raise exception 'a % conversation cannot become %', old.status, new.status
+                using errcode = 'PT409', detail = refusal,
+                    hint = 'active and waiting need an assigned agent; a closed conversation comes back as pending';
+        end if;
+        new.archived_at := case
+            when new.status in ('pending', 'active', 'waiting') then null
+            else coalesce(old.archived_at, at)
+        end;
+        new.pending_since := case when new.status = 'pending' then at end;
+        new.resolved_at := case
+            when new.status = 'resolved' then at
+            when new.archived_at is null then null
+            else old.resolved_at
+        end;
+        new.closed_at := case when new.status = 'closed' then at end;
+        if new.status = 'resolved' then
+            new.resolution_time_seconds := greatest(0, extract(epoch from at - new.created_at))::integer;
+        end if;
+        if new.status <> 'waiting' then
+            new.snoozed_until := null;
+        end if;
+    end if;
+
+    if new.assigned_agent_id is distinct from old.assigned_agent_id then
+        new.last_agent_id := coalesce(old.assigned_agent_id, old.last_agent_id);
+        if new.choice_id is not distinct from old.choice_id then
+            new.choice_id := null;
+        end if;
+        if new.assigned_agent_id is not null then
+            new.agent_joined_at := at;
+            new.wait_time_seconds := coalesce(
+                old.wait_time_seconds,
+                greatest(0, extract(epoch from at - coalesce(old.pending_since, old.created_at)))::integer);
+        end if;
+    end if;
+
+    new.updated_at := at;
+    new.last_change := new.last_change + 1;
+    new.row_change := new.last_change;
+    new.row_change_before := new.last_public_change;
+    if (new.status, new.assigned_agent_id) is distinct from (old.status, old.assigned_agent_id) then
+        new.last_public_change := new.last_change;
+    end if;
+    return new;
+end
+$$;
+comment on function chat.apply_lifecycle() is
+    'Before a change of a conversation''s own fields: rule of states, times, and the number of the change.';
+
+-- file: sql/conversations/announce_conversation.sql
+-- What: the event rows and the broadcast of a change of a conversation's own fields.
+-- Why: both are written in the change's transaction, once, whoever made it.
+-- Leaves out: messages; see announce_messages.sql.
+
+create or replace function chat.announce_conversation()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    assigned constant boolean := new.assigned_agent_id is not null
+        and (tg_op = 'INSERT' or new.assigned_agent_id is distinct from old.assigned_agent_id);
+    moved constant boolean := tg_op = 'INSERT' or new.status is distinct from old.status;
+    rated constant boolean := new.rating is not null and (tg_op = 'INSERT' or old.rating is null);
+    word text;
+    payload jsonb;
+begin
+    insert into chat.events (site_id, name, conversation_id, agent_id)
+    select new.site_id, 'chat.conversation.' || e.name, new.id, new.assigned_agent_id
+    from (values
+        (1, 'created', tg_op = 'INSERT'),
+        (2, 'assigned', assigned),
+        (3, new.status, moved and new.status in ('resolved', 'closed', 'missed')),
+        (4, 'rated', rated)
+    ) as e (place, name, happened)
+    where e.happened
+    order by e.place;
+
+    -- A new conversation is told by its first message; the row itself has nothing to refetch yet.
+    if tg_op = 'INSERT' then
+        return null;
+    end if;
+
+    word := case
+        when assigned then 'conversation_assigned'
+        when moved and new.status = 'resolved' then 'conversation_resolved'
+        when new.assigned_agent_id is null and old.assigned_agent_id is not null then 'agent_left'
+        else 'status_change'
+    end;
+    payload := jsonb_build_object('v', 1, 'type', word, 'conversation_id', new.id, 'change', new.row_change);
+    perform chat.broadcast(
+        array[
+            'chat:site:' || new.site_id,
+            'chat:conversation:' || new.id,
+            -- The visitor sees who serves them and the state, nothing else of the row.
+            case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end],
+        array[
+            payload,
+            payload || jsonb_build_object('prev', new.row_change - 1),
+            payload || jsonb_build_object('prev', new.row_change_before)]);
+    return null;
+end
+$$;
+comment on function chat.announce_conversation() is
+    'After a change of a conversation''s own fields: event rows and one broadcast.';
+
+-- A person counts their conversations (LC-01's total_conversations).
+create or replace function chat.count_conversation()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_visitors
+    set total_conversations = total_conversations + 1, updated_at = clock_timestamp()
+    where id = new.visitor_id;
+    return null;
+end
+$$;
+comment on function chat.count_conversation() is 'After a new conversation: the visitor''s total_conversations.';
+
+-- file: sql/conversations/first_delivery_state.sql
+-- What: where the delivery of a new message starts, and the refusal of what WhatsApp cannot take.
+-- Why: the 24-hour window is refused at enqueue as well as at send, for every writer.
+-- Leaves out: sending; the row's state makes the job (whatsapp/send_message.sql).
+
+create or replace function chat.first_delivery_state(
+    p_conversation public.mod_chat_conversations, p_message public.mod_chat_messages, p_at timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if p_message.sender_type = 'visitor' then
+        return 'received';
+    end if;
+    if p_message.origin <> 'live' or p_message.sender_type = 'system' or p_message.kind in ('note', 'event')
+        or p_conversation.channel <> 'whatsapp'
+    then
+        return 'sent';
+    end if;
+
+    if p_message.kind <> 'text' then
+        raise exception 'a % cannot be sent to WhatsApp', p_message.kind
+            using errcode = 'PT422', detail = 'chat/kind_not_sendable', hint = 'send a text';
+    end if;
+    if coalesce(p_message.content, '') = '' or char_length(p_message.content) > 4096 then
+        raise exception 'a WhatsApp text has 1 to 4096 characters, this one % ', coalesce(char_length(p_message.content), 0)
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'split it into several messages';
+    end if;
+    if not chat.window_allows(p_conversation.whatsapp_window_expires_at, p_message.kind, p_at) then
+        raise exception 'the 24-hour window of this WhatsApp conversation is closed'
+            using errcode = 'PT422', detail = 'chat/window_closed',
+                hint = 'send a template, or wait until the person writes again';
+    end if;
+    return 'queued';
+end
+$$;
+comment on function chat.first_delivery_state(public.mod_chat_conversations, public.mod_chat_messages, timestamptz) is
+    'First delivery_state of a message; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';
+
+-- file: sql/conversations/stamp_message.sql
+-- What: what happens before a message row is written: its conversation is locked, a repetition is recognised, it gets
+--       its numbers, and the conversation's counters move.
+-- Why: the lock comes before the row's foreign key looks at the conversation, and the numbers after the row's own id and
+--      wamid were looked up; so numbers are gapless and a repetition burns none.
+-- Leaves out: who writes (author.sql, before this), the job that sends it (whatsapp/), events and broadcast (after).
+
+create or replace function chat.stamp_message()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at timestamptz;
+    conversation public.mod_chat_conversations;
+    effect record;
+    home uuid;
+begin
+    select * into conversation
+    from public.mod_chat_conversations where id = new.conversation_id
+    for no key update;
+    if not found then
+        raise exception 'there is no conversation %', new.conversation_id
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'use the id of an existing conversation';
+    end if;
+
+    select m.conversation_id into home from public.mod_chat_messages m where m.id = new.id;
+    if found then
+        if home = new.conversation_id then
+            return null;
+        end if;
+        raise exception 'message id % stands in another conversation', new.id
+            using errcode = 'PT409', detail = 'chat/id_in_use', hint = 'make a new uuid for each message';
+    end if;
+    if new.whatsapp_message_id is not null and exists (
+        select from public.mod_chat_messages m
+        where m.site_id = conversation.site_id and m.whatsapp_message_id = new.whatsapp_message_id
+    ) then
+        return null;
+    end if;
+
+    at := clock_timestamp();
+    new.site_id := conversation.site_id;
+    new.kind := coalesce(new.kind, case
+        when new.is_internal_note then 'note'
+        when new.content_type = 'whatsapp_template' then 'template'
+        when new.content_type = 'system' then 'event'
+        when new.content_type = 'file' then 'document'
+        else new.content_type
+    end);
+    new.content_type := chat.content_type_of(new.kind);
+    new.is_internal_note := new.kind = 'note';
+    new.sent_at := chat.sent_at_of(new.sent_at, at);
+    if new.sender_type = 'visitor' then
+        new.sender_id := conversation.visitor_id::text;
+    end if;
+
+    if conversation.archived_at is not null and new.origin = 'live' and new.sender_type in ('agent', 'ai')
+        and new.kind <> 'note'
+    then
+        raise exception 'the conversation is %', conversation.status
+            using errcode = 'PT409', detail = 'chat/conversation_not_open',
+                hint = 'set its status to pending, or claim it, before answering; notes are always welcome';
+    end if;
+    new.delivery_state := chat.first_delivery_state(conversation, new, at);
+    new.status := chat.shown_status(new.delivery_state);
+
+    select * into effect from chat.message_effect(
+        new.sender_type, new.kind, new.origin, new.sender_id = conversation.assigned_agent_id::text);
+
+    new.seq := conversation.last_seq + 1;
+    new.change := conversation.last_change + 1;
+    if effect.is_public then
+        new.public_seq := conversation.last_public_seq + 1;
+        new.change_before := conversation.last_public_change;
+    end if;
+
+    update public.mod_chat_conversations c
+    set last_seq = new.seq,
+        last_change = new.change,
+        last_public_seq = coalesce(new.public_seq, c.last_public_seq),
+        last_public_change = case when effect.is_public then new.change else c.last_public_change end,
+        message_count = c.message_count + 1,
+        inbound_count = c.inbound_count + effect.inbound::integer,
+        outbound_public_count = c.outbound_public_count + effect.outbound_public::integer,
+        unread_agent_count = case
+            when effect.clears_unread_agent then 0
+            else c.unread_agent_count + effect.unread_agent
+        end,
+        unread_visitor_count = c.unread_visitor_count + effect.unread_visitor,
+        last_message_text = case when p.wins then chat.preview_text(new.kind, new.content) else c.last_message_text end,
+        last_message_at = case when p.wins then new.sent_at else c.last_message_at end,
+        last_message_by = case when p.wins then new.sender_type else c.last_message_by end,
+        first_response_time_seconds = case
+            when c.first_response_time_seconds is null and effect.outbound_public and new.sender_type = 'agent'
+                then greatest(0, extract(epoch from new.sent_at - c.created_at))::integer
+            else c.first_response_time_seconds
+        end,
+        whatsapp_window_expires_at = case
+            when effect.inbound and c.channel = 'whatsapp'
+                then chat.window_after(c.whatsapp_window_expires_at, new.kind, new.sent_at)
+            else c.whatsapp_window_expires_at
+        end,
+        status = chat.status_after_message(c.status, new.sender_type, new.origin),
+        updated_at = at
+    from (select effect.preview and new.sent_at >= coalesce(conversation.last_message_at, '-infinity') as wins) p
+    where c.id = conversation.id;
+
+    if effect.inbound then
+        update public.mod_chat_visitors v
+        set total_messages = v.total_messages + 1, last_seen_at = greatest(v.last_seen_at, new.sent_at), updated_at = at
+        where v.id = conversation.visitor_id;
+    end if;
+    return new;
+end
+$$;
+comment on function chat.stamp_message() is
+    'Before a message: lock, repetition, numbers, counters. Returns null for a repetition, which burns no number.';
+
+-- file: sql/conversations/announce_messages.sql
+-- What: the event rows and the broadcast of messages, for a whole statement at once.
+-- Why: a run of fifty incoming messages is one insert, so one event insert and one broadcast.
+-- Leaves out: the payload's content. Clients fetch rows by `change`; a broadcast is a hint.
+
+-- Inlined into its callers.
+create or replace function chat.message_topics(
+    p_site uuid, p_conversation uuid, p_message uuid, p_visitor uuid, p_change bigint, p_before bigint, p_public boolean,
+    p_type text)
+returns table (topic text, payload jsonb)
+language sql
+immutable
+as $$
+    select t.topic, jsonb_build_object(
+        'v', 1, 'type', p_type, 'conversation_id', p_conversation, 'message_id', p_message, 'change', p_change,
+        'prev', t.prev)
+    from (values
+        ('chat:site:' || p_site::text, null::bigint),
+        ('chat:conversation:' || p_conversation::text, p_change - 1),
+        (case when p_public then 'chat:visitor:' || p_visitor::text end, p_before)
+    ) t (topic, prev)
+$$;
+comment on function chat.message_topics(uuid, uuid, uuid, uuid, bigint, bigint, boolean, text) is
+    'Topics and payloads of one changed message: site, conversation, and the visitor unless it is a note.';
+
+create or replace function chat.announce_new_messages()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.events (site_id, name, conversation_id, message_id, agent_id)
+    select m.site_id,
+        case m.sender_type when 'visitor' then 'chat.message.received' else 'chat.message.sent' end,
+        m.conversation_id, m.id,
+        case when m.sender_type = 'agent' and m.origin = 'live' then m.sender_id::uuid end
+    from added m
+    where m.public_seq is not null and m.sender_type <> 'system' and m.origin <> 'history'
+    order by m.conversation_id, m.seq;
+
+    perform chat.broadcast(array_agg(t.topic), array_agg(t.payload))
+    from added m
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    cross join lateral chat.message_topics(
+        m.site_id, m.conversation_id, m.id, c.visitor_id, m.change, m.change_before, m.public_seq is not null,
+        'new_message') t
+    where m.origin <> 'history';
+    return null;
+end
+$$;
+comment on function chat.announce_new_messages() is 'After messages were written: event rows and one broadcast for all.';
+
+create or replace function chat.announce_changed_message()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.broadcast(array_agg(t.topic), array_agg(t.payload))
+    from public.mod_chat_conversations c
+    cross join lateral chat.message_topics(
+        new.site_id, new.conversation_id, new.id, c.visitor_id, new.change, new.change_before,
+        new.public_seq is not null, 'status_change') t
+    where c.id = new.conversation_id;
+    return null;
+end
+$$;
+comment on function chat.announce_changed_message() is 'After a message changed (delivery, reaction, file): one broadcast.';
+
+-- file: sql/conversations/change_message.sql
+-- What: takes the next change number for a message that is about to change.
+-- Why: every change of a message (delivery, reaction, file ready) is seen by clients as `change > last`.
+-- Leaves out: the change itself; the caller writes it in one update with these numbers.
+
+create or replace function chat.next_change(p_conversation uuid, p_public boolean, out change bigint, out change_before bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- The caller holds the conversation's lock, so before and after are of one step.
+    select c.last_public_change into change_before from public.mod_chat_conversations c where c.id = p_conversation;
+    update public.mod_chat_conversations c
+    set last_change = c.last_change + 1,
+        last_public_change = case when p_public then c.last_change + 1 else c.last_public_change end
+    where c.id = p_conversation
+    returning c.last_change into change;
+end
+$$;
+comment on function chat.next_change(uuid, boolean) is
+    'Next change number of a conversation whose row the caller has locked, and the visitor-visible one before it.';
+
+-- file: sql/team/announce_agent_status.sql
+-- What: the event row and broadcast of an agent's new status.
+-- Why: presence that everyone sees comes from the row, not from sockets.
+-- Leaves out: presence of browsers, which is Realtime's.
+
+create or replace function chat.announce_agent_status()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.events (site_id, name, agent_id) values (new.site_id, 'chat.agent.status_changed', new.id);
+    perform chat.broadcast(
+        array['chat:site:' || new.site_id],
+        array[jsonb_build_object('v', 1, 'type', 'status_change', 'agent_id', new.id, 'status', new.status)]);
+    return null;
+end
+$$;
+comment on function chat.announce_agent_status() is 'After an agent''s status changed: event row and broadcast to the site.';
+
+-- file: sql/routing/drain.sql
+-- What: hands waiting conversations to agents with room, oldest most urgent first, until nobody waits or nobody has room.
+-- Why: called under the site's routing row by everything that changes who waits or who has room, so neither can be missed.
+-- Leaves out: which agent. That is the rule's choice (chat_rules::routing); here are only its facts and its result.
+
+create or replace function chat.lock_routing(p_site uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform from chat.routing r where r.site_id = p_site for update;
+    if not found then
+        insert into chat.routing (site_id) values (p_site) on conflict do nothing;
+        perform from chat.routing r where r.site_id = p_site for update;
+    end if;
+end
+$$;
+comment on function chat.lock_routing(uuid) is 'Locks the site''s routing row, making it first where there is none.';
+
+create or replace function chat.routing_facts(p_site uuid, p_department uuid, p_preferred uuid, p_conversation uuid, p_at timestamptz)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'at', p_at,
+            'conversation_id', p_conversation,
+            'department_id', p_department,
+            'preferred_agent_id', p_preferred,
+            'candidates', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
+                    'load', a.current_chat_count, 'max', a.max_concurrent_chats,
+                    'department_load', case when p_department is null then 0 else (
+                        select count(*) from public.mod_chat_conversations c
+                        where c.assigned_agent_id = a.id and c.department_id = p_department and c.archived_at is null
+                            and (c.status = 'active' or c.status = 'waiting' and c.snoozed_until is null)) end,
+                    'department_max', d.max_concurrent_chats,
+                    'last_assigned_at', a.last_assigned_at) order by a.id)
+                from public.mod_chat_agents a
+                left join public.mod_chat_departments d on d.id = p_department
+                where a.site_id = p_site and a.is_active), '[]')));
+end
+$$;
+comment on function chat.routing_facts(uuid, uuid, uuid, uuid, timestamptz) is
+    'What the choice of an agent depends on, as chat_rules::routing takes it.';
+
+create or replace function chat.drain(p_site uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    waiting record;
+    facts jsonb;
+    choice jsonb;
+    chosen uuid;
+    kept bigint;
+    drained integer := 0;
+    full_departments uuid[] := '{}';
+    nobody_for_any boolean := false;
+begin
+    loop
+        exit when not exists (
+            select from public.mod_chat_agents a
+            where a.site_id = p_site and a.is_active and a.status = 'online'
+                and a.current_chat_count < a.max_concurrent_chats);
+
+        -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it.
+        select c.id, c.department_id, c.last_agent_id, c.visitor_id into waiting
+        from public.mod_chat_conversations c
+        left join public.mod_chat_departments d on d.id = c.department_id
+        where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null
+            and coalesce(d.auto_assign, true)
+            and (c.department_id is null and not nobody_for_any or c.department_id <> all (full_departments))
+        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
+        limit 1
+        for no key update of c skip locked;
+        exit when not found;
+
+        facts := chat.routing_facts(p_site, waiting.department_id, waiting.last_agent_id, waiting.id, clock_timestamp());
+        choice := chat.choose_agent(facts);
+        chosen := (choice ->> 'agent_id')::uuid;
+        if chosen is null then
+            if waiting.department_id is null then
+                nobody_for_any := true;
+            else
+                full_departments := full_departments || waiting.department_id;
+            end if;
+            continue;
+        end if;
+
+        insert into chat.choices (site_id, conversation_id, agent_id, at, facts, choice)
+        values (p_site, waiting.id, chosen, (facts ->> 'at')::timestamptz, facts, choice)
+        returning id into kept;
+        update public.mod_chat_conversations
+        set assigned_agent_id = chosen, status = 'active', choice_id = kept
+        where id = waiting.id;
+        update public.mod_chat_agents
+        set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
+        where id = chosen;
+        drained := drained + 1;
+    end loop;
+    return drained;
+end
+$$;
+comment on function chat.drain(uuid) is
+    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. Returns how many.';
+
+-- file: sql/routing/route_conversation.sql
+-- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, drain.
+-- Why: routing happens last in a transaction. Whoever changed the row only wrote it; a deferred trigger takes the routing
+--      row when all other locks are held already, so no order of locks can be broken by a batch.
+-- Leaves out: changes routing itself made. The trigger's `when` knows them by their new choice_id.
+
+create or replace function chat.recount_load(p_site uuid, p_agents uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_agents a
+    set current_chat_count = n.chats,
+        last_assigned_at = case when n.chats > a.current_chat_count then clock_timestamp() else a.last_assigned_at end
+    from (
+        select x.id, (
+            select count(*)::integer from public.mod_chat_conversations c
+            where c.assigned_agent_id = x.id and c.archived_at is null
+                and (c.status = 'active' or c.status = 'waiting' and c.snoozed_until is null)) as chats
+        from (select id from public.mod_chat_agents where site_id = p_site and id = any (p_agents) order by id for no key update) x
+    ) n
+    where a.id = n.id and a.current_chat_count is distinct from n.chats;
+end
+$$;
+comment on function chat.recount_load(uuid, uuid[]) is
+    'Counts the load of these agents anew. The caller holds the routing row, so the count is exact and cannot drift.';
+
+create or replace function chat.route_conversation()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.lock_routing(new.site_id);
+    if tg_op = 'INSERT' then
+        -- Here and not at the insert, so that the routing row is locked after everything else.
+        with counted as (
+            update chat.routing r set next_session = r.next_session + 1
+            where r.site_id = new.site_id
+            returning r.next_session - 1 as n)
+        update public.mod_chat_conversations c
+        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0')
+        from counted
+        where c.id = new.id and c.session_number is null;
+        perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
+    else
+        perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
+    end if;
+    perform chat.drain(new.site_id);
+    return null;
+end
+$$;
+comment on function chat.route_conversation() is
+    'At commit, under the site''s routing row: session number, loads, and the drain.';
+
+-- file: sql/routing/explain_assignment.sql
+-- What: why a conversation is whose it is, in words and facts.
+-- Why: every choice kept its facts; nothing is guessed afterwards.
+-- Leaves out: replay under other rules.
+
+create or replace function public.chat_explain_assignment(conversation uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    c public.mod_chat_conversations;
+    k chat.choices;
+    agent text;
+begin
+    select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
+    if not found or not chat.may(c.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no conversation % that you may see', chat_explain_assignment.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
+    select a.display_name into agent from public.mod_chat_agents a where a.id = c.assigned_agent_id;
+    select * into k from chat.choices x where x.id = c.choice_id;
+    return jsonb_build_object(
+        'conversation_id', c.id,
+        'agent_id', c.assigned_agent_id,
+        'agent_name', agent,
+        'in_words', case
+            when c.assigned_agent_id is null then
+                'Nobody has it: ' || case c.status
+                    when 'pending' then 'it waits since ' || c.pending_since || ' for an agent with room'
+                    else 'it is ' || c.status end
+            when k.id is null then agent || ' has it because a person assigned it'
+            else agent || ' got it: ' || (k.choice ->> 'reason')
+        end,
+        'chosen_at', k.at,
+        'choice', k.choice,
+        'facts', k.facts);
+end
+$$;
+comment on function public.chat_explain_assignment(uuid) is
+    'Why a conversation is whose it is: words, the choice with each loser''s reason, and the facts it was made from. PT404 chat/no_such_conversation.';
+
+-- file: sql/team/set_status.sql
+-- What: an agent goes online, away, busy or offline.
+-- Why: a function, because status decides routing: it takes the site's routing row before the agent's, like everyone
+--      else, and gives waiting chats out in the same transaction.
+-- Leaves out: what becomes of an offline agent's chats; they stay.
+
+create or replace function public.chat_set_status(site uuid, status text)
+returns setof public.mod_chat_agents
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    agent constant uuid := chat.my_agent(chat_set_status.site);
+begin
+    if chat_set_status.status not in ('online', 'away', 'busy', 'offline') or chat_set_status.status is null then
+        raise exception 'there is no status %', coalesce(chat_set_status.status, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_status', hint = 'use online, away, busy or offline';
+    end if;
+    perform chat.lock_routing(chat_set_status.site);
+    update public.mod_chat_agents a
+    set status = chat_set_status.status, last_active_at = clock_timestamp()
+    where a.id = agent;
+    perform chat.drain(chat_set_status.site);
+    return query select a.* from public.mod_chat_agents a where a.id = agent;
+end
+$$;
+comment on function public.chat_set_status(uuid, text) is
+    'Sets the caller''s own status at a site (online, away, busy, offline); online hands out waiting chats at once. PT403 chat/not_an_agent, PT422 chat/unknown_status.';
+
+-- file: sql/team/save_agent.sql
+-- What: makes, changes or deactivates an agent.
+-- Why: a function, because capacity, department and being active decide routing.
+-- Leaves out: deletion; an agent who leaves is deactivated and keeps their history.
+
+create or replace function public.chat_save_agent(
+    site uuid,
+    user_id uuid,
+    display_name text,
+    role text default 'agent',
+    department_id uuid default null,
+    max_concurrent_chats integer default 5,
+    is_active boolean default true,
+    email text default null,
+    avatar_url text default null)
+returns setof public.mod_chat_agents
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    saved uuid;
+begin
+    perform chat.require(chat_save_agent.site, 'live-chat.agents.manage');
+    if chat_save_agent.max_concurrent_chats is null or chat_save_agent.max_concurrent_chats < 0 then
+        raise exception 'an agent''s capacity is a number of chats, 0 or more'
+            using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats to this agent';
+    end if;
+    perform chat.lock_routing(chat_save_agent.site);
+    insert into public.mod_chat_agents as a (
+        site_id, user_id, display_name, role, department_id, max_concurrent_chats, is_active, email, avatar_url)
+    values (
+        chat_save_agent.site, chat_save_agent.user_id, chat_save_agent.display_name, chat_save_agent.role,
+        chat_save_agent.department_id, chat_save_agent.max_concurrent_chats, chat_save_agent.is_active,
+        chat_save_agent.email, chat_save_agent.avatar_url)
+    on conflict (site_id, user_id) do update
+    set display_name = excluded.display_name,
+        role = excluded.role,
+        department_id = excluded.department_id,
+        max_concurrent_chats = excluded.max_concurrent_chats,
+        is_active = excluded.is_active,
+        -- Somebody who may no longer work is not online.
+        status = case when excluded.is_active then a.status else 'offline' end,
+        email = excluded.email,
+        avatar_url = excluded.avatar_url
+    returning a.id into saved;
+    perform chat.drain(chat_save_agent.site);
+    return query select a.* from public.mod_chat_agents a where a.id = saved;
+end
+$$;
+comment on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) is
+    'Makes or changes the agent row of a user at a site (whole row; is_active false = deactivated). Needs live-chat.agents.manage. PT403 chat/not_allowed, PT422 chat/capacity.';
+
+-- file: sql/whatsapp/send_message.sql
+-- What: the job of a message that has to leave.
+-- Why: an insert into mod_chat_messages is all a dashboard does; the queued row makes its own job, in the lane of its
+--      number and recipient, so replies keep their order and nobody else's slow send holds them.
+-- Leaves out: the call itself, which is the worker's.
+
+create or replace function chat.send_lane(p_phone_number_id text, p_identity uuid)
+returns text
+language sql
+immutable
+as $$ select 'send:' || p_phone_number_id || ':' || p_identity::text $$;
+comment on function chat.send_lane(text, uuid) is 'Key of the lane of sends from a number to a person.';
+
+create or replace function chat.send_message()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.enqueue(
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', new.site_id,
+        jsonb_build_object('message_id', new.id), true)
+    from public.mod_chat_conversations c
+    where c.id = new.conversation_id;
+    return null;
+end
+$$;
+comment on function chat.send_message() is 'After a queued message: its job, in the lane of its number and recipient.';
+
+-- file: sql/whatsapp/delivery.sql
+-- What: the delivery of a message moves on.
+-- Why: one place applies the rule that it only goes forward (chat_rules::whatsapp delivery), keeps the first time of each
+--      word, and gives the change its number. Callers hold the conversation's lock.
+-- Leaves out: where words come from: a webhook's status (apply_status.sql), an answer of Graph (finish_attempt.sql).
+
+create or replace function chat.set_delivery(p_message uuid, p_state text, p_facts jsonb)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    message public.mod_chat_messages;
+    next_state text;
+    numbers record;
+    kept jsonb;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    next_state := chat.delivery_next(message.delivery_state, p_state);
+    kept := message.metadata || coalesce(p_facts, '{}');
+    if next_state = message.delivery_state and kept = message.metadata then
+        return false;
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set delivery_state = next_state,
+        status = chat.shown_status(next_state),
+        read_at = case when next_state in ('read', 'played') then coalesce(m.read_at, clock_timestamp()) else m.read_at end,
+        metadata = kept,
+        change = numbers.change,
+        change_before = case when m.public_seq is not null then numbers.change_before end,
+        updated_at = clock_timestamp()
+    where m.id = p_message;
+    return true;
+end
+$$;
+comment on function chat.set_delivery(uuid, text, jsonb) is
+    'Moves a message''s delivery forward if the rule lets it, merging facts into its metadata; the caller holds the conversation. False when nothing changed.';
+
+create or replace function chat.fail_message(p_message uuid, p_error jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform chat.set_delivery(p_message, 'failed', jsonb_build_object('error', p_error));
+end
+$$;
+comment on function chat.fail_message(uuid, jsonb) is
+    'A message failed, with {code, title, details, advice} for people to read.';
+
+create or replace function chat.hold_unknown(p_message uuid, p_job bigint, p_lease uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform chat.set_delivery(p_message, 'unknown', null);
+    -- A status usually tells within seconds; so long later messages wait behind it, to keep their order.
+    perform chat.finish_job(p_job, p_lease, '{"is": "retry", "after_seconds": 60}');
+end
+$$;
+comment on function chat.hold_unknown(uuid, bigint, uuid) is
+    'Nobody knows whether a message left: it is shown so, and its lane waits a minute for a status.';
+
+create or replace function chat.message_left(p_message uuid, p_wamid text, p_attempt integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_messages m
+    set whatsapp_message_id = p_wamid
+    where m.id = p_message and m.whatsapp_message_id is null;
+    update chat.attempts a
+    set finished_at = coalesce(a.finished_at, clock_timestamp()), outcome = 'accepted', wamid = p_wamid
+    where a.message_id = p_message and a.number = p_attempt and a.outcome is distinct from 'accepted';
+    perform chat.set_delivery(p_message, 'accepted', null);
+    perform chat.settle_send(p_message);
+end
+$$;
+comment on function chat.message_left(uuid, text, integer) is
+    'Meta has the message: its wamid and the attempt''s outcome, whoever told first, the answer or a status.';
+
+create or replace function chat.settle_send(p_message uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    lane chat.lanes;
+    job bigint;
+begin
+    select l.* into lane
+    from public.mod_chat_messages m
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    join chat.lanes l on l.key = chat.send_lane(c.phone_number_id, c.identity_id)
+    where m.id = p_message
+    for update of l;
+    if not found then
+        return;
+    end if;
+    -- A worker that holds the job is told when it asks; only a job that waits is taken away.
+    delete from chat.jobs j
+    where j.lane = lane.key and j.payload ->> 'message_id' = p_message::text and j.died_at is null
+        and (not lane.busy or j.id is distinct from lane.running_job)
+    returning j.id into job;
+    if job is not null and not lane.busy then
+        perform chat.free_lane(lane.key);
+    end if;
+end
+$$;
+comment on function chat.settle_send(uuid) is
+    'A message needs no sending any more: its waiting job goes and the lane goes on at once.';
+
+-- file: sql/whatsapp/apply_status.sql
+-- What: a status of Meta's, applied to the message it speaks of.
+-- Why: statuses come out of order, twice, before the answer of the send, and sometimes beside each other (delivered and
+--      failed): the rule decides, the first time of each word is kept.
+-- Leaves out: finding rows for a whole run at once (receive.sql does, and locks the conversations in order).
+
+create or replace function chat.message_of_status(p_site uuid, p_wamid text, p_callback text)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    found_id uuid;
+begin
+    select m.id into found_id from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid;
+    -- A status may come before the answer that brings the wamid; then the callback data names the message.
+    if found_id is null and p_callback ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]{1,9}$' then
+        select m.id into found_id
+        from public.mod_chat_messages m
+        where m.id = split_part(p_callback, ':', 1)::uuid and m.site_id = p_site;
+    end if;
+    return found_id;
+end
+$$;
+comment on function chat.message_of_status(uuid, text, text) is
+    'Message of a site that a status speaks of: by wamid, else by our callback data `<message id>:<attempt>`.';
+
+create or replace function chat.apply_status(p_message uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    word constant text := p_item ->> 'status';
+    at constant text := coalesce(p_item ->> 'at', clock_timestamp()::text);
+    message public.mod_chat_messages;
+    facts jsonb;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    if message.sender_type = 'visitor' then
+        return;
+    end if;
+    if message.delivery_state in ('queued', 'sending', 'unknown') or message.whatsapp_message_id is null then
+        perform chat.message_left(
+            p_message, p_item ->> 'wamid', nullif(split_part(coalesce(p_item ->> 'callback', ''), ':', 2), '')::integer);
+    end if;
+
+    facts := jsonb_build_object('statuses',
+        jsonb_build_object(word, at) || coalesce(message.metadata -> 'statuses', '{}'));
+    if jsonb_typeof(p_item -> 'pricing') = 'object' then
+        facts := facts || jsonb_build_object('pricing', p_item -> 'pricing');
+    end if;
+    if jsonb_typeof(p_item -> 'errors' -> 0) = 'object' then
+        facts := facts || jsonb_build_object('error', p_item -> 'errors' -> 0);
+    end if;
+    if chat.set_delivery(p_message, word, facts) then
+        update public.mod_chat_messages m
+        set whatsapp_status = word
+        where m.id = p_message and m.delivery_state = word;
+    end if;
+    if p_item -> 'errors' @> '[{"code": 131047}]' then
+        perform chat.close_window(message.conversation_id);
+    end if;
+end
+$$;
+comment on function chat.apply_status(uuid, jsonb) is
+    'Applies a parsed status to a message; the caller holds its conversation. Repetitions and older words change nothing.';
+
+create or replace function chat.keep_orphan(p_site uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into chat.orphan_statuses (site_id, wamid, status, at, item)
+    values (p_site, p_item ->> 'wamid', p_item ->> 'status',
+        coalesce((p_item ->> 'at')::timestamptz, clock_timestamp()), p_item)
+    on conflict do nothing;
+end
+$$;
+comment on function chat.keep_orphan(uuid, jsonb) is 'Keeps a status whose message is not known yet.';
+
+create or replace function chat.apply_orphans(p_site uuid, p_wamid text)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    orphan record;
+    applied integer := 0;
+begin
+    for orphan in
+        delete from chat.orphan_statuses o
+        where o.site_id = p_site and o.wamid = p_wamid
+        returning o.item, chat.message_of_status(o.site_id, o.wamid, o.item ->> 'callback') as message
+    loop
+        perform chat.apply_status(orphan.message, orphan.item);
+        applied := applied + 1;
+    end loop;
+    return applied;
+end
+$$;
+comment on function chat.apply_orphans(uuid, text) is
+    'Applies the statuses kept for a wamid that a message has now; the caller holds its conversation.';
+
+-- file: sql/whatsapp/find_identities.sql
+-- What: the persons behind the senders of a run, found or made, and locked.
+-- Why: the identity is what two deliveries of one new person meet at. Known ones are locked by id; new ones are taken by
+--      their alias, in the order of the run, so that of two transactions one makes the person and the other finds them.
+-- Leaves out: e-mails and typed phones, which select nobody.
+
+create or replace function chat.find_identity(p_site uuid, p_portfolio text, p_item jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select a.identity_id
+        from (
+            select 1 as place, 'bsuid' as kind, p_item ->> 'bsuid' as value
+            union all select 2, 'phone', p_item ->> 'phone'
+            union all select 3, 'phone', v from jsonb_array_elements_text(coalesce(p_item -> 'phone_variants', '[]')) v
+        ) asked
+        join chat.identity_aliases a
+            on a.site_id = p_site and a.portfolio = p_portfolio and a.kind = asked.kind and a.value = asked.value
+        order by asked.place
+        limit 1);
+end
+$$;
+comment on function chat.find_identity(uuid, text, jsonb) is
+    'Identity of a parsed item''s sender: by BSUID, else phone, else another spelling of the phone; null when new.';
+
+create or replace function chat.make_identity(p_site uuid, p_portfolio text, p_item jsonb)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    made constant uuid := gen_random_uuid();
+    visitor uuid;
+    taken integer;
+begin
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    values (p_site, p_portfolio,
+        case when p_item ->> 'bsuid' is not null then 'bsuid' else 'phone' end,
+        coalesce(p_item ->> 'bsuid', p_item ->> 'phone'), made)
+    on conflict do nothing;
+    get diagnostics taken = row_count;
+    if taken = 0 then
+        return chat.find_identity(p_site, p_portfolio, p_item);
+    end if;
+    insert into public.mod_chat_visitors (site_id, name, phone, whatsapp_phone, channel)
+    values (p_site, p_item ->> 'name', p_item ->> 'phone', p_item ->> 'phone', 'whatsapp')
+    returning id into visitor;
+    insert into chat.identities (id, site_id, portfolio, visitor_id) values (made, p_site, p_portfolio, visitor);
+    return made;
+end
+$$;
+comment on function chat.make_identity(uuid, text, jsonb) is
+    'Makes identity, visitor and first alias of a new sender; if somebody was faster, answers theirs.';
+
+create or replace function chat.learn_aliases(p_site uuid, p_portfolio text, p_identity uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    select p_site, p_portfolio, a.kind, a.value, p_identity
+    from (values
+        ('bsuid', p_item ->> 'bsuid'), ('bsuid', p_item ->> 'new_bsuid'),
+        ('phone', p_item ->> 'phone'), ('phone', p_item ->> 'new_phone')
+    ) a (kind, value)
+    where a.value is not null
+        and not exists (
+            select from chat.identity_aliases x
+            where x.site_id = p_site and x.portfolio = p_portfolio and x.kind = a.kind and x.value = a.value)
+    on conflict do nothing;
+end
+$$;
+comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
+    'Ids that came with a known person become their aliases; one that names another person already stays theirs.';
+
+-- file: sql/whatsapp/home_conversation.sql
+-- What: the conversation a new message of a person belongs to: the open one, one reopened, or a new one.
+-- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
+-- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
+
+create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    home uuid;
+    old record;
+begin
+    select c.id into home
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
+        and c.archived_at is null;
+    if found then
+        return home;
+    end if;
+
+    select c.id, c.status, c.archived_at, c.assigned_agent_id into old
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
+        and c.archived_at is not null
+    order by c.archived_at desc
+    limit 1
+    for no key update;
+    if found and chat.next_home(old.status, old.archived_at,
+        coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24),
+        clock_timestamp()) = 'reopen'
+    then
+        update public.mod_chat_conversations set status = 'pending' where id = old.id;
+        return old.id;
+    end if;
+
+    insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
+    select p_site, i.visitor_id, i.id, p_channel, p_phone_number_id
+    from chat.identities i where i.id = p_identity
+    returning id into home;
+    return home;
+end
+$$;
+comment on function chat.home_conversation(uuid, uuid, text, text) is
+    'Open, reopened or new conversation of an identity the caller has locked.';
+
+-- file: sql/whatsapp/store_messages.sql
+-- What: writes parsed messages into their conversations, in one insert; and what follows a reaction.
+-- Why: one statement, so events and broadcast go out once for the run. The message's own triggers number and count.
+-- Leaves out: which conversation (home_conversation.sql).
+
+create or replace function chat.store_messages(p_homes uuid[], p_items jsonb)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    stored integer;
+begin
+    insert into public.mod_chat_messages (
+        conversation_id, site_id, sender_type, sender_name, content, kind, sent_at, whatsapp_message_id, metadata,
+        reply_to_id, file_name, file_mime_type, file_state)
+    select h.home, c.site_id, 'visitor', i.item ->> 'name', i.item ->> 'content', i.item ->> 'kind',
+        (i.item ->> 'at')::timestamptz, i.item ->> 'wamid',
+        coalesce(i.item -> 'metadata', '{}')
+            || case when jsonb_typeof(i.item -> 'file') = 'object' then jsonb_build_object('media', i.item -> 'file') else '{}' end
+            || case when jsonb_typeof(i.item -> 'context') = 'object' then jsonb_build_object('context', i.item -> 'context') else '{}' end
+            || case when i.item ->> 'kind' in ('unknown', 'unsupported') then jsonb_build_object('raw', i.item -> 'raw') else '{}' end,
+        (select m.id from public.mod_chat_messages m
+            where m.site_id = c.site_id and m.whatsapp_message_id = i.item -> 'context' ->> 'wamid'),
+        i.item -> 'file' ->> 'filename', i.item -> 'file' ->> 'mime',
+        case when i.item -> 'file' ->> 'id' is not null then 'pending' end
+    from unnest(p_homes) with ordinality h (home, place)
+    cross join lateral (select p_items -> (h.place::integer - 1) as item) i
+    join public.mod_chat_conversations c on c.id = h.home
+    order by h.place;
+    get diagnostics stored = row_count;
+    return stored;
+end
+$$;
+comment on function chat.store_messages(uuid[], jsonb) is
+    'Writes items[n] into homes[n]; repetitions write nothing. Returns how many were new.';
+
+create or replace function chat.apply_reaction(p_message uuid, p_item jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := coalesce((p_item ->> 'at')::timestamptz, clock_timestamp());
+    message public.mod_chat_messages;
+    conversation public.mod_chat_conversations;
+    actor text;
+    numbers record;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    select c.* into conversation from public.mod_chat_conversations c where c.id = message.conversation_id;
+    actor := 'visitor:' || conversation.visitor_id;
+    -- An older event that comes late does not undo a newer one; so a removal stays as an entry without emoji.
+    if (message.reactions -> actor ->> 'at')::timestamptz >= at then
+        return;
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set reactions = m.reactions || jsonb_build_object(actor,
+            jsonb_build_object('emoji', p_item -> 'reaction' -> 'emoji', 'at', at)),
+        change = numbers.change,
+        change_before = case when m.public_seq is not null then numbers.change_before end,
+        updated_at = clock_timestamp()
+    where m.id = p_message;
+    update public.mod_chat_conversations c
+    set whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', at)
+    where c.id = message.conversation_id and c.channel = 'whatsapp';
+end
+$$;
+comment on function chat.apply_reaction(uuid, jsonb) is
+    'A person''s reaction to a message, or its removal; the caller holds the conversation. Older events change nothing.';
+
+create or replace function chat.enqueue_read_marks(
+    p_site uuid, p_phone_number_id text, p_account uuid, p_graph_version text, p_people uuid[], p_items jsonb, p_homes uuid[])
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    mark record;
+    marks integer := 0;
+begin
+    for mark in
+        select distinct on (p.person) p.person, p_items -> (p.place::integer - 1) ->> 'wamid' as wamid
+        from unnest(p_people) with ordinality p (person, place)
+        join public.mod_chat_messages m
+            on m.site_id = p_site and m.whatsapp_message_id = p_items -> (p.place::integer - 1) ->> 'wamid'
+            and m.conversation_id = p_homes[p.place]
+        order by p.person, p.place desc
+    loop
+        -- Marking one marks all before it, so a newer mark replaces one that still waits.
+        perform chat.enqueue(
+            'read:' || p_phone_number_id || ':' || mark.person, 'whatsapp.mark_read', 'notification', p_site,
+            jsonb_build_object('phone_number_id', p_phone_number_id, 'wamid', mark.wamid, 'account_id', p_account,
+                'graph_version', p_graph_version),
+            false, true);
+        marks := marks + 1;
+    end loop;
+    return marks;
+end
+$$;
+comment on function chat.enqueue_read_marks(uuid, text, uuid, text, uuid[], jsonb, uuid[]) is
+    'One read mark a person of the run, in the order of their ids. Returns how many.';
+
+-- file: sql/whatsapp/receive_run.sql
+-- What: the passes of a run: number, identities, conversations, visitors, messages, then statuses and reactions, then lanes.
+-- Why: each pass locks one kind of row, in order, before the next begins; a run of fifty is as safe as one item.
+-- Leaves out: routing, which a deferred trigger does at commit.
+
+create or replace function chat.receive_run(p_app uuid, p_phone_number_id text, p_items jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    number record;
+    item jsonb;
+    refused text;
+    people uuid[] := '{}';       -- identity of each message, in step with `messages`
+    homes uuid[];                -- its conversation; null for a repetition
+    messages jsonb := '[]';
+    targets jsonb := '[]';       -- statuses and reactions with the message they speak of: {message, item}
+    target uuid;
+    wanted integer := 0;
+    stored integer := 0;
+    duplicate integer := 0;
+    dead integer := 0;
+    enqueued integer := 0;
+begin
+    select n.site_id, n.account_id, acc.graph_version, coalesce(acc.portfolio_id, acc.waba_id) as portfolio into number
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and acc.app_id = p_app;
+
+    -- What no row will take goes aside first; the rest is split by what it needs.
+    for item in select value from jsonb_array_elements(p_items) loop
+        refused := case
+            when item ->> 'what' = 'field' then 'field_not_handled'
+            when p_phone_number_id is null then 'no_phone_number_id'
+            when number.site_id is null then 'unknown_number'
+            when item ->> 'what' = 'message' and item ->> 'kind' is distinct from 'reaction'
+                and coalesce(item ->> 'bsuid', item ->> 'phone') is null then 'no_sender'
+            when item ->> 'wamid' is null then 'no_wamid'
+        end;
+        if refused is not null then
+            insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+            values (p_app, p_phone_number_id, refused, item);
+            dead := dead + 1;
+        elsif item ->> 'kind' = 'reaction' then
+            target := chat.message_of_status(number.site_id, item -> 'reaction' ->> 'wamid', null);
+            if target is not null then
+                targets := targets || jsonb_build_object('message', target, 'item', item);
+            elsif coalesce(item ->> 'bsuid', item ->> 'phone') is not null then
+                messages := messages || (item || '{"kind": "unsupported"}');
+            else
+                insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+                values (p_app, p_phone_number_id, 'no_sender', item);
+                dead := dead + 1;
+            end if;
+        elsif item ->> 'what' = 'status' then
+            targets := targets || jsonb_build_object('message',
+                chat.message_of_status(number.site_id, item ->> 'wamid', item ->> 'callback'), 'item', item);
+        else
+            messages := messages || item;
+        end if;
+    end loop;
+
+    -- Identities: known ones by id, then new ones in the order of the run.
+    for item in select value from jsonb_array_elements(messages) loop
+        people := people || chat.find_identity(number.site_id, number.portfolio, item);
+    end loop;
+    perform from chat.identities i where i.id = any (people) order by i.id for no key update;
+    for place in 1 .. jsonb_array_length(messages) loop
+        item := messages -> (place - 1);
+        if people[place] is null then
+            people[place] := coalesce(
+                chat.find_identity(number.site_id, number.portfolio, item),
+                chat.make_identity(number.site_id, number.portfolio, item));
+            perform from chat.identities i where i.id = people[place] for no key update;
+        end if;
+        perform chat.learn_aliases(number.site_id, number.portfolio, people[place], item);
+    end loop;
+
+    -- Conversations: all that exist by id, then those to be reopened or made, then visitors by id.
+    perform from public.mod_chat_conversations c
+    where c.id in (
+        select x.id from public.mod_chat_conversations x
+        where x.identity_id = any (people) and x.phone_number_id = p_phone_number_id and x.archived_at is null
+        union all
+        select m.conversation_id from jsonb_array_elements(targets) t
+        join public.mod_chat_messages m on m.id = (t ->> 'message')::uuid)
+    order by c.id
+    for no key update;
+    homes := array_fill(null::uuid, array[jsonb_array_length(messages)]);
+    for place in 1 .. jsonb_array_length(messages) loop
+        -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
+        if exists (
+            select from public.mod_chat_messages m
+            where m.site_id = number.site_id and m.whatsapp_message_id = messages -> (place - 1) ->> 'wamid')
+        then
+            duplicate := duplicate + 1;
+            continue;
+        end if;
+        wanted := wanted + 1;
+        homes[place] := chat.home_conversation(number.site_id, people[place], p_phone_number_id, 'whatsapp');
+    end loop;
+    if cardinality(people) > 1 then
+        perform from public.mod_chat_visitors v
+        where v.id in (select i.visitor_id from chat.identities i where i.id = any (people))
+        order by v.id
+        for no key update;
+    end if;
+
+    if wanted > 0 then
+        stored := chat.store_messages(homes, messages);
+        duplicate := duplicate + wanted - stored;
+        enqueued := chat.enqueue_read_marks(
+            number.site_id, p_phone_number_id, number.account_id, number.graph_version, people, messages, homes);
+    end if;
+
+    for item in select value from jsonb_array_elements(targets) loop
+        target := (item ->> 'message')::uuid;
+        if target is null then
+            perform chat.keep_orphan(number.site_id, item -> 'item');
+        elsif item -> 'item' ->> 'what' = 'status' then
+            perform chat.apply_status(target, item -> 'item');
+        else
+            perform chat.apply_reaction(target, item -> 'item');
+        end if;
+        stored := stored + 1;
+    end loop;
+    return jsonb_build_object('stored', stored, 'duplicate', duplicate, 'dead', dead, 'enqueued', enqueued);
+end
+$$;
+comment on function chat.receive_run(uuid, text, jsonb) is
+    'Stores the items of one number. Answers {stored, duplicate, dead, enqueued}.';
+
+-- file: sql/whatsapp/receive.sql
+-- What: a run of parsed webhook items becomes rows, in one transaction.
+-- Why: all or nothing a run, idempotent, in the one order of locks: identities, conversations, visitors, messages,
+--      lanes; routing follows at commit. So deliveries may come twice, at once and in any order.
+-- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp). Fields other than messages wait as dead letters.
+
+create or replace function public.chat_receive_whatsapp(app uuid, items jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    run record;
+    done jsonb;
+    stored integer := 0;
+    duplicate integer := 0;
+    dead integer := 0;
+    enqueued integer := 0;
+begin
+    for run in
+        select i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
+        from jsonb_array_elements(chat_receive_whatsapp.items) with ordinality as i (item, place)
+        group by 1 order by 1
+    loop
+        done := chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items);
+        stored := stored + (done ->> 'stored')::integer;
+        duplicate := duplicate + (done ->> 'duplicate')::integer;
+        dead := dead + (done ->> 'dead')::integer;
+        enqueued := enqueued + (done ->> 'enqueued')::integer;
+    end loop;
+    return jsonb_build_object('stored', stored, 'duplicate', duplicate, 'dead', dead, 'enqueued', enqueued);
+end
+$$;
+comment on function public.chat_receive_whatsapp(uuid, jsonb) is
+    'For the worker: stores parsed webhook items that `app` signed. Idempotent. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function public.chat_keep_dead_letter(app uuid, reason text, item jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+    values (app, item ->> 'phone_number_id', reason, item);
+end
+$$;
+comment on function public.chat_keep_dead_letter(uuid, text, jsonb) is
+    'For the worker: keeps an item that no row could take, with the reason.';
+
+-- file: sql/whatsapp/begin_attempt.sql
+-- What: the step before a message is handed to Graph: is it still to be sent, may it be, and the attempt's own row.
+-- Why: the row is committed before the call. Whoever finds an attempt that never ended knows that the message may have
+--      left, and does not send it again.
+-- Leaves out: the call and its answer (finish_attempt.sql).
+
+create or replace function public.chat_begin_attempt(job_id bigint, lease_token uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    message public.mod_chat_messages;
+    conversation public.mod_chat_conversations;
+    last chat.attempts;
+    target record;
+begin
+    select c.* into conversation
+    from chat.jobs j
+    join public.mod_chat_messages m on m.id = (j.payload ->> 'message_id')::uuid
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    where j.id = chat_begin_attempt.job_id
+    for no key update of c;
+    if not found then
+        perform chat.finish_job(chat_begin_attempt.job_id, chat_begin_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('go', false, 'state', 'gone', 'why', 'the message does not exist any more');
+    end if;
+    select m.* into message
+    from public.mod_chat_messages m
+    where m.id = (select (j.payload ->> 'message_id')::uuid from chat.jobs j where j.id = chat_begin_attempt.job_id)
+    for no key update;
+    perform from chat.lanes l
+    where l.running_job = chat_begin_attempt.job_id and l.lease_token = chat_begin_attempt.lease_token and l.busy
+    for update;
+    if not found then
+        return jsonb_build_object('go', false, 'state', 'stale', 'why', 'the lease was lost');
+    end if;
+
+    if message.delivery_state not in ('queued', 'sending', 'unknown') then
+        perform chat.finish_job(chat_begin_attempt.job_id, chat_begin_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('go', false, 'state', 'gone', 'why', 'the message is ' || message.delivery_state || ' already');
+    end if;
+
+    select a.* into last from chat.attempts a where a.message_id = message.id order by a.number desc limit 1;
+    -- An attempt that never ended: its worker died, or lost its lease. The message may have left.
+    if found and last.outcome is null then
+        update chat.attempts set finished_at = at, outcome = 'unknown' where message_id = last.message_id and number = last.number;
+        perform chat.hold_unknown(message.id, chat_begin_attempt.job_id, chat_begin_attempt.lease_token);
+        return jsonb_build_object('go', false, 'state', 'unknown', 'why', 'an attempt was begun and nobody knows how it ended');
+    elsif last.outcome = 'unknown' and message.delivery_state = 'unknown' then
+        -- Its time at the head is over: the lane goes on, the tick settles the message by the number's policy.
+        perform chat.finish_job(chat_begin_attempt.job_id, chat_begin_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('go', false, 'state', 'unknown', 'why', 'no status has told yet; the lane goes on');
+    end if;
+
+    select n.phone_number_id, n.confirmed_at, n.account_id, acc.graph_version,
+        (select i.value from chat.identity_aliases i where i.identity_id = conversation.identity_id and i.kind = 'phone'
+            order by i.created_at desc limit 1) as phone,
+        (select i.value from chat.identity_aliases i where i.identity_id = conversation.identity_id and i.kind = 'bsuid'
+            order by i.created_at desc limit 1) as bsuid,
+        (select r.whatsapp_message_id from public.mod_chat_messages r where r.id = message.reply_to_id) as reply_to
+    into target
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where n.site_id = message.site_id and n.phone_number_id = conversation.phone_number_id;
+
+    if not found or target.confirmed_at is null then
+        perform chat.fail_message(message.id, jsonb_build_object(
+            'code', null, 'title', 'The WhatsApp number is not connected', 'details', conversation.phone_number_id,
+            'advice', 'Connect the number again, then send the message anew.'));
+        perform chat.finish_job(chat_begin_attempt.job_id, chat_begin_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('go', false, 'state', 'failed', 'why', 'the number is not confirmed for this site');
+    end if;
+    if not chat.window_allows(conversation.whatsapp_window_expires_at, message.kind, at) then
+        perform chat.fail_message(message.id, jsonb_build_object(
+            'code', 131047, 'title', 'The 24-hour window is closed', 'details', 'it closed before the message left',
+            'advice', 'Send a template, or wait until the person writes again.'));
+        perform chat.finish_job(chat_begin_attempt.job_id, chat_begin_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('go', false, 'state', 'failed', 'why', 'the 24-hour window is closed');
+    end if;
+
+    insert into chat.attempts (message_id, number, lease_token, started_at)
+    values (message.id, coalesce(last.number, 0) + 1, chat_begin_attempt.lease_token, at);
+    perform chat.set_delivery(message.id, 'sending', null);
+    return jsonb_build_object(
+        'go', true, 'message_id', message.id, 'attempt', coalesce(last.number, 0) + 1,
+        'phone_number_id', target.phone_number_id, 'to', target.phone, 'recipient', target.bsuid,
+        'text', message.content, 'reply_to_wamid', target.reply_to,
+        'callback', message.id || ':' || (coalesce(last.number, 0) + 1),
+        'graph_version', target.graph_version, 'account_id', target.account_id, 'site_id', message.site_id);
+end
+$$;
+comment on function public.chat_begin_attempt(bigint, uuid) is
+    'For the worker, before a send: {go: true, message_id, attempt, phone_number_id, to, recipient, text, reply_to_wamid, callback, graph_version, account_id, site_id}, or {go: false, state, why} when the database has settled the job already.';
+
+-- file: sql/whatsapp/finish_attempt.sql
+-- What: what Graph answered, or that nobody knows.
+-- Why: message, attempt, lane and job end together. That a message left is true even when the lease was lost meanwhile,
+--      so an accepted answer is kept in any case; the lease only decides about the lane.
+-- Leaves out: judging the answer (chat_rules::retry, in the worker).
+
+create or replace function public.chat_finish_attempt(
+    job_id bigint, lease_token uuid, message_id uuid, attempt integer, outcome jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    answer constant text := chat_finish_attempt.outcome ->> 'is';
+    message public.mod_chat_messages;
+    mine boolean;
+begin
+    perform from public.mod_chat_conversations c
+    join public.mod_chat_messages m on m.conversation_id = c.id
+    where m.id = chat_finish_attempt.message_id
+    for no key update of c;
+    if not found then
+        return jsonb_build_object('state',
+            chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}'));
+    end if;
+    select m.* into message from public.mod_chat_messages m where m.id = chat_finish_attempt.message_id for no key update;
+
+    if answer = 'accepted' then
+        update chat.attempts a set http = (chat_finish_attempt.outcome ->> 'http')::integer
+        where a.message_id = message.id and a.number = chat_finish_attempt.attempt;
+        perform chat.message_left(message.id, chat_finish_attempt.outcome ->> 'wamid', chat_finish_attempt.attempt);
+        perform chat.learn_phone(message.conversation_id, chat_finish_attempt.outcome ->> 'wa_id');
+        perform chat.apply_orphans(message.site_id, chat_finish_attempt.outcome ->> 'wamid');
+        perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('state', 'accepted');
+    end if;
+
+    -- Anything but success counts only while the attempt is open and ours; a status may have told better already.
+    update chat.attempts a
+    set finished_at = clock_timestamp(), outcome = answer, code = (chat_finish_attempt.outcome ->> 'code')::integer,
+        http = (chat_finish_attempt.outcome ->> 'http')::integer
+    where a.message_id = message.id and a.number = chat_finish_attempt.attempt
+        and a.lease_token = chat_finish_attempt.lease_token and a.outcome is null;
+    mine := found;
+    if not mine then
+        perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
+        return jsonb_build_object('state', 'stale');
+    end if;
+
+    case answer
+        when 'retry' then
+            perform chat.set_delivery(message.id, 'sending', jsonb_build_object('last_try', chat_finish_attempt.outcome - 'is'));
+            perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+        when 'failed' then
+            perform chat.fail_message(message.id,
+                chat_finish_attempt.outcome - '{is,http,closes_window}'::text[]);
+            if (chat_finish_attempt.outcome ->> 'closes_window')::boolean then
+                perform chat.close_window(message.conversation_id);
+            end if;
+            perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
+        when 'unknown' then
+            perform chat.hold_unknown(message.id, chat_finish_attempt.job_id, chat_finish_attempt.lease_token);
+        else
+            raise exception 'an attempt ends accepted, retry, failed or unknown, not %', answer
+                using errcode = 'PT422', detail = 'chat/unknown_outcome', hint = 'this is the worker''s to mend';
+    end case;
+    return jsonb_build_object('state', answer);
+end
+$$;
+comment on function public.chat_finish_attempt(bigint, uuid, uuid, integer, jsonb) is
+    'For the worker, after a send: outcome {is: accepted, wamid, wa_id, http} | {is: retry, after_seconds, code, title, details, http} | {is: failed, code, title, details, advice, http, closes_window} | {is: unknown, details}. Answers {state}.';
+
+create or replace function chat.close_window(p_conversation uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_conversations c
+    set whatsapp_window_expires_at = least(c.whatsapp_window_expires_at, clock_timestamp())
+    where c.id = p_conversation;
+end
+$$;
+comment on function chat.close_window(uuid) is 'Meta said the window is closed (131047); its word is the truth.';
+
+create or replace function chat.learn_phone(p_conversation uuid, p_wa_id text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    select i.site_id, i.portfolio, 'phone', p_wa_id, i.id
+    from public.mod_chat_conversations c
+    join chat.identities i on i.id = c.identity_id
+    where c.id = p_conversation and p_wa_id is not null
+    on conflict do nothing;
+end
+$$;
+comment on function chat.learn_phone(uuid, text) is
+    'The spelling of a phone that Meta answered with becomes an alias; an alias somebody has already stays theirs.';
+
+-- file: sql/whatsapp/register.sql
+-- What: what the worker's environment or configuration says about an app, its account and its number.
+-- Why: the secrets stay in the environment; the database only learns which app signs and which site's number it is.
+-- Leaves out: screens for many accounts, which come with the WhatsApp settings.
+
+create or replace function public.chat_register_whatsapp(
+    app_name text, site_id uuid, waba_id text, phone_number_id text, graph_version text, app_id text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    app uuid;
+    account uuid;
+    number record;
+begin
+    insert into chat.whatsapp_apps as a (name, meta_app_id)
+    values (chat_register_whatsapp.app_name, chat_register_whatsapp.app_id)
+    on conflict (name) do update set meta_app_id = coalesce(excluded.meta_app_id, a.meta_app_id)
+    returning a.id into app;
+    if chat_register_whatsapp.phone_number_id is null then
+        return jsonb_build_object('app', app, 'account', null, 'number', null, 'confirmed', false);
+    end if;
+    if not exists (select from public.sites s where s.id = chat_register_whatsapp.site_id) then
+        raise exception 'there is no site %', chat_register_whatsapp.site_id
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'set CHAT_WHATSAPP_SITE_ID to the id of a row of public.sites';
+    end if;
+
+    insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id, graph_version)
+    values (chat_register_whatsapp.site_id, app, chat_register_whatsapp.waba_id, chat_register_whatsapp.graph_version)
+    on conflict (site_id, waba_id) do update set app_id = excluded.app_id, graph_version = excluded.graph_version
+    returning a.id into account;
+    number := chat.claim_number(
+        chat_register_whatsapp.site_id, chat_register_whatsapp.phone_number_id, account, null);
+    return jsonb_build_object(
+        'app', app, 'account', account, 'number', number.id, 'confirmed', number.confirmed_at is not null);
+end
+$$;
+comment on function public.chat_register_whatsapp(text, uuid, text, text, text, text) is
+    'For the worker, at its start: makes app, account and number known; an unconfirmed number gets its confirming job. PT404 chat/no_such_site, PT409 chat/number_taken.';
+
+create or replace function chat.claim_number(p_site uuid, p_phone_number_id text, p_account uuid, p_display text)
+returns chat.whatsapp_numbers
+language plpgsql
+set search_path = ''
+as $$
+declare
+    number chat.whatsapp_numbers;
+begin
+    if exists (
+        select from chat.whatsapp_numbers n
+        where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and n.site_id <> p_site)
+    then
+        raise exception 'the number % belongs to another site', p_phone_number_id
+            using errcode = 'PT409', detail = 'chat/number_taken', hint = 'disconnect it there first, or use another number';
+    end if;
+    insert into chat.whatsapp_numbers as n (site_id, phone_number_id, account_id, display_number, is_default)
+    values (p_site, p_phone_number_id, p_account, p_display,
+        not exists (select from chat.whatsapp_numbers x where x.site_id = p_site and x.is_default))
+    on conflict (site_id, phone_number_id) do update
+    set account_id = coalesce(excluded.account_id, n.account_id),
+        display_number = coalesce(excluded.display_number, n.display_number),
+        updated_at = clock_timestamp()
+    returning n.* into number;
+    -- Without an account there is no token to ask Graph with; the claim waits until there is one.
+    if number.confirmed_at is null and number.account_id is not null then
+        perform chat.enqueue(
+            'confirm:' || number.id, 'whatsapp.confirm_number', 'notification', p_site,
+            jsonb_build_object('number', number.id, 'phone_number_id', number.phone_number_id,
+                'account_id', number.account_id, 'site_id', p_site, 'graph_version', a.graph_version),
+            true, true)
+        from chat.whatsapp_accounts a where a.id = number.account_id;
+    end if;
+    return number;
+end
+$$;
+comment on function chat.claim_number(uuid, text, uuid, text) is
+    'A site''s claim on a number: unconfirmed until Graph answers for it with the site''s token. PT409 chat/number_taken.';
+
+create or replace function public.chat_confirm_number(number uuid, details jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    claimed chat.whatsapp_numbers;
+begin
+    update chat.whatsapp_numbers n
+    set confirmed_at = coalesce(n.confirmed_at, clock_timestamp()),
+        details = chat_confirm_number.details,
+        display_number = coalesce(chat_confirm_number.details ->> 'display_phone_number', n.display_number),
+        verified_name = coalesce(chat_confirm_number.details ->> 'verified_name', n.verified_name),
+        updated_at = clock_timestamp()
+    where n.id = chat_confirm_number.number
+        and not exists (
+            select from chat.whatsapp_numbers x
+            where x.phone_number_id = n.phone_number_id and x.confirmed_at is not null and x.id <> n.id)
+    returning n.* into claimed;
+    if not found then
+        return jsonb_build_object('confirmed', false, 'why', 'another site has confirmed this number, or the claim is gone');
+    end if;
+    return jsonb_build_object('confirmed', true, 'why', null);
+end
+$$;
+comment on function public.chat_confirm_number(uuid, jsonb) is
+    'For the worker: Graph answered for a claimed number with its site''s token; from now on it routes. Answers {confirmed, why}.';
+
+create or replace function chat.claim_number_by_settings()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if not new.whatsapp_enabled or new.whatsapp_phone_number_id is null then
+        return null;
+    end if;
+    perform chat.claim_number(
+        new.site_id, new.whatsapp_phone_number_id,
+        (select a.id from chat.whatsapp_accounts a
+            where a.site_id = new.site_id
+                and (new.whatsapp_business_account_id is null or a.waba_id = new.whatsapp_business_account_id)
+            order by a.created_at limit 1),
+        new.whatsapp_phone_number);
+    return null;
+end
+$$;
+comment on function chat.claim_number_by_settings() is
+    'After LC-01''s whatsapp_* settings were written: the site claims that number, unconfirmed.';
+
+-- file: sql/whatsapp/timers.sql
+-- What: WhatsApp's part of the tick: statuses that found their message meanwhile, and sends nobody told the end of.
+-- Why: a status may be filed while its message's wamid is not committed yet; and an unknown send must come to an end.
+-- Leaves out: when, which is the tick's.
+
+create or replace function chat.adopt_orphans(p_batch integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    found_one record;
+    adopted integer := 0;
+begin
+    for found_one in
+        select o.site_id, o.wamid, m.conversation_id
+        from chat.orphan_statuses o
+        join public.mod_chat_messages m on m.site_id = o.site_id and m.whatsapp_message_id = o.wamid
+        order by m.conversation_id
+        limit p_batch
+    loop
+        perform from public.mod_chat_conversations c where c.id = found_one.conversation_id for no key update skip locked;
+        if found then
+            adopted := adopted + chat.apply_orphans(found_one.site_id, found_one.wamid);
+        end if;
+    end loop;
+    return adopted;
+end
+$$;
+comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose message has its wamid now.';
+
+create or replace function chat.settle_unknown(p_batch integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    one record;
+    verdict text;
+    settled integer := 0;
+begin
+    for one in
+        select m.id, m.conversation_id, m.site_id, m.updated_at, n.unknown_policy, c.phone_number_id, c.identity_id
+        from public.mod_chat_messages m
+        join public.mod_chat_conversations c on c.id = m.conversation_id
+        left join chat.whatsapp_numbers n on n.site_id = m.site_id and n.phone_number_id = c.phone_number_id
+        where m.delivery_state = 'unknown' and m.metadata -> 'error' is null
+        order by m.conversation_id, m.seq
+        limit p_batch
+        for no key update of c skip locked
+    loop
+        verdict := chat.unknown_outcome(one.unknown_policy, one.updated_at, clock_timestamp(), 600);
+        if verdict = 'ask' then
+            perform chat.set_delivery(one.id, 'unknown', jsonb_build_object('error', jsonb_build_object(
+                'code', null, 'title', 'Nobody knows whether this message arrived',
+                'details', 'the connection broke while it was handed over, and no status has come since',
+                'advice', 'Ask the person, or send it again with chat_resend_message.')));
+            settled := settled + 1;
+        elsif verdict = 'resend' then
+            perform chat.resend(one.id);
+            settled := settled + 1;
+        end if;
+    end loop;
+    return settled;
+end
+$$;
+comment on function chat.settle_unknown(integer) is
+    'Sends unknown for ten minutes: left to the agent with an explanation, or sent again, as the number''s policy says.';
+
+create or replace function chat.resend(p_message uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    numbers record;
+    message public.mod_chat_messages;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    select * into numbers from chat.next_change(message.conversation_id, true);
+    -- A decision, not a report: the only step back that delivery ever takes.
+    update public.mod_chat_messages m
+    set delivery_state = 'queued', status = chat.shown_status('queued'), metadata = m.metadata - 'error',
+        change = numbers.change, change_before = numbers.change_before, updated_at = clock_timestamp()
+    where m.id = p_message;
+    perform chat.enqueue(
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', message.site_id,
+        jsonb_build_object('message_id', p_message), true)
+    from public.mod_chat_conversations c
+    where c.id = message.conversation_id;
+end
+$$;
+comment on function chat.resend(uuid) is 'Sends a message again that was unknown or failed; the caller holds its conversation.';
+
+create or replace function public.chat_resend_message(message uuid)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    m public.mod_chat_messages;
+begin
+    select x.* into m from public.mod_chat_messages x where x.id = chat_resend_message.message;
+    if not found or not chat.may(m.site_id, 'live-chat.conversations.reply') then
+        raise exception 'there is no message % that you may send', chat_resend_message.message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
+    end if;
+    perform from public.mod_chat_conversations c where c.id = m.conversation_id for no key update;
+    select x.* into m from public.mod_chat_messages x where x.id = m.id;
+    if m.delivery_state not in ('unknown', 'failed') then
+        raise exception 'the message is %', m.delivery_state
+            using errcode = 'PT409', detail = 'chat/nothing_to_resend', hint = 'only unknown and failed messages are sent again';
+    end if;
+    perform chat.settle_send(m.id);
+    perform chat.resend(m.id);
+    return query select x.* from public.mod_chat_messages x where x.id = m.id;
+end
+$$;
+comment on function public.chat_resend_message(uuid) is
+    'Sends an unknown or failed message again, on a person''s word. PT404 chat/no_such_message, PT409 chat/nothing_to_resend.';
+
+-- file: sql/jobs/tick.sql
+-- What: all work that time brings, in bounded batches.
+-- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
+--      a rolled-back transaction left waiting is part of correctness, not only of timers.
+-- Leaves out: timers of later rooms (snooze, SLA, scheduled messages), which join here.
+
+create or replace function public.chat_tick(batch integer default 100)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return jsonb_build_object(
+        'orphans', chat.adopt_orphans(chat_tick.batch),
+        'settled', chat.settle_unknown(chat_tick.batch),
+        'lanes', chat.sweep_lanes(chat_tick.batch),
+        'routed', chat.route_stranded(chat_tick.batch));
+end
+$$;
+comment on function public.chat_tick(integer) is
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, routed}.';
+
+create or replace function chat.sweep_lanes(p_batch integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    swept integer;
+begin
+    delete from chat.lanes l
+    using (
+        select x.key from chat.lanes x
+        where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+        order by x.idle_since
+        limit p_batch
+        for update skip locked) old
+    where l.key = old.key;
+    get diagnostics swept = row_count;
+    return swept;
+end
+$$;
+comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day.';
+
+create or replace function chat.route_stranded(p_batch integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    site uuid;
+    routed integer := 0;
+begin
+    for site in
+        select s.site_id from (
+            select distinct c.site_id from public.mod_chat_conversations c
+            where c.status = 'pending' and c.assigned_agent_id is null) s
+        where exists (
+            select from public.mod_chat_agents a
+            where a.site_id = s.site_id and a.is_active and a.status = 'online'
+                and a.current_chat_count < a.max_concurrent_chats)
+        order by s.site_id
+        limit p_batch
+    loop
+        perform chat.lock_routing(site);
+        routed := routed + chat.drain(site);
+    end loop;
+    return routed;
+end
+$$;
+comment on function chat.route_stranded(integer) is
+    'Drains sites where chats wait beside agents with room: a holder rolled back after a drain had skipped its chat.';
+
+-- file: sql/jobs/worker_facts.sql
+-- What: what a worker shows about the queue and what it checks at its start.
+-- Why: the worker has no table grant; these are the figures its /metrics and `worker check` need.
+-- Leaves out: per-site figures, which are people's.
+
+create or replace function public.chat_worker_facts()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return jsonb_build_object(
+        'role', session_user,
+        'now', clock_timestamp(),
+        'extension_version', (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext'),
+        'jobs', (select jsonb_object_agg(c.class, (
+            select count(*) from chat.jobs j join chat.lanes l on l.key = j.lane
+            where j.died_at is null and l.class = c.class))
+            from (values ('reply'), ('assistant'), ('notification'), ('bulk')) c (class)),
+        'oldest_job_seconds', (select coalesce(extract(epoch from clock_timestamp() - min(j.created_at)), 0)
+            from chat.jobs j where j.died_at is null),
+        'dead_jobs', (select count(*) from chat.jobs j where j.died_at is not null),
+        'dead_letters', (select count(*) from chat.dead_letters),
+        'unknown_messages', (select count(*) from public.mod_chat_messages m where m.delivery_state = 'unknown'),
+        'broadcast_failures', (select case when s.is_called then s.last_value else 0 end from chat.broadcast_failures s),
+        'numbers', (select coalesce(jsonb_agg(jsonb_build_object(
+            'phone_number_id', n.phone_number_id, 'confirmed', n.confirmed_at is not null) order by n.phone_number_id), '[]')
+            from chat.whatsapp_numbers n));
+end
+$$;
+comment on function public.chat_worker_facts() is
+    'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+
+-- file: sql/conversations/triggers.sql
+-- What: everything that happens by itself in the room, in name order.
+-- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
+-- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
+
+create or replace trigger _200_stamp before insert on public.mod_chat_messages
+    for each row execute function chat.stamp_message();
+create or replace trigger _500_send after insert on public.mod_chat_messages
+    for each row when (new.delivery_state = 'queued') execute function chat.send_message();
+create or replace trigger _900_announce after insert on public.mod_chat_messages
+    referencing new table as added for each statement execute function chat.announce_new_messages();
+create or replace trigger _900_announce_change after update on public.mod_chat_messages
+    for each row when (new.change is distinct from old.change) execute function chat.announce_changed_message();
+
+create or replace trigger _300_lifecycle before update on public.mod_chat_conversations
+    for each row when (
+        (old.status, old.assigned_agent_id, old.department_id, old.priority, old.subject, old.tags, old.internal_notes,
+            old.metadata, old.snoozed_until, old.rating, old.rating_comment)
+        is distinct from
+        (new.status, new.assigned_agent_id, new.department_id, new.priority, new.subject, new.tags, new.internal_notes,
+            new.metadata, new.snoozed_until, new.rating, new.rating_comment))
+    execute function chat.apply_lifecycle();
+create or replace trigger _500_count after insert on public.mod_chat_conversations
+    for each row execute function chat.count_conversation();
+create or replace trigger _900_announce after insert on public.mod_chat_conversations
+    for each row execute function chat.announce_conversation();
+create or replace trigger _900_announce_change after update on public.mod_chat_conversations
+    for each row when (new.row_change is distinct from old.row_change) execute function chat.announce_conversation();
+
+create or replace trigger _200_stamp before update on public.mod_chat_canned_responses
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+
+-- file: sql/visitors/triggers.sql
+-- What: what happens by itself to visitors. Why: LC-01's updated_at. Leaves out: totals, which messages and conversations keep.
+
+create or replace trigger _200_stamp before update on public.mod_chat_visitors
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+
+-- file: sql/team/triggers.sql
+-- What: what happens by itself to departments and agents. Why: LC-01's updated_at and the status event.
+-- Leaves out: loads and the drain, which functions do under the routing row.
+
+create or replace trigger _200_stamp before update on public.mod_chat_departments
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _200_stamp before update on public.mod_chat_agents
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _900_announce_status after update on public.mod_chat_agents
+    for each row when (new.status is distinct from old.status) execute function chat.announce_agent_status();
+
+-- file: sql/widget/triggers.sql
+-- What: what happens by itself to widget settings.
+-- Why: LC-01's updated_at, and its whatsapp_* columns claim the site's default number.
+-- Leaves out: everything the widget itself does.
+
+create or replace trigger _200_stamp before update on public.mod_chat_widget_settings
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _500_claim_number after insert or update of whatsapp_enabled, whatsapp_phone_number_id,
+    whatsapp_business_account_id, whatsapp_phone_number on public.mod_chat_widget_settings
+    for each row execute function chat.claim_number_by_settings();
+
+-- file: sql/assistant/triggers.sql
+-- What: what happens by itself to articles. Why: LC-01's updated_at. Leaves out: everything else, so far.
+
+create or replace trigger _200_stamp before update on public.mod_chat_knowledge_base
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+
+-- file: sql/reports/triggers.sql
+-- What: what happens by itself to figures. Why: LC-01's updated_at. Leaves out: everything else, so far.
+
+create or replace trigger _200_stamp before update on public.mod_chat_analytics
+    for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+
+-- file: sql/routing/triggers.sql
+-- What: routing's place in a transaction: last, at commit.
+-- Why: constraint triggers, deferred, with a `when`, so that a message's counters cost nothing here.
+-- Leaves out: agents; their functions hold the routing row and drain themselves.
+
+drop trigger if exists _700_route_new on public.mod_chat_conversations;
+create constraint trigger _700_route_new after insert on public.mod_chat_conversations
+    deferrable initially deferred
+    for each row execute function chat.route_conversation();
+
+drop trigger if exists _700_route_changed on public.mod_chat_conversations;
+create constraint trigger _700_route_changed
+    after update of status, assigned_agent_id, department_id, priority, snoozed_until on public.mod_chat_conversations
+    deferrable initially deferred
+    for each row when (
+        (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
+            is distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
+        and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
+    execute function chat.route_conversation();
+
+-- file: policies/_closed.sql
+-- What: closes everything of ours before the rooms open what they mean to.
+-- Why: one project's default privileges grant all, another's nothing; the result has to be the same under both, and a
+--      new object that nobody thought of stays closed.
+-- Leaves out: tables of a host's own (agencies, sites, agency_members), which only a standalone install makes; the
+--             extension's functions, which its own script closes.
+
+do $$
+declare
+    thing record;
+begin
+    for thing in
+        select format('%s %s', case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name
+        from pg_catalog.pg_class c
+        where c.relkind in ('r', 'p', 'v', 'm', 'S')
+            and (c.relnamespace = 'chat'::regnamespace
+                or c.relnamespace = 'public'::regnamespace and c.relname like any (array['mod\_chat\_%', 'chat\_%'])
+                or obj_description(c.oid, 'pg_class') like 'pg_chat standalone:%')
+        union all
+        select format('function %s', p.oid::regprocedure)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'chat'::regnamespace
+            or p.pronamespace = 'public'::regnamespace and p.proname like 'chat\_%'
+    loop
+        execute format('revoke all on %s from public, anon, authenticated, service_role, chat_worker', thing.name);
+    end loop;
+end
+$$;
+revoke all on schema chat from public, anon, authenticated, service_role, chat_worker;
+revoke all on schema chat_rules from public, anon, authenticated, service_role, chat_worker;
+
+-- Policies and invoker triggers call a few helpers of the schema; what is not granted by name stays closed.
+grant usage on schema chat to authenticated, service_role;
+grant usage on schema chat_rules to authenticated, service_role;
+grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
+
+-- file: policies/sites.sql
+-- What: who sees agencies, sites and members of a standalone install; nobody touches permissions directly.
+-- Why: a host's own tables keep the host's own policies.
+-- Leaves out: writing them; the owner of the database does.
+
+alter table chat.permissions enable row level security;
+
+do $$
+begin
+    if obj_description(to_regclass('public.sites'), 'pg_class') not like 'pg_chat standalone:%' then
+        return;
+    end if;
+    alter table public.agencies enable row level security;
+    alter table public.sites enable row level security;
+    alter table public.agency_members enable row level security;
+    grant select on public.agencies, public.sites, public.agency_members to authenticated;
+    grant all on public.agencies, public.sites, public.agency_members to service_role;
+
+    drop policy if exists chat_sites_select on public.sites;
+    create policy chat_sites_select on public.sites for select to authenticated
+        using (id = any ((select chat.my_site_ids())::uuid[]));
+    drop policy if exists chat_agencies_select on public.agencies;
+    create policy chat_agencies_select on public.agencies for select to authenticated
+        using (id in (select m.agency_id from public.agency_members m where m.user_id = (select auth.uid())));
+    drop policy if exists chat_agency_members_select on public.agency_members;
+    create policy chat_agency_members_select on public.agency_members for select to authenticated
+        using (user_id = (select auth.uid()));
+end
+$$;
+
+-- file: policies/team.sql
+-- What: who sees and keeps departments and agents.
+-- Why: colleagues see each other; whoever may manage agents keeps names and descriptions. What routing reads (status,
+--      capacity, department, load) has no UPDATE grant: functions take the routing row first.
+-- Leaves out: deleting agents; they are deactivated by chat_save_agent.
+
+grant select on public.mod_chat_departments to authenticated;
+grant insert (id, site_id, name, description, is_default, auto_assign, max_concurrent_chats, sort_order)
+    on public.mod_chat_departments to authenticated;
+grant update (name, description, is_default, sort_order) on public.mod_chat_departments to authenticated;
+grant delete on public.mod_chat_departments to authenticated;
+grant all on public.mod_chat_departments to service_role;
+
+drop policy if exists chat_departments_select on public.mod_chat_departments;
+create policy chat_departments_select on public.mod_chat_departments for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]));
+drop policy if exists chat_departments_insert on public.mod_chat_departments;
+create policy chat_departments_insert on public.mod_chat_departments for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
+drop policy if exists chat_departments_update on public.mod_chat_departments;
+create policy chat_departments_update on public.mod_chat_departments for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
+drop policy if exists chat_departments_delete on public.mod_chat_departments;
+create policy chat_departments_delete on public.mod_chat_departments for delete to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
+
+grant select on public.mod_chat_agents to authenticated;
+grant update (display_name, avatar_url, email) on public.mod_chat_agents to authenticated;
+grant select, update (display_name, avatar_url, email) on public.mod_chat_agents to service_role;
+
+drop policy if exists chat_agents_select on public.mod_chat_agents;
+create policy chat_agents_select on public.mod_chat_agents for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]));
+drop policy if exists chat_agents_update on public.mod_chat_agents;
+create policy chat_agents_update on public.mod_chat_agents for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
+
+grant execute on function public.chat_set_status(uuid, text) to authenticated;
+grant execute on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) to authenticated;
+
+-- file: policies/visitors.sql
+-- What: who sees and edits the people who write.
+-- Why: whoever may view conversations sees them; whoever may reply corrects name, contact, tags and notes. Totals and
+--      what was tracked have no UPDATE grant.
+-- Leaves out: identities and their aliases, which no client role touches.
+
+grant select on public.mod_chat_visitors to authenticated;
+grant update (name, email, phone, avatar_url, crm_contact_id, tags, notes, custom_data)
+    on public.mod_chat_visitors to authenticated;
+grant select, insert, update on public.mod_chat_visitors to service_role;
+
+drop policy if exists chat_visitors_select on public.mod_chat_visitors;
+create policy chat_visitors_select on public.mod_chat_visitors for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+drop policy if exists chat_visitors_update on public.mod_chat_visitors;
+create policy chat_visitors_update on public.mod_chat_visitors for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+
+-- file: policies/conversations.sql
+-- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
+-- Why: a policy says which rows; a column's right and an author's name need the old row and the token, so two invoker
+--      triggers say the rest. They run for direct writes only (row_security_active): our own functions have asked before.
+-- Leaves out: numbers and counters, which nobody may write.
+
+-- Authors ------------------------------------------------------------------------------------------------------------
+create or replace function chat.author_of(p_conversation uuid, out site_id uuid, out agent_id uuid, out name text, out avatar text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    select c.site_id into author_of.site_id from public.mod_chat_conversations c where c.id = p_conversation;
+    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply') then
+        raise exception 'there is no conversation % that you may answer', p_conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'answer in a conversation of your site';
+    end if;
+    agent_id := chat.my_agent(author_of.site_id);
+    select a.display_name, a.avatar_url into author_of.name, author_of.avatar
+    from public.mod_chat_agents a where a.id = agent_id;
+end
+$$;
+comment on function chat.author_of(uuid) is
+    'Who the caller writes as in a conversation. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+
+create or replace function chat.stamp_author()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    author record;
+begin
+    select * into author from chat.author_of(new.conversation_id);
+    new.site_id := author.site_id;
+    new.sender_type := 'agent';
+    new.sender_id := author.agent_id::text;
+    new.sender_name := author.name;
+    new.sender_avatar := author.avatar;
+    new.origin := 'live';
+    return new;
+end
+$$;
+comment on function chat.stamp_author() is
+    'Before a client''s own insert: the author comes from the token, whatever the row says.';
+
+create or replace trigger _100_author before insert on public.mod_chat_messages
+    for each row when (row_security_active('public.mod_chat_messages'::regclass)) execute function chat.stamp_author();
+
+-- Columns ------------------------------------------------------------------------------------------------------------
+create or replace function chat.require_for_change(
+    p_site uuid, p_status boolean, p_assignment boolean, p_claim uuid, p_text boolean)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if p_status then
+        perform chat.require(p_site, 'live-chat.conversations.resolve');
+    end if;
+    -- Taking an unassigned chat oneself needs no right to assign others.
+    if p_claim is not null then
+        if p_claim <> chat.my_agent(p_site) then
+            perform chat.require(p_site, 'live-chat.conversations.assign');
+        else
+            perform chat.require(p_site, 'live-chat.conversations.reply');
+        end if;
+    elsif p_assignment then
+        perform chat.require(p_site, 'live-chat.conversations.assign');
+    end if;
+    if p_text then
+        perform chat.require(p_site, 'live-chat.conversations.reply');
+    end if;
+end
+$$;
+comment on function chat.require_for_change(uuid, boolean, boolean, uuid, boolean) is
+    'Rights that a direct change of a conversation needs: of its status, its assignment (a claim of an unassigned one names the agent), its words.';
+
+create or replace function chat.guard_conversation()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id;
+    claim constant boolean := assigned and old.assigned_agent_id is null
+        and new.department_id is not distinct from old.department_id and new.priority = old.priority;
+begin
+    perform chat.require_for_change(
+        old.site_id,
+        new.status <> old.status and not claim,
+        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
+        case when claim then new.assigned_agent_id end,
+        new.subject is distinct from old.subject or new.tags <> old.tags);
+    return new;
+end
+$$;
+comment on function chat.guard_conversation() is 'Before a client''s own update: each column asks for its right.';
+
+create or replace trigger _100_guard before update on public.mod_chat_conversations
+    for each row when (row_security_active('public.mod_chat_conversations'::regclass))
+    execute function chat.guard_conversation();
+
+-- Rows ---------------------------------------------------------------------------------------------------------------
+grant select on public.mod_chat_conversations to authenticated;
+grant update (status, assigned_agent_id, department_id, priority, subject, tags) on public.mod_chat_conversations to authenticated;
+grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
+    on public.mod_chat_conversations to service_role;
+
+drop policy if exists chat_conversations_select on public.mod_chat_conversations;
+create policy chat_conversations_select on public.mod_chat_conversations for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+drop policy if exists chat_conversations_update on public.mod_chat_conversations;
+create policy chat_conversations_update on public.mod_chat_conversations for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+
+grant select on public.mod_chat_messages to authenticated;
+grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
+    is_internal_note, kind, reply_to_id, status) on public.mod_chat_messages to authenticated;
+grant select on public.mod_chat_messages to service_role;
+grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
+    is_internal_note, kind, reply_to_id, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+
+drop policy if exists chat_messages_select on public.mod_chat_messages;
+create policy chat_messages_select on public.mod_chat_messages for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+drop policy if exists chat_messages_insert on public.mod_chat_messages;
+create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+
+grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, boolean, boolean, uuid, boolean) to authenticated;
+-- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
+grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
+grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+
+-- Canned responses ---------------------------------------------------------------------------------------------------
+grant select on public.mod_chat_canned_responses to authenticated;
+grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, is_active)
+    on public.mod_chat_canned_responses to authenticated;
+grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
+grant delete on public.mod_chat_canned_responses to authenticated;
+grant all on public.mod_chat_canned_responses to service_role;
+
+drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
+create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]) and (is_shared or created_by = (select auth.uid())));
+drop policy if exists chat_canned_responses_insert on public.mod_chat_canned_responses;
+create policy chat_canned_responses_insert on public.mod_chat_canned_responses for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[]));
+drop policy if exists chat_canned_responses_update on public.mod_chat_canned_responses;
+create policy chat_canned_responses_update on public.mod_chat_canned_responses for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[])
+        and (is_shared or created_by = (select auth.uid())));
+drop policy if exists chat_canned_responses_delete on public.mod_chat_canned_responses;
+create policy chat_canned_responses_delete on public.mod_chat_canned_responses for delete to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.canned.manage'))::uuid[])
+        and (is_shared or created_by = (select auth.uid())));
+
+-- file: policies/routing.sql
+-- What: who may ask why a chat is whose it is.
+-- Why: the function asks for the right to view itself.
+-- Leaves out: choices and the routing row, which no client role touches.
+
+grant execute on function public.chat_explain_assignment(uuid) to authenticated;
+
+-- file: policies/whatsapp.sql
+-- What: what of WhatsApp is open to people: sending an unknown or failed message again.
+-- Why: apps, accounts, numbers, attempts and leftovers are reached by functions only.
+-- Leaves out: the worker's functions (jobs.sql).
+
+grant execute on function public.chat_resend_message(uuid) to authenticated;
+
+-- file: policies/widget.sql
+-- What: who reads and changes a site's settings.
+-- Why: every colleague reads them; changing needs settings.manage, and the whatsapp_* columns whatsapp.manage. A column's
+--      right needs the old row, so an invoker trigger asks for it.
+-- Leaves out: the public part, which the widget gets from a function, not from this table.
+
+create or replace function chat.require_for_settings(p_site uuid, p_whatsapp boolean, p_other boolean)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if p_whatsapp then
+        perform chat.require(p_site, 'live-chat.whatsapp.manage');
+    end if;
+    if p_other then
+        perform chat.require(p_site, 'live-chat.settings.manage');
+    end if;
+end
+$$;
+comment on function chat.require_for_settings(uuid, boolean, boolean) is
+    'Rights that a direct change of settings needs: of the whatsapp_* columns, of any other.';
+
+create or replace function chat.guard_settings()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    ours constant text[] := array['whatsapp_enabled', 'whatsapp_phone_number', 'whatsapp_phone_number_id',
+        'whatsapp_business_account_id', 'whatsapp_welcome_template'];
+    before constant jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{}' end;
+    after constant jsonb := to_jsonb(new);
+begin
+    perform chat.require_for_settings(
+        new.site_id,
+        case tg_op
+            when 'INSERT' then new.whatsapp_enabled or new.whatsapp_phone_number_id is not null
+            else exists (select from unnest(ours) k where before -> k is distinct from after -> k)
+        end,
+        tg_op = 'INSERT' or before - ours <> after - ours);
+    return new;
+end
+$$;
+comment on function chat.guard_settings() is 'Before a client''s own write: whatsapp_* columns and the others ask for their rights.';
+
+create or replace trigger _100_guard before insert or update on public.mod_chat_widget_settings
+    for each row when (row_security_active('public.mod_chat_widget_settings'::regclass))
+    execute function chat.guard_settings();
+
+grant select, insert on public.mod_chat_widget_settings to authenticated;
+grant update (
+    primary_color, text_color, position, launcher_icon, launcher_size, border_radius, z_index, company_name,
+    welcome_message, away_message, offline_message, logo_url, pre_chat_enabled, pre_chat_name_required,
+    pre_chat_email_required, pre_chat_phone_enabled, pre_chat_phone_required, pre_chat_message_required,
+    pre_chat_department_selector, business_hours_enabled, business_hours, timezone, auto_open_delay_seconds,
+    show_agent_avatar, show_agent_name, show_typing_indicator, enable_file_uploads, enable_emoji,
+    enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
+    whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
+    allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours)
+    on public.mod_chat_widget_settings to authenticated;
+grant all on public.mod_chat_widget_settings to service_role;
+grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
+
+drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;
+create policy chat_widget_settings_select on public.mod_chat_widget_settings for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]));
+drop policy if exists chat_widget_settings_insert on public.mod_chat_widget_settings;
+create policy chat_widget_settings_insert on public.mod_chat_widget_settings for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.settings.manage'))::uuid[]));
+drop policy if exists chat_widget_settings_update on public.mod_chat_widget_settings;
+create policy chat_widget_settings_update on public.mod_chat_widget_settings for update to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]));
+
+-- file: policies/assistant.sql
+-- What: who reads and keeps the knowledge base.
+-- Why: colleagues read; kb.manage writes. Usage figures have no grant.
+-- Leaves out: the assistant's own functions, which come with it.
+
+grant select on public.mod_chat_knowledge_base to authenticated;
+grant insert (id, site_id, title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
+grant update (title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
+grant delete on public.mod_chat_knowledge_base to authenticated;
+grant all on public.mod_chat_knowledge_base to service_role;
+
+drop policy if exists chat_knowledge_base_select on public.mod_chat_knowledge_base;
+create policy chat_knowledge_base_select on public.mod_chat_knowledge_base for select to authenticated
+    using (site_id = any ((select chat.my_site_ids())::uuid[]));
+drop policy if exists chat_knowledge_base_insert on public.mod_chat_knowledge_base;
+create policy chat_knowledge_base_insert on public.mod_chat_knowledge_base for insert to authenticated
+    with check (site_id = any ((select chat.my_sites_with('live-chat.kb.manage'))::uuid[]));
+drop policy if exists chat_knowledge_base_update on public.mod_chat_knowledge_base;
+create policy chat_knowledge_base_update on public.mod_chat_knowledge_base for update to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.kb.manage'))::uuid[]));
+drop policy if exists chat_knowledge_base_delete on public.mod_chat_knowledge_base;
+create policy chat_knowledge_base_delete on public.mod_chat_knowledge_base for delete to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.kb.manage'))::uuid[]));
+
+-- file: policies/reports.sql
+-- What: who reads the figures.
+-- Why: analytics.view; nobody writes them but the database.
+-- Leaves out: how they are made.
+
+grant select on public.mod_chat_analytics to authenticated, service_role;
+
+drop policy if exists chat_analytics_select on public.mod_chat_analytics;
+create policy chat_analytics_select on public.mod_chat_analytics for select to authenticated
+    using (site_id = any ((select chat.my_sites_with('live-chat.analytics.view'))::uuid[]));
+
+-- file: policies/jobs.sql
+-- What: the worker's list.
+-- Why: the role has these functions and no table; worker/src/db.rs calls exactly these.
+-- Leaves out: people; they look at the queue with psql as the owner.
+
+grant execute on function
+    public.chat_receive_whatsapp(uuid, jsonb),
+    public.chat_keep_dead_letter(uuid, text, jsonb),
+    public.chat_claim_jobs(integer),
+    public.chat_finish_job(bigint, uuid, jsonb),
+    public.chat_give_back_jobs(uuid[]),
+    public.chat_begin_attempt(bigint, uuid),
+    public.chat_finish_attempt(bigint, uuid, uuid, integer, jsonb),
+    public.chat_tick(integer),
+    public.chat_register_whatsapp(text, uuid, text, text, text, text),
+    public.chat_confirm_number(uuid, jsonb),
+    public.chat_worker_facts()
+to chat_worker;
+
+-- file: policies/live.sql
+-- What: tells PostgREST that grants and functions changed.
+-- Why: its schema cache is read once; without this a fresh install answers 404 until a restart.
+-- Leaves out: who may join which topic, which comes with live itself.
+
+notify pgrst, 'reload schema';

@@ -1,0 +1,96 @@
+//! Tables: chat.*, public.mod_chat_* and the three of a standalone install.
+
+use anyhow::Result;
+use pg_chat_tests::TestDb;
+
+use crate::finds_nothing;
+
+#[tokio::test]
+async fn every_table_has_row_level_security() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "tables without row level security",
+        "select c.oid::regclass::text
+        from pg_class c
+        where c.relkind in ('r', 'p') and not c.relrowsecurity
+            and c.relnamespace in ('chat'::regnamespace, 'public'::regnamespace)
+        order by 1",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn every_table_says_what_it_is() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "tables without a comment",
+        "select c.oid::regclass::text
+        from pg_class c
+        where c.relkind in ('r', 'p') and obj_description(c.oid, 'pg_class') is null
+            and c.relnamespace in ('chat'::regnamespace, 'public'::regnamespace)
+        order by 1",
+    )
+    .await
+}
+
+/// A key over `id` alone would let a row of one site name a row of another.
+#[tokio::test]
+async fn keys_between_our_tables_hold_the_site() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "foreign keys to a table of a site that do not hold site_id",
+        "select format('%s on %s', k.conname, k.conrelid::regclass)
+        from pg_constraint k
+        where k.contype = 'f'
+            and k.connamespace in ('chat'::regnamespace, 'public'::regnamespace)
+            and exists (select from pg_attribute a where a.attrelid = k.conrelid and a.attname = 'site_id')
+            and exists (select from pg_attribute a where a.attrelid = k.confrelid and a.attname = 'site_id')
+            and k.confrelid <> 'public.sites'::regclass
+            and not exists (
+                select from pg_attribute a
+                where a.attrelid = k.conrelid and a.attname = 'site_id' and a.attnum = any (k.conkey))
+            -- A referenced table whose whole key is one column has rows that no other site can name.
+            and k.conrelid <> 'chat.attempts'::regclass
+        order by 1",
+    )
+    .await
+}
+
+/// Two keys between the same two tables over the same column make PostgREST's embeds ambiguous.
+#[tokio::test]
+async fn a_column_is_in_one_relation_only() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "columns with more than one foreign key",
+        "select format('%s.%s', k.conrelid::regclass, a.attname)
+        from pg_constraint k
+        cross join lateral unnest(k.conkey) as column_of (number)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = column_of.number and a.attname <> 'site_id'
+        where k.contype = 'f' and k.connamespace = 'public'::regnamespace
+        group by k.conrelid, a.attname
+        having count(*) > 1
+        order by 1",
+    )
+    .await
+}
+
+/// An index on a column that every message changes ends heap-only updates.
+#[tokio::test]
+async fn only_the_inbox_order_over_open_conversations_names_last_message_at() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "indexes on last_message_at over more than the open conversations",
+        "select i.indexrelid::regclass::text
+        from pg_index i
+        where i.indrelid = 'public.mod_chat_conversations'::regclass
+            and pg_get_indexdef(i.indexrelid) like '%last_message_at%'
+            and coalesce(pg_get_expr(i.indpred, i.indrelid), '') <> '(archived_at IS NULL)'
+        order by 1",
+    )
+    .await
+}

@@ -1,0 +1,3 @@
+//! All processes at once: PostgreSQL, the real worker, the Graph simulator.
+
+mod arrive;

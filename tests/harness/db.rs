@@ -1,0 +1,146 @@
+//! A database of one's own.
+
+use anyhow::{Context, Result};
+use local_stack::server::{OWNER, SUPERUSER, Server};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use uuid::Uuid;
+
+use crate::person::Person;
+use crate::{environment, wait_until};
+
+/// What Supabase granted by itself when the migrations ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regime {
+    /// Projects of 2026: nothing.
+    New,
+    /// Older projects: everything, to anon, authenticated and service_role.
+    Old,
+}
+
+impl Regime {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::New, Self::Old];
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::New => "chat_template_new",
+            Self::Old => "chat_template_old",
+        }
+    }
+}
+
+/// A clone of a template: migrated, empty, and gone when this is dropped, after a panic too.
+#[derive(Debug)]
+pub struct TestDb {
+    name: String,
+    server: Server,
+    owner: PgPool,
+    worker: PgPool,
+    superuser: PgPool,
+}
+
+impl TestDb {
+    /// A clone under the regime of today's projects.
+    pub async fn new() -> Result<Self> {
+        Self::clone_of(Regime::New).await
+    }
+
+    /// A clone under a regime. Cloning is what the owner does, who made the template.
+    pub async fn clone_of(regime: Regime) -> Result<Self> {
+        let server = Server::on(environment().port);
+        let name = format!("t_{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let mut admin = server.connect(OWNER, "postgres").await?;
+        let statement = format!("create database {name} template {}", regime.template());
+        admin.execute(AssertSqlSafe(statement)).await.context("cannot clone the template")?;
+        admin.close().await?;
+        let pool = |role| {
+            let options = server.options(role, &name);
+            PgPoolOptions::new().max_connections(40).connect_lazy_with(options)
+        };
+        Ok(Self { owner: pool(OWNER), worker: pool("chat_worker"), superuser: pool(SUPERUSER), server: server.clone(), name })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address at which a role finds it, for other programs.
+    pub fn url(&self, role: &str) -> String {
+        self.server.url(role, &self.name)
+    }
+
+    /// Connections as `postgres`, who made every object and passes every policy. Opened on demand.
+    pub fn owner(&self) -> &PgPool {
+        &self.owner
+    }
+
+    /// Connections as `chat_worker`.
+    pub fn as_worker(&self) -> &PgPool {
+        &self.worker
+    }
+
+    /// Connections as the cluster's superuser.
+    pub fn superuser(&self) -> &PgPool {
+        &self.superuser
+    }
+
+    /// One connection of its own as a login role.
+    pub async fn connect_as(&self, role: &str) -> Result<PgConnection> {
+        Ok(self.server.connect(role, &self.name).await?)
+    }
+
+    /// How many transactions of this database were chosen as a deadlock's victim. The last thing a test asks: backends
+    /// report it when they end, so this closes the pools and waits until nobody else is connected.
+    pub async fn deadlocks(&self) -> Result<i64> {
+        self.owner.close().await;
+        self.worker.close().await;
+        let mut connection = self.connect_as(SUPERUSER).await?;
+        let backends = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+            and backend_type = 'client backend'";
+        wait_until("the other connections are closed", async || {
+            let open: i64 = sqlx::query_scalar(backends).fetch_one(&mut connection).await?;
+            Ok((open == 0).then_some(()))
+        })
+        .await?;
+        let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+        Ok(sqlx::query_scalar(deadlocks).fetch_one(&mut connection).await?)
+    }
+
+    /// Somebody who is signed in.
+    pub async fn as_user(&self, user: Uuid) -> Result<Person> {
+        Person::signed_in(self.connect_as("authenticator").await?, user)
+    }
+
+    /// Somebody with the anon key only.
+    pub async fn as_anon(&self) -> Result<Person> {
+        Person::anonymous(self.connect_as("authenticator").await?)
+    }
+
+    /// A visitor: anon with a token that names a session of a site.
+    pub async fn as_visitor(&self, site: Uuid, session: Uuid) -> Result<Person> {
+        Person::visitor(self.connect_as("authenticator").await?, site, session)
+    }
+}
+
+impl Drop for TestDb {
+    /// On a thread of its own, because a test's runtime cannot be waited on from inside it.
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropped = std::thread::spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut admin = server.connect(SUPERUSER, "postgres").await?;
+                admin.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
+                admin.close().await?;
+                Ok(())
+            })
+        });
+        match dropped.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("{} was not dropped: {error:#}", self.name),
+            Err(_) => eprintln!("{} was not dropped", self.name),
+        }
+    }
+}

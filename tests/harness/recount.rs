@@ -1,0 +1,23 @@
+//! Every counter against the rows it counts.
+
+use anyhow::{Result, ensure};
+
+use crate::TestDb;
+
+/// Fails, naming each difference, unless every number and counter equals a recount:
+/// `seq`, `public_seq` and `change` of messages, counters and preview of conversations, loads of agents, totals of
+/// visitors, session numbers, lanes.
+///
+/// Who was assigned when a message was written is not kept, so `unread_agent_count` is recounted as if the agent
+/// assigned now had been so whenever they wrote. Tests that reassign a conversation after its agent has answered look
+/// at that counter themselves.
+pub async fn assert_counters_equal_recount(db: &TestDb) -> Result<()> {
+    let differences: Vec<String> = sqlx::query_scalar(include_str!("recount.sql")).fetch_all(db.owner()).await?;
+    ensure!(
+        differences.is_empty(),
+        "{} counters differ from a recount:\n  {}",
+        differences.len(),
+        differences.join("\n  ")
+    );
+    Ok(())
+}

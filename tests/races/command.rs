@@ -1,0 +1,36 @@
+//! `cargo x race NAME`: one race of tests/races as long as you like.
+
+use clap::Parser;
+use pg_chat_tests::race::Race;
+
+mod capacity;
+
+#[derive(Parser)]
+#[command(name = "cargo x race")]
+struct Args {
+    race: Name,
+    /// Repeat the choices of an earlier race
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Many times the size that the tests run it with
+    #[arg(long)]
+    large: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Name {
+    /// Conversations open at once for agents who cannot take them all
+    Capacity,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let race = Race { seed: args.seed.unwrap_or_else(rand::random), large: args.large };
+    println!("seed {}", race.seed);
+    match args.race {
+        Name::Capacity => capacity::race(race).await?,
+    }
+    println!("everything held");
+    Ok(())
+}

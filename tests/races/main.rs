@@ -1,0 +1,3 @@
+//! Many at once, at the size of tests; `cargo x race NAME` runs the same races longer.
+
+mod capacity;

@@ -1,0 +1,3 @@
+//! Who may do what, under both regimes of default privileges.
+
+mod strangers;

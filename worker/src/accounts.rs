@@ -1,0 +1,242 @@
+//! Apps, accounts and numbers of the configuration, and the ids that the database gave them.
+//!
+//! Secrets and tokens stay here; the database gets only names and Meta's ids.
+
+use crate::{
+    backoff::Backoff,
+    config::{Account, App},
+    db::{Db, DbError, Failure, Registered, Registration},
+    queue::wake::{Source, Wake},
+    secret::Secret,
+    shutdown::Stop,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+/// Everything known of Meta's side.
+#[derive(Debug)]
+pub struct Accounts {
+    apps: Vec<App>,
+    graph_version: String,
+    ids: RwLock<Ids>,
+}
+
+/// What registration brought so far.
+#[derive(Clone, Debug, Default)]
+struct Ids {
+    /// By place in [`Accounts::apps`].
+    apps: HashMap<usize, Uuid>,
+    /// Site and token by account.
+    tokens: HashMap<Uuid, (Uuid, Secret)>,
+}
+
+/// Why an account's token may not be used for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// Not in this worker's configuration, or not registered yet.
+    #[error("this worker has no access token for the account")]
+    Missing,
+    /// The job is of another site than the token.
+    #[error("the account belongs to another site")]
+    OtherSite,
+}
+
+impl Accounts {
+    /// Of the configuration; nothing is registered yet.
+    pub fn new(apps: Vec<App>, graph_version: &str) -> Self {
+        Self {
+            apps,
+            graph_version: graph_version.to_owned(),
+            ids: RwLock::default(),
+        }
+    }
+
+    /// The configured apps.
+    pub fn apps(&self) -> &[App] {
+        &self.apps
+    }
+
+    /// The database's id of an app, by its place in [`Accounts::apps`]; none before registration.
+    pub fn app_id(&self, place: usize) -> Option<Uuid> {
+        self.read(|ids| ids.apps.get(&place).copied())
+    }
+
+    /// Whether every app has its id, so that webhooks can be stored.
+    pub fn is_registered(&self) -> bool {
+        self.read(|ids| ids.apps.len() == self.apps.len())
+    }
+
+    /// The token of an account, for a job of `site` (when the job says which).
+    pub fn token(&self, account: Uuid, site: Option<Uuid>) -> Result<Secret, NoToken> {
+        self.read(|ids| match ids.tokens.get(&account) {
+            None => Err(NoToken::Missing),
+            Some((owner, _)) if site.is_some_and(|site| site != *owner) => Err(NoToken::OtherSite),
+            Some((_, token)) if token.is_empty() => Err(NoToken::Missing),
+            Some((_, token)) => Ok(token.clone()),
+        })
+    }
+
+    /// Tells the database about all of it, again and again until it has taken everything or the stop comes.
+    pub async fn register(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
+        while !self.register_once(&db).await {
+            tokio::select! {
+                () = tokio::time::sleep(backoff.pause()) => {}
+                () = stop.requested() => return,
+            }
+        }
+        info!(apps = self.apps.len(), "apps and numbers are registered");
+        wake.call(Source::Database);
+    }
+
+    /// One pass over the configuration. Returns whether nothing is left to do; what one number is refused does not
+    /// keep the others out.
+    async fn register_once(&self, db: &Db) -> bool {
+        let mut complete = true;
+        for (place, app) in self.apps.iter().enumerate() {
+            match db
+                .register_whatsapp(&self.registration(app, None, None))
+                .await
+            {
+                Ok(registered) => self.note(place, &registered, None),
+                Err(refused) => {
+                    complain(app, None, &refused);
+                    complete = false;
+                    continue;
+                }
+            }
+            for account in &app.accounts {
+                for number in &account.numbers {
+                    match db
+                        .register_whatsapp(&self.registration(app, Some(account), Some(number)))
+                        .await
+                    {
+                        Ok(registered) => self.note(place, &registered, Some(account)),
+                        Err(refused) => {
+                            complain(app, Some(number), &refused);
+                            complete = false;
+                        }
+                    }
+                }
+            }
+        }
+        complete
+    }
+
+    fn registration<'a>(
+        &'a self,
+        app: &'a App,
+        account: Option<&'a Account>,
+        number: Option<&'a str>,
+    ) -> Registration<'a> {
+        let version = account.map_or("", |account| account.graph_version.as_str());
+        Registration {
+            app_name: &app.name,
+            site_id: account.map(|account| account.site_id),
+            waba_id: account.map(|account| account.business_account_id.as_str()),
+            phone_number_id: number,
+            graph_version: if version.is_empty() {
+                &self.graph_version
+            } else {
+                version
+            },
+            app_id: Some(app.app_id.as_str()).filter(|id| !id.is_empty()),
+        }
+    }
+
+    fn note(&self, place: usize, registered: &Registered, account: Option<&Account>) {
+        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        ids.apps.insert(place, registered.app);
+        if let (Some(id), Some(account)) = (registered.account, account) {
+            ids.tokens
+                .insert(id, (account.site_id, account.access_token.clone()));
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Ids) -> T) -> T {
+        look(&self.ids.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Says what was refused. A passing failure is a warning; the rest needs a person.
+fn complain(app: &App, number: Option<&str>, refused: &DbError) {
+    match refused.failure() {
+        Failure::Passing => {
+            warn!(app = app.name, number, error = %refused, "not registered yet; trying on")
+        }
+        Failure::Data | Failure::Fault => error!(
+            app = app.name,
+            number,
+            error = %refused,
+            "not registered; `worker check` says what to do; trying on"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(site: Uuid, token: &str) -> Account {
+        Account {
+            site_id: site,
+            business_account_id: "1".into(),
+            access_token: Secret::new(token),
+            graph_version: String::new(),
+            numbers: vec!["2".into()],
+        }
+    }
+
+    fn app(accounts: Vec<Account>) -> App {
+        App {
+            name: "a".into(),
+            app_id: String::new(),
+            secret: Secret::new("s"),
+            verify_token: Secret::default(),
+            accounts,
+        }
+    }
+
+    #[test]
+    fn a_token_serves_its_own_site_only() {
+        let (site, other, id) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+        let accounts = Accounts::new(vec![app(vec![account(site, "t")])], "v26.0");
+        assert_eq!(
+            accounts.token(id, Some(site)).unwrap_err(),
+            NoToken::Missing
+        );
+        assert!(!accounts.is_registered());
+        let registered = Registered {
+            app: Uuid::new_v4(),
+            account: Some(id),
+            number: None,
+            confirmed: false,
+        };
+        accounts.note(0, &registered, Some(&accounts.apps[0].accounts[0]));
+        assert!(accounts.is_registered());
+        assert_eq!(accounts.token(id, Some(site)).unwrap().expose(), "t");
+        assert_eq!(
+            accounts.token(id, Some(other)).unwrap_err(),
+            NoToken::OtherSite
+        );
+    }
+
+    #[test]
+    fn an_empty_token_is_none() {
+        let (site, id) = (Uuid::new_v4(), Uuid::new_v4());
+        let accounts = Accounts::new(vec![app(vec![account(site, "")])], "v26.0");
+        let registered = Registered {
+            app: Uuid::new_v4(),
+            account: Some(id),
+            number: None,
+            confirmed: false,
+        };
+        accounts.note(0, &registered, Some(&accounts.apps[0].accounts[0]));
+        assert_eq!(accounts.token(id, None).unwrap_err(), NoToken::Missing);
+    }
+}

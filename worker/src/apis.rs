@@ -1,0 +1,3 @@
+//! Services outside, one file each.
+
+pub mod graph;

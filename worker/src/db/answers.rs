@@ -1,0 +1,188 @@
+//! What the database functions take and answer, in their words.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What one run of items became.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Received {
+    /// New rows or changes.
+    pub stored: u64,
+    /// Known already.
+    pub duplicate: u64,
+    /// Kept as dead letters.
+    pub dead: u64,
+    /// Jobs put into the queue.
+    pub enqueued: u64,
+}
+
+/// One job under a lease.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClaimedJob {
+    /// `chat.jobs.id`
+    pub job_id: i64,
+    /// Its ordering key, for logs.
+    pub lane: String,
+    /// Proves that the lease is ours; a stale one changes nothing.
+    pub lease_token: Uuid,
+    /// How long the lease holds, from the claim.
+    pub lease_seconds: f64,
+    /// e.g. `whatsapp.send_text`
+    pub kind: String,
+    /// What the kind needs.
+    pub payload: Value,
+    /// Tries of this job, this one included.
+    pub tries: u32,
+    /// Seconds since it was first put off; 0 when it never was.
+    pub held_seconds: u64,
+}
+
+/// What to send, read under the lane's lock when the attempt was recorded.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)] // the words of the send body
+pub struct Attempt {
+    pub message_id: Uuid,
+    pub attempt: i32,
+    pub phone_number_id: String,
+    /// Phone digits; at least one of this and `recipient` is there.
+    pub to: Option<String>,
+    /// BSUID.
+    pub recipient: Option<String>,
+    pub text: String,
+    pub reply_to_wamid: Option<String>,
+    /// `<message>:<attempt>`, echoed by Meta on every status.
+    pub callback: String,
+    pub graph_version: Option<String>,
+    pub account_id: Uuid,
+    pub site_id: Uuid,
+}
+
+/// The answer of `chat_begin_attempt`.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// The attempt is recorded: call Graph now.
+    Go(Box<Attempt>),
+    /// The database settled the job itself (stale lease, message gone, window closed, …).
+    No {
+        /// stale, gone, unknown, failed
+        state: String,
+        /// For the log.
+        why: Option<String>,
+    },
+}
+
+/// How an attempt ended, as `chat_finish_attempt` takes it.
+#[derive(Clone, Debug, Serialize, PartialEq)]
+#[serde(tag = "is", rename_all = "snake_case")]
+#[allow(missing_docs)] // Graph's words
+pub enum AttemptOutcome {
+    Accepted {
+        wamid: String,
+        wa_id: Option<String>,
+        http: u16,
+    },
+    Retry {
+        after_seconds: u64,
+        code: Option<i64>,
+        title: String,
+        details: Option<String>,
+        http: Option<u16>,
+    },
+    Failed {
+        code: Option<i64>,
+        title: String,
+        details: Option<String>,
+        advice: Option<String>,
+        http: Option<u16>,
+        closes_window: bool,
+    },
+    Unknown {
+        details: String,
+    },
+}
+
+/// How a job without attempts ended, as `chat_finish_job` takes it.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[serde(tag = "is", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum JobOutcome {
+    Done,
+    Retry { after_seconds: u64, why: String },
+    Dead { why: String },
+}
+
+/// What one tick moved.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+#[allow(missing_docs)] // the words of chat_tick
+pub struct Ticked {
+    pub routed: u64,
+    pub expired: u64,
+    pub settled: u64,
+    pub orphans: u64,
+    pub lanes: u64,
+}
+
+/// What the database made of one app, account and number of the configuration.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct Registered {
+    pub app: Uuid,
+    pub account: Option<Uuid>,
+    pub number: Option<Uuid>,
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// What the configuration says of one app and, when it has them, account and number.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Registration<'a> {
+    pub app_name: &'a str,
+    pub site_id: Option<Uuid>,
+    pub waba_id: Option<&'a str>,
+    pub phone_number_id: Option<&'a str>,
+    pub graph_version: &'a str,
+    pub app_id: Option<&'a str>,
+}
+
+/// Whether a number is now the site's.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct Confirmed {
+    pub confirmed: bool,
+    pub why: Option<String>,
+}
+
+/// What `/metrics` and `worker check` ask for.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct Facts {
+    pub role: String,
+    pub now: String,
+    pub extension_version: Option<String>,
+    /// Waiting jobs by class.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, i64>,
+    pub oldest_job_seconds: Option<f64>,
+    #[serde(default)]
+    pub dead_jobs: i64,
+    #[serde(default)]
+    pub dead_letters: i64,
+    #[serde(default)]
+    pub unknown_messages: i64,
+    #[serde(default)]
+    pub broadcast_failures: i64,
+    #[serde(default)]
+    pub numbers: Vec<NumberFact>,
+}
+
+/// One number of [`Facts`].
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct NumberFact {
+    pub phone_number_id: String,
+    pub confirmed: bool,
+}

@@ -1,0 +1,5 @@
+//! What Meta calls.
+
+pub mod receive;
+pub mod store;
+pub mod verify;
