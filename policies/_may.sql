@@ -61,7 +61,6 @@ create or replace function chat.require(p_site uuid, p_permission text)
 returns void
 language plpgsql
 stable
-set search_path = ''
 as $$
 begin
     if chat.may(p_site, p_permission) is not true then

@@ -62,12 +62,11 @@ begin
         perform chat.require(p_site, 'live-chat.conversations.resolve');
     end if;
     -- Taking an unassigned chat oneself needs no right to assign others.
-    if p_claim is not null then
-        if p_claim <> chat.my_agent(p_site) then
-            perform chat.require(p_site, 'live-chat.conversations.assign');
-        else
-            perform chat.require(p_site, 'live-chat.conversations.reply');
-        end if;
+    if exists (
+        select from public.mod_chat_agents a
+        where a.id = p_claim and a.site_id = p_site and a.user_id = auth.uid() and a.is_active)
+    then
+        perform chat.require(p_site, 'live-chat.conversations.reply');
     elsif p_assignment then
         perform chat.require(p_site, 'live-chat.conversations.assign');
     end if;
@@ -91,7 +90,7 @@ declare
 begin
     perform chat.require_for_change(
         old.site_id,
-        new.status <> old.status and not claim,
+        new.status <> old.status and not (claim and new.status = 'active'),
         assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
         case when claim then new.assigned_agent_id end,
         new.subject is distinct from old.subject or new.tags <> old.tags);

@@ -8,7 +8,8 @@ grant insert (id, site_id, name, description, is_default, auto_assign, max_concu
     on public.mod_chat_departments to authenticated;
 grant update (name, description, is_default, sort_order) on public.mod_chat_departments to authenticated;
 grant delete on public.mod_chat_departments to authenticated;
-grant all on public.mod_chat_departments to service_role;
+grant select, insert, update (name, description, is_default, sort_order), delete
+    on public.mod_chat_departments to service_role;
 
 drop policy if exists chat_departments_select on public.mod_chat_departments;
 create policy chat_departments_select on public.mod_chat_departments for select to authenticated

@@ -30,15 +30,12 @@ as $$
 declare
     ours constant text[] := array['whatsapp_enabled', 'whatsapp_phone_number', 'whatsapp_phone_number_id',
         'whatsapp_business_account_id', 'whatsapp_welcome_template'];
-    before constant jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{}' end;
+    before constant jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{"whatsapp_enabled": false}' end;
     after constant jsonb := to_jsonb(new);
 begin
     perform chat.require_for_settings(
         new.site_id,
-        case tg_op
-            when 'INSERT' then new.whatsapp_enabled or new.whatsapp_phone_number_id is not null
-            else exists (select from unnest(ours) k where before -> k is distinct from after -> k)
-        end,
+        exists (select from unnest(ours) k where before ->> k is distinct from after ->> k),
         tg_op = 'INSERT' or before - ours <> after - ours);
     return new;
 end

@@ -2,25 +2,16 @@
 -- Why: a run of fifty incoming messages is one insert, so one event insert and one broadcast.
 -- Leaves out: the payload's content. Clients fetch rows by `change`; a broadcast is a hint.
 
--- Inlined into its callers.
-create or replace function chat.message_topics(
-    p_site uuid, p_conversation uuid, p_message uuid, p_visitor uuid, p_change bigint, p_before bigint, p_public boolean,
-    p_type text)
-returns table (topic text, payload jsonb)
+create or replace function chat.message_payload(p_message public.mod_chat_messages, p_type text)
+returns jsonb
 language sql
-immutable
+stable
 as $$
-    select t.topic, jsonb_build_object(
-        'v', 1, 'type', p_type, 'conversation_id', p_conversation, 'message_id', p_message, 'change', p_change,
-        'prev', t.prev)
-    from (values
-        ('chat:site:' || p_site::text, null::bigint),
-        ('chat:conversation:' || p_conversation::text, p_change - 1),
-        (case when p_public then 'chat:visitor:' || p_visitor::text end, p_before)
-    ) t (topic, prev)
+    select jsonb_build_object('v', 1, 'type', p_type, 'conversation_id', (p_message).conversation_id,
+        'message_id', (p_message).id, 'change', (p_message).change)
 $$;
-comment on function chat.message_topics(uuid, uuid, uuid, uuid, bigint, bigint, boolean, text) is
-    'Topics and payloads of one changed message: site, conversation, and the visitor unless it is a note.';
+comment on function chat.message_payload(public.mod_chat_messages, text) is
+    'What every topic is told of a changed message; the caller adds `prev`, the change before it on that topic.';
 
 create or replace function chat.announce_new_messages()
 returns trigger
@@ -28,23 +19,30 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    message public.mod_chat_messages;
+    payload jsonb;
+    topics text[] := '{}';
+    payloads jsonb[] := '{}';
 begin
-    insert into chat.events (site_id, name, conversation_id, message_id, agent_id)
-    select m.site_id,
-        case m.sender_type when 'visitor' then 'chat.message.received' else 'chat.message.sent' end,
-        m.conversation_id, m.id,
-        case when m.sender_type = 'agent' and m.origin = 'live' then m.sender_id::uuid end
-    from added m
-    where m.public_seq is not null and m.sender_type <> 'system' and m.origin <> 'history'
-    order by m.conversation_id, m.seq;
-
-    perform chat.broadcast(array_agg(t.topic), array_agg(t.payload))
-    from added m
-    join public.mod_chat_conversations c on c.id = m.conversation_id
-    cross join lateral chat.message_topics(
-        m.site_id, m.conversation_id, m.id, c.visitor_id, m.change, m.change_before, m.public_seq is not null,
-        'new_message') t
-    where m.origin <> 'history';
+    for message in select a.* from added a where a.origin <> 'history' order by a.conversation_id, a.seq loop
+        if message.public_seq is not null and message.sender_type <> 'system' then
+            insert into chat.events (site_id, name, conversation_id, message_id, agent_id)
+            values (message.site_id,
+                case message.sender_type when 'visitor' then 'chat.message.received' else 'chat.message.sent' end,
+                message.conversation_id, message.id,
+                case when message.sender_type = 'agent' and message.origin = 'live' then message.sender_id::uuid end);
+        end if;
+        payload := chat.message_payload(message, 'new_message');
+        topics := topics || chat.message_topics(message);
+        payloads := payloads || array[
+            payload,
+            payload || jsonb_build_object('prev', message.change - 1),
+            payload || jsonb_build_object('prev', message.change_before)];
+    end loop;
+    if cardinality(topics) > 0 then
+        perform chat.broadcast(topics, payloads);
+    end if;
     return null;
 end
 $$;
@@ -56,14 +54,34 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    payload constant jsonb := chat.message_payload(new, 'status_change');
 begin
-    perform chat.broadcast(array_agg(t.topic), array_agg(t.payload))
-    from public.mod_chat_conversations c
-    cross join lateral chat.message_topics(
-        new.site_id, new.conversation_id, new.id, c.visitor_id, new.change, new.change_before,
-        new.public_seq is not null, 'status_change') t
-    where c.id = new.conversation_id;
+    perform chat.broadcast(chat.message_topics(new), array[
+        payload,
+        payload || jsonb_build_object('prev', new.change - 1),
+        payload || jsonb_build_object('prev', new.change_before)]);
     return null;
 end
 $$;
 comment on function chat.announce_changed_message() is 'After a message changed (delivery, reaction, file): one broadcast.';
+
+create or replace function chat.message_topics(p_message public.mod_chat_messages)
+returns text[]
+language plpgsql
+stable
+as $$
+declare
+    visitor uuid;
+begin
+    if p_message.sender_type = 'visitor' then
+        visitor := p_message.sender_id::uuid;
+    elsif p_message.public_seq is not null then
+        select c.visitor_id into visitor from public.mod_chat_conversations c where c.id = p_message.conversation_id;
+    end if;
+    return array[
+        'chat:site:' || p_message.site_id, 'chat:conversation:' || p_message.conversation_id, 'chat:visitor:' || visitor];
+end
+$$;
+comment on function chat.message_topics(public.mod_chat_messages) is
+    'Topics of a message: site, conversation, and its visitor, which is null for a note.';

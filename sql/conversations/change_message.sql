@@ -4,7 +4,6 @@
 
 create or replace function chat.next_change(p_conversation uuid, p_public boolean, out change bigint, out change_before bigint)
 language plpgsql
-set search_path = ''
 as $$
 begin
     -- The caller holds the conversation's lock, so before and after are of one step.

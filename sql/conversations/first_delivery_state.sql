@@ -7,7 +7,6 @@ create or replace function chat.first_delivery_state(
 returns text
 language plpgsql
 stable
-set search_path = ''
 as $$
 begin
     if p_message.sender_type = 'visitor' then

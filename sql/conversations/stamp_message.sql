@@ -14,6 +14,7 @@ declare
     at timestamptz;
     conversation public.mod_chat_conversations;
     effect record;
+    newest boolean;
     home uuid;
 begin
     select * into conversation
@@ -68,6 +69,8 @@ begin
     select * into effect from chat.message_effect(
         new.sender_type, new.kind, new.origin, new.sender_id = conversation.assigned_agent_id::text);
 
+    newest := effect.preview and new.sent_at >= coalesce(conversation.last_message_at, '-infinity');
+
     new.seq := conversation.last_seq + 1;
     new.change := conversation.last_change + 1;
     if effect.is_public then
@@ -88,9 +91,9 @@ begin
             else c.unread_agent_count + effect.unread_agent
         end,
         unread_visitor_count = c.unread_visitor_count + effect.unread_visitor,
-        last_message_text = case when p.wins then chat.preview_text(new.kind, new.content) else c.last_message_text end,
-        last_message_at = case when p.wins then new.sent_at else c.last_message_at end,
-        last_message_by = case when p.wins then new.sender_type else c.last_message_by end,
+        last_message_text = case when newest then chat.preview_text(new.kind, new.content) else c.last_message_text end,
+        last_message_at = case when newest then new.sent_at else c.last_message_at end,
+        last_message_by = case when newest then new.sender_type else c.last_message_by end,
         first_response_time_seconds = case
             when c.first_response_time_seconds is null and effect.outbound_public and new.sender_type = 'agent'
                 then greatest(0, extract(epoch from new.sent_at - c.created_at))::integer
@@ -103,7 +106,6 @@ begin
         end,
         status = chat.status_after_message(c.status, new.sender_type, new.origin),
         updated_at = at
-    from (select effect.preview and new.sent_at >= coalesce(conversation.last_message_at, '-infinity') as wins) p
     where c.id = conversation.id;
 
     if effect.inbound then

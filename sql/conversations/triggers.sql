@@ -11,13 +11,11 @@ create or replace trigger _900_announce after insert on public.mod_chat_messages
 create or replace trigger _900_announce_change after update on public.mod_chat_messages
     for each row when (new.change is distinct from old.change) execute function chat.announce_changed_message();
 
+-- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
+-- PostgreSQL reads them anew for each statement.
 create or replace trigger _300_lifecycle before update on public.mod_chat_conversations
-    for each row when (
-        (old.status, old.assigned_agent_id, old.department_id, old.priority, old.subject, old.tags, old.internal_notes,
-            old.metadata, old.snoozed_until, old.rating, old.rating_comment)
-        is distinct from
-        (new.status, new.assigned_agent_id, new.department_id, new.priority, new.subject, new.tags, new.internal_notes,
-            new.metadata, new.snoozed_until, new.rating, new.rating_comment))
+    for each row when ((new.last_change = old.last_change or new.status <> old.status)
+        and new.session_number is not distinct from old.session_number)
     execute function chat.apply_lifecycle();
 create or replace trigger _500_count after insert on public.mod_chat_conversations
     for each row execute function chat.count_conversation();

@@ -7,12 +7,12 @@ create or replace function chat.enqueue(
     p_lane text, p_kind text, p_class text, p_site uuid, p_payload jsonb, p_notify boolean, p_replace boolean default false)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 declare
     was_idle boolean;
 begin
-    insert into chat.lanes as l (key, kind, class) values (p_lane, p_kind, p_class)
+    insert into chat.lanes as l (key, kind, class, urgency)
+    values (p_lane, p_kind, p_class, array_position(array['reply', 'assistant', 'notification', 'bulk'], p_class))
     on conflict (key) do update set ready = true, idle_since = null where not l.ready
     returning true into was_idle;
 

@@ -5,7 +5,6 @@
 create or replace function chat.finish_job(p_job bigint, p_lease uuid, p_outcome jsonb)
 returns text
 language plpgsql
-set search_path = ''
 as $$
 declare
     lane chat.lanes;
@@ -46,7 +45,6 @@ comment on function chat.finish_job(bigint, uuid, jsonb) is
 create or replace function chat.free_lane(p_lane text)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     update chat.lanes l

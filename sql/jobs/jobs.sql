@@ -6,9 +6,8 @@
 create table if not exists chat.lanes (
     key text primary key,
     kind text not null,
-    class text not null check (class in ('reply', 'assistant', 'notification', 'bulk')),
-    urgency smallint not null generated always as
-        (case class when 'reply' then 1 when 'assistant' then 2 when 'notification' then 3 else 4 end) stored,
+    class text not null,
+    urgency smallint not null,
     ready boolean not null default true,
     busy boolean not null default false,
     next_at timestamptz not null default clock_timestamp(),
@@ -20,6 +19,8 @@ create table if not exists chat.lanes (
     idle_since timestamptz
 ) with (fillfactor = 70);
 comment on table chat.lanes is 'Ordering keys of the queue, e.g. send:<number>:<identity>. A lane runs one job at a time.';
+comment on column chat.lanes.class is 'reply, assistant, notification or bulk.';
+comment on column chat.lanes.urgency is '1 for reply to 4 for bulk; claims go by it.';
 comment on column chat.lanes.ready is 'It has a job. Set again by finish under the lane''s lock.';
 comment on column chat.lanes.attempts is 'Tries of the job at its head.';
 comment on column chat.lanes.held_since is 'Since when the job at its head has been retried or is unknown; each kind says how long that may last.';

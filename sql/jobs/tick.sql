@@ -23,7 +23,6 @@ comment on function public.chat_tick(integer) is
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
 language plpgsql
-set search_path = ''
 as $$
 declare
     swept integer;
@@ -45,7 +44,6 @@ comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been i
 create or replace function chat.route_stranded(p_batch integer)
 returns integer
 language plpgsql
-set search_path = ''
 as $$
 declare
     site uuid;

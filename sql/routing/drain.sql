@@ -5,7 +5,6 @@
 create or replace function chat.lock_routing(p_site uuid)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     perform from chat.routing r where r.site_id = p_site for update;
@@ -21,7 +20,6 @@ create or replace function chat.routing_facts(p_site uuid, p_department uuid, p_
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
 as $$
 begin
     return (

@@ -6,7 +6,6 @@
 create or replace function chat.recount_load(p_site uuid, p_agents uuid[])
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     update public.mod_chat_agents a
@@ -32,6 +31,11 @@ security definer
 set search_path = ''
 as $$
 begin
+    if tg_op = 'UPDATE' and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
+        is not distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
+    then
+        return null;
+    end if;
     perform chat.lock_routing(new.site_id);
     if tg_op = 'INSERT' then
         -- Here and not at the insert, so that the routing row is locked after everything else.

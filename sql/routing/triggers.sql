@@ -8,11 +8,8 @@ create constraint trigger _700_route_new after insert on public.mod_chat_convers
     for each row execute function chat.route_conversation();
 
 drop trigger if exists _700_route_changed on public.mod_chat_conversations;
-create constraint trigger _700_route_changed
-    after update of status, assigned_agent_id, department_id, priority, snoozed_until on public.mod_chat_conversations
+create constraint trigger _700_route_changed after update on public.mod_chat_conversations
     deferrable initially deferred
-    for each row when (
-        (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
-            is distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
+    for each row when (new.row_change <> old.row_change
         and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
     execute function chat.route_conversation();

@@ -29,7 +29,7 @@ create table if not exists public.mod_chat_visitors (
     tags text[] not null default '{}',
     notes text,
     custom_data jsonb not null default '{}',
-    channel text not null default 'widget' check (channel in ('widget', 'whatsapp', 'api')),
+    channel chat.channel not null default 'widget',
     whatsapp_phone text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),

@@ -7,7 +7,6 @@ create or replace function chat.message_of_status(p_site uuid, p_wamid text, p_c
 returns uuid
 language plpgsql
 stable
-set search_path = ''
 as $$
 declare
     found_id uuid;
@@ -28,7 +27,6 @@ comment on function chat.message_of_status(uuid, text, text) is
 create or replace function chat.apply_status(p_message uuid, p_item jsonb)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 declare
     word constant text := p_item ->> 'status';
@@ -69,7 +67,6 @@ comment on function chat.apply_status(uuid, jsonb) is
 create or replace function chat.keep_orphan(p_site uuid, p_item jsonb)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     insert into chat.orphan_statuses (site_id, wamid, status, at, item)
@@ -83,7 +80,6 @@ comment on function chat.keep_orphan(uuid, jsonb) is 'Keeps a status whose messa
 create or replace function chat.apply_orphans(p_site uuid, p_wamid text)
 returns integer
 language plpgsql
-set search_path = ''
 as $$
 declare
     orphan record;

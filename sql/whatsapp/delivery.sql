@@ -6,7 +6,6 @@
 create or replace function chat.set_delivery(p_message uuid, p_state text, p_facts jsonb)
 returns boolean
 language plpgsql
-set search_path = ''
 as $$
 declare
     message public.mod_chat_messages;
@@ -39,7 +38,6 @@ comment on function chat.set_delivery(uuid, text, jsonb) is
 create or replace function chat.fail_message(p_message uuid, p_error jsonb)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     perform chat.set_delivery(p_message, 'failed', jsonb_build_object('error', p_error));
@@ -51,7 +49,6 @@ comment on function chat.fail_message(uuid, jsonb) is
 create or replace function chat.hold_unknown(p_message uuid, p_job bigint, p_lease uuid)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     perform chat.set_delivery(p_message, 'unknown', null);
@@ -65,7 +62,6 @@ comment on function chat.hold_unknown(uuid, bigint, uuid) is
 create or replace function chat.message_left(p_message uuid, p_wamid text, p_attempt integer)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     update public.mod_chat_messages m
@@ -84,7 +80,6 @@ comment on function chat.message_left(uuid, text, integer) is
 create or replace function chat.settle_send(p_message uuid)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 declare
     lane chat.lanes;

@@ -7,20 +7,30 @@ create or replace function chat.find_identity(p_site uuid, p_portfolio text, p_i
 returns uuid
 language plpgsql
 stable
-set search_path = ''
 as $$
+declare
+    known uuid;
 begin
-    return (
-        select a.identity_id
-        from (
-            select 1 as place, 'bsuid' as kind, p_item ->> 'bsuid' as value
-            union all select 2, 'phone', p_item ->> 'phone'
-            union all select 3, 'phone', v from jsonb_array_elements_text(coalesce(p_item -> 'phone_variants', '[]')) v
-        ) asked
-        join chat.identity_aliases a
-            on a.site_id = p_site and a.portfolio = p_portfolio and a.kind = asked.kind and a.value = asked.value
-        order by asked.place
-        limit 1);
+    if p_item ->> 'bsuid' is not null then
+        select a.identity_id into known from chat.identity_aliases a
+        where a.site_id = p_site and a.portfolio = p_portfolio and a.kind = 'bsuid' and a.value = p_item ->> 'bsuid';
+        if found then
+            return known;
+        end if;
+    end if;
+    if p_item ->> 'phone' is not null then
+        select a.identity_id into known from chat.identity_aliases a
+        where a.site_id = p_site and a.portfolio = p_portfolio and a.kind = 'phone' and a.value = p_item ->> 'phone';
+        if found then
+            return known;
+        end if;
+        select a.identity_id into known from chat.identity_aliases a
+        where a.site_id = p_site and a.portfolio = p_portfolio and a.kind = 'phone'
+            and a.value = any (array(select jsonb_array_elements_text(p_item -> 'phone_variants')))
+        order by a.created_at
+        limit 1;
+    end if;
+    return known;
 end
 $$;
 comment on function chat.find_identity(uuid, text, jsonb) is
@@ -29,7 +39,6 @@ comment on function chat.find_identity(uuid, text, jsonb) is
 create or replace function chat.make_identity(p_site uuid, p_portfolio text, p_item jsonb)
 returns uuid
 language plpgsql
-set search_path = ''
 as $$
 declare
     made constant uuid := gen_random_uuid();
@@ -58,20 +67,22 @@ comment on function chat.make_identity(uuid, text, jsonb) is
 create or replace function chat.learn_aliases(p_site uuid, p_portfolio text, p_identity uuid, p_item jsonb)
 returns void
 language plpgsql
-set search_path = ''
 as $$
+declare
+    source text;
 begin
-    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
-    select p_site, p_portfolio, a.kind, a.value, p_identity
-    from (values
-        ('bsuid', p_item ->> 'bsuid'), ('bsuid', p_item ->> 'new_bsuid'),
-        ('phone', p_item ->> 'phone'), ('phone', p_item ->> 'new_phone')
-    ) a (kind, value)
-    where a.value is not null
-        and not exists (
-            select from chat.identity_aliases x
-            where x.site_id = p_site and x.portfolio = p_portfolio and x.kind = a.kind and x.value = a.value)
-    on conflict do nothing;
+    foreach source in array array['bsuid', 'phone', 'new_bsuid', 'new_phone'] loop
+        -- Asked first: nearly always it is known, and a refused insert still costs a row version.
+        if p_item ->> source is not null and not exists (
+            select from chat.identity_aliases a
+            where a.site_id = p_site and a.portfolio = p_portfolio and a.kind = replace(source, 'new_', '')
+                and a.value = p_item ->> source)
+        then
+            insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+            values (p_site, p_portfolio, replace(source, 'new_', ''), p_item ->> source, p_identity)
+            on conflict do nothing;
+        end if;
+    end loop;
 end
 $$;
 comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is

@@ -74,7 +74,6 @@ comment on function public.chat_finish_attempt(bigint, uuid, uuid, integer, json
 create or replace function chat.close_window(p_conversation uuid)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     update public.mod_chat_conversations c
@@ -87,7 +86,6 @@ comment on function chat.close_window(uuid) is 'Meta said the window is closed (
 create or replace function chat.learn_phone(p_conversation uuid, p_wa_id text)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 begin
     insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)

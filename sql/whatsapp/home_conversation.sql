@@ -2,10 +2,9 @@
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
-create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text)
+create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text)
 returns uuid
 language plpgsql
-set search_path = ''
 as $$
 declare
     home uuid;
@@ -17,6 +16,12 @@ begin
         and c.archived_at is null;
     if found then
         return home;
+    end if;
+    -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
+    if exists (
+        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
+    then
+        return null;
     end if;
 
     select c.id, c.status, c.archived_at, c.assigned_agent_id into old
@@ -41,5 +46,5 @@ begin
     return home;
 end
 $$;
-comment on function chat.home_conversation(uuid, uuid, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked.';
+comment on function chat.home_conversation(uuid, uuid, text, text, text) is
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known.';

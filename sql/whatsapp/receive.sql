@@ -8,6 +8,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+-- One item a call is the usual case; planning anew for each would cost more than the work.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
     run record;
@@ -17,6 +19,10 @@ declare
     dead integer := 0;
     enqueued integer := 0;
 begin
+    if jsonb_array_length(chat_receive_whatsapp.items) = 1 then
+        return chat.receive_run(
+            chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
+    end if;
     for run in
         select i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
         from jsonb_array_elements(chat_receive_whatsapp.items) with ordinality as i (item, place)

@@ -5,20 +5,20 @@
 create or replace function chat.receive_run(p_app uuid, p_phone_number_id text, p_items jsonb)
 returns jsonb
 language plpgsql
-set search_path = ''
 as $$
 declare
     number record;
     item jsonb;
     refused text;
-    people uuid[] := '{}';       -- identity of each message, in step with `messages`
+    messages jsonb := '[]';      -- what becomes a row
+    people uuid[] := '{}';       -- the identity of each, in step
     homes uuid[];                -- its conversation; null for a repetition
-    messages jsonb := '[]';
     targets jsonb := '[]';       -- statuses and reactions with the message they speak of: {message, item}
-    target uuid;
+    one uuid;
+    known uuid[] := '{}';
+    closed boolean;
     wanted integer := 0;
     stored integer := 0;
-    duplicate integer := 0;
     dead integer := 0;
     enqueued integer := 0;
 begin
@@ -28,104 +28,138 @@ begin
     where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and acc.app_id = p_app;
 
     -- What no row will take goes aside first; the rest is split by what it needs.
-    for item in select value from jsonb_array_elements(p_items) loop
-        refused := case
-            when item ->> 'what' = 'field' then 'field_not_handled'
-            when p_phone_number_id is null then 'no_phone_number_id'
-            when number.site_id is null then 'unknown_number'
-            when item ->> 'what' = 'message' and item ->> 'kind' is distinct from 'reaction'
-                and coalesce(item ->> 'bsuid', item ->> 'phone') is null then 'no_sender'
-            when item ->> 'wamid' is null then 'no_wamid'
-        end;
+    for place in 1 .. jsonb_array_length(p_items) loop
+        item := p_items -> (place - 1);
+        refused := chat.refusal_of_item(item, number.site_id);
         if refused is not null then
             insert into chat.dead_letters (app_id, phone_number_id, reason, item)
             values (p_app, p_phone_number_id, refused, item);
             dead := dead + 1;
+        elsif item ->> 'what' = 'status' then
+            targets := targets || jsonb_build_object('item', item, 'message',
+                chat.message_of_status(number.site_id, item ->> 'wamid', item ->> 'callback'));
         elsif item ->> 'kind' = 'reaction' then
-            target := chat.message_of_status(number.site_id, item -> 'reaction' ->> 'wamid', null);
-            if target is not null then
-                targets := targets || jsonb_build_object('message', target, 'item', item);
-            elsif coalesce(item ->> 'bsuid', item ->> 'phone') is not null then
+            one := chat.message_of_status(number.site_id, item -> 'reaction' ->> 'wamid', null);
+            if one is null then
                 messages := messages || (item || '{"kind": "unsupported"}');
             else
-                insert into chat.dead_letters (app_id, phone_number_id, reason, item)
-                values (p_app, p_phone_number_id, 'no_sender', item);
-                dead := dead + 1;
+                targets := targets || jsonb_build_object('item', item, 'message', one);
             end if;
-        elsif item ->> 'what' = 'status' then
-            targets := targets || jsonb_build_object('message',
-                chat.message_of_status(number.site_id, item ->> 'wamid', item ->> 'callback'), 'item', item);
         else
             messages := messages || item;
         end if;
     end loop;
 
     -- Identities: known ones by id, then new ones in the order of the run.
-    for item in select value from jsonb_array_elements(messages) loop
-        people := people || chat.find_identity(number.site_id, number.portfolio, item);
-    end loop;
-    perform from chat.identities i where i.id = any (people) order by i.id for no key update;
     for place in 1 .. jsonb_array_length(messages) loop
+        people := people || chat.find_identity(number.site_id, number.portfolio, messages -> (place - 1));
+    end loop;
+    foreach one in array chat.in_order(people) loop
+        perform from chat.identities i where i.id = one for no key update;
+    end loop;
+    for place in 1 .. cardinality(people) loop
         item := messages -> (place - 1);
         if people[place] is null then
-            people[place] := coalesce(
-                chat.find_identity(number.site_id, number.portfolio, item),
-                chat.make_identity(number.site_id, number.portfolio, item));
+            people[place] := chat.make_identity(number.site_id, number.portfolio, item);
             perform from chat.identities i where i.id = people[place] for no key update;
         end if;
-        perform chat.learn_aliases(number.site_id, number.portfolio, people[place], item);
+        -- Somebody found by the only id they came with brings nothing new.
+        if item ->> 'bsuid' is not null and item ->> 'phone' is not null or item -> 'phone_variants' <> '[]'
+            or coalesce(item ->> 'new_bsuid', item ->> 'new_phone') is not null
+        then
+            perform chat.learn_aliases(number.site_id, number.portfolio, people[place], item);
+        end if;
     end loop;
 
     -- Conversations: all that exist by id, then those to be reopened or made, then visitors by id.
-    perform from public.mod_chat_conversations c
-    where c.id in (
-        select x.id from public.mod_chat_conversations x
-        where x.identity_id = any (people) and x.phone_number_id = p_phone_number_id and x.archived_at is null
-        union all
-        select m.conversation_id from jsonb_array_elements(targets) t
-        join public.mod_chat_messages m on m.id = (t ->> 'message')::uuid)
-    order by c.id
-    for no key update;
-    homes := array_fill(null::uuid, array[jsonb_array_length(messages)]);
-    for place in 1 .. jsonb_array_length(messages) loop
-        -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
-        if exists (
-            select from public.mod_chat_messages m
-            where m.site_id = number.site_id and m.whatsapp_message_id = messages -> (place - 1) ->> 'wamid')
-        then
-            duplicate := duplicate + 1;
-            continue;
-        end if;
-        wanted := wanted + 1;
-        homes[place] := chat.home_conversation(number.site_id, people[place], p_phone_number_id, 'whatsapp');
+    homes := array_fill(null::uuid, array[cardinality(people)]);
+    for place in 1 .. cardinality(people) loop
+        select c.id into one from public.mod_chat_conversations c
+        where c.identity_id = people[place] and c.phone_number_id = p_phone_number_id and c.archived_at is null;
+        homes[place] := one;
     end loop;
-    if cardinality(people) > 1 then
+    if jsonb_array_length(targets) > 0 then
+        known := array(
+            select m.conversation_id from public.mod_chat_messages m
+            where m.id = any (array(select (t ->> 'message')::uuid from jsonb_array_elements(targets) t)));
+    end if;
+    foreach one in array chat.in_order(homes || known) loop
+        select c.archived_at is not null into closed
+        from public.mod_chat_conversations c where c.id = one for no key update;
+        -- Closed while we waited for it: this message needs another home.
+        if closed then
+            homes := array_replace(homes, one, null);
+        end if;
+    end loop;
+    for place in 1 .. cardinality(people) loop
+        if homes[place] is null then
+            homes[place] := chat.home_conversation(
+                number.site_id, people[place], p_phone_number_id, 'whatsapp', messages -> (place - 1) ->> 'wamid');
+        end if;
+        wanted := wanted + (homes[place] is not null)::integer;
+    end loop;
+    if wanted > 1 then
         perform from public.mod_chat_visitors v
-        where v.id in (select i.visitor_id from chat.identities i where i.id = any (people))
+        where v.id = any (array(select i.visitor_id from chat.identities i where i.id = any (people)))
         order by v.id
         for no key update;
     end if;
 
     if wanted > 0 then
-        stored := chat.store_messages(homes, messages);
-        duplicate := duplicate + wanted - stored;
+        stored := chat.store_messages(number.site_id, homes, messages);
+    end if;
+    if stored > 0 then
         enqueued := chat.enqueue_read_marks(
             number.site_id, p_phone_number_id, number.account_id, number.graph_version, people, messages, homes);
     end if;
+    wanted := jsonb_array_length(messages);
 
-    for item in select value from jsonb_array_elements(targets) loop
-        target := (item ->> 'message')::uuid;
-        if target is null then
-            perform chat.keep_orphan(number.site_id, item -> 'item');
-        elsif item -> 'item' ->> 'what' = 'status' then
-            perform chat.apply_status(target, item -> 'item');
+    for place in 1 .. jsonb_array_length(targets) loop
+        item := targets -> (place - 1) -> 'item';
+        one := (targets -> (place - 1) ->> 'message')::uuid;
+        if one is null then
+            perform chat.keep_orphan(number.site_id, item);
+        elsif item ->> 'what' = 'status' then
+            perform chat.apply_status(one, item);
         else
-            perform chat.apply_reaction(target, item -> 'item');
+            perform chat.apply_reaction(one, item);
         end if;
-        stored := stored + 1;
     end loop;
-    return jsonb_build_object('stored', stored, 'duplicate', duplicate, 'dead', dead, 'enqueued', enqueued);
+    return jsonb_build_object(
+        'stored', stored + jsonb_array_length(targets), 'duplicate', wanted - stored, 'dead', dead, 'enqueued', enqueued);
 end
 $$;
 comment on function chat.receive_run(uuid, text, jsonb) is
     'Stores the items of one number. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function chat.refusal_of_item(p_item jsonb, p_site uuid)
+returns text
+language plpgsql
+immutable
+as $$
+begin
+    return case
+        when p_item ->> 'what' = 'field' then 'field_not_handled'
+        when p_item ->> 'phone_number_id' is null then 'no_phone_number_id'
+        when p_site is null then 'unknown_number'
+        when p_item ->> 'what' = 'message' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null then 'no_sender'
+        when p_item ->> 'wamid' is null then 'no_wamid'
+    end;
+end
+$$;
+comment on function chat.refusal_of_item(jsonb, uuid) is
+    'Why no row can take an item, given the site of its number; null when one can. The dead letter''s reason.';
+
+create or replace function chat.in_order(p_ids uuid[])
+returns uuid[]
+language plpgsql
+immutable
+as $$
+begin
+    if cardinality(p_ids) = 1 and p_ids[1] is not null then
+        return p_ids;
+    end if;
+    return array(select distinct id from unnest(p_ids) id where id is not null order by id);
+end
+$$;
+comment on function chat.in_order(uuid[]) is 'Each id once, nulls left out, in the order in which rows are locked.';

@@ -43,7 +43,6 @@ comment on function public.chat_register_whatsapp(text, uuid, text, text, text, 
 create or replace function chat.claim_number(p_site uuid, p_phone_number_id text, p_account uuid, p_display text)
 returns chat.whatsapp_numbers
 language plpgsql
-set search_path = ''
 as $$
 declare
     number chat.whatsapp_numbers;

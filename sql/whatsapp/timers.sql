@@ -5,7 +5,6 @@
 create or replace function chat.adopt_orphans(p_batch integer)
 returns integer
 language plpgsql
-set search_path = ''
 as $$
 declare
     found_one record;
@@ -31,7 +30,6 @@ comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose 
 create or replace function chat.settle_unknown(p_batch integer)
 returns integer
 language plpgsql
-set search_path = ''
 as $$
 declare
     one record;
@@ -69,7 +67,6 @@ comment on function chat.settle_unknown(integer) is
 create or replace function chat.resend(p_message uuid)
 returns void
 language plpgsql
-set search_path = ''
 as $$
 declare
     numbers record;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use local_stack::server::{OWNER, SUPERUSER, Server};
+use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use uuid::Uuid;
@@ -46,9 +47,13 @@ impl TestDb {
         Self::clone_of(Regime::New).await
     }
 
-    /// A clone under a regime. Cloning is what the owner does, who made the template.
+    /// A clone under a regime.
     pub async fn clone_of(regime: Regime) -> Result<Self> {
-        let server = Server::on(environment().port);
+        Self::clone_on(&Server::on(environment().port), regime).await
+    }
+
+    /// A clone on a server that was made with templates. Cloning is what the owner does, who made the template.
+    pub async fn clone_on(server: &Server, regime: Regime) -> Result<Self> {
         let name = format!("t_{}", &Uuid::new_v4().simple().to_string()[..12]);
         let mut admin = server.connect(OWNER, "postgres").await?;
         let statement = format!("create database {name} template {}", regime.template());
@@ -121,6 +126,13 @@ impl TestDb {
     /// A visitor: anon with a token that names a session of a site.
     pub async fn as_visitor(&self, site: Uuid, session: Uuid) -> Result<Person> {
         Person::visitor(self.connect_as("authenticator").await?, site, session)
+    }
+
+    /// Somebody whose token says what it likes: the role its request runs as and all of its claims. `chat_worker`
+    /// comes with a login of its own and without PostgREST.
+    pub async fn as_caller(&self, role: &'static str, claims: Value) -> Result<Person> {
+        let login = if role == "chat_worker" { role } else { "authenticator" };
+        Person::new(self.connect_as(login).await?, role, claims)
     }
 }
 

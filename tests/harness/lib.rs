@@ -1,7 +1,7 @@
 //! What tests of pg_chat against a real PostgreSQL are made of.
 //!
 //! - [`TestDb`]: a database of one's own, cloned from a migrated template and dropped at the end;
-//! - [`Person`]: somebody who comes through PostgREST, with a role and claims;
+//! - [`Person`]: somebody who comes through PostgREST, with a role and claims; [`Desk`]: an agent at work;
 //! - [`Site`]: a site with departments, agents, numbers and conversations;
 //! - [`webhook`]: what Meta would post, and taking it as the worker does;
 //! - [`recount`]: every counter against the rows it counts;
@@ -17,14 +17,17 @@ pub mod recount;
 pub mod webhook;
 
 mod db;
+mod desk;
 mod environment;
 mod fixtures;
+mod look;
 mod person;
 mod refusal;
 mod wait;
 mod worker;
 
 pub use db::{Regime, TestDb};
+pub use desk::Desk;
 pub use environment::environment;
 pub use fixtures::{Agent, AgentIs, Number, Site};
 pub use person::Person;

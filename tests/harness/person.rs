@@ -30,7 +30,7 @@ impl Person {
         Self::new(connection, "anon", json!({"role": "anon", "chat_site": site, "chat_session": session, "exp": soon}))
     }
 
-    fn new(connection: PgConnection, role: &'static str, claims: Value) -> Result<Self> {
+    pub(crate) fn new(connection: PgConnection, role: &'static str, claims: Value) -> Result<Self> {
         let headers = json!({"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1"}).to_string();
         Ok(Self { connection, role, claims: claims.to_string(), headers })
     }

@@ -1,3 +1,13 @@
-//! What people do with pg_chat, told through the database: one story a test.
+//! What people do and what then stands in the tables, told in SQL: no process but PostgreSQL takes part, so what a
+//! worker or a client would do is done by the functions and statements they use.
+//!
+//! Each module is a room. A story begins with a [`scene::Scene`]; [`queue`] is what a worker does with it.
 
-mod arrive;
+mod conversations;
+mod jobs;
+mod live;
+mod queue;
+mod routing;
+mod scene;
+mod sites;
+mod whatsapp;

@@ -2,6 +2,7 @@
 //! names, phone numbers or secrets.
 
 use crate::config::{Log, LogFormat};
+use std::io::{IsTerminal, stderr};
 use tracing_subscriber::EnvFilter;
 
 /// Why logging could not begin.
@@ -20,7 +21,8 @@ pub fn init(config: &Log) -> Result<(), LogError> {
     let filter = EnvFilter::builder().parse(&config.level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal());
     match config.format {
         LogFormat::Human => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

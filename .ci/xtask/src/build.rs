@@ -11,19 +11,21 @@ pub fn run() -> Result<()> {
     programs().map(drop)
 }
 
-/// Builds all three in one go, so that cargo settles the features of what they share once. Gives the folder
-/// they are in.
+/// What stands in every build of the demo and the tests. Cargo settles the features of shared dependencies for the
+/// crates that are built together; with these among them it is settled alike each time, and nothing is built twice.
+pub const TOGETHER: [&str; 6] = [
+    "-p",
+    "pg_chat_ext",
+    "-p",
+    "chat_worker",
+    "-p",
+    "local_stack",
+];
+
+/// Builds all three. Gives the folder they are in.
 pub fn programs() -> Result<PathBuf> {
     packages::run()?;
     command::announce("building the extension, the worker and the local stack");
-    command::run(command::cargo().args([
-        "build",
-        "-p",
-        "pg_chat_ext",
-        "-p",
-        "chat_worker",
-        "-p",
-        "local_stack",
-    ]))?;
+    command::run(command::cargo().arg("build").args(TOGETHER))?;
     repo::debug_dir()
 }

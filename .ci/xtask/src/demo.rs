@@ -12,6 +12,9 @@ pub struct Args {
     /// The first of four ports: API, worker, Graph simulator, PostgreSQL
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// Forget the database that was kept and make it anew
+    #[arg(long)]
+    fresh: bool,
 }
 
 /// Builds, then becomes `local_stack demo`.
@@ -23,6 +26,9 @@ pub fn run(args: &Args) -> Result<()> {
         .arg(programs.join("worker"));
     if args.once {
         demo.arg("--once");
+    }
+    if args.fresh {
+        demo.arg("--fresh");
     }
     if let Some(port) = args.port_base {
         demo.args(["--port-base", &port.to_string()]);

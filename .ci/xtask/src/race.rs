@@ -19,13 +19,14 @@ pub struct Args {
 /// Builds, then becomes the race inside a throw-away cluster.
 pub fn run(args: &Args) -> Result<()> {
     let programs = build::programs()?;
-    command::run(command::cargo().args([
-        "build",
+    let mut cargo = command::cargo();
+    cargo.arg("build").args(build::TOGETHER).args([
         "-p",
         test::names::WITH_DATABASE,
         "--bin",
         "race",
-    ]))?;
+    ]);
+    command::run(&mut cargo)?;
     let mut race = stack::with_cluster(&programs, "15");
     race.arg(programs.join("race")).arg(&args.name);
     if let Some(seed) = args.seed {

@@ -46,7 +46,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(tests) = runner.tests_of(&[names::WITH_DATABASE]) {
         let programs = report.step("worker, local stack and tests built", || {
             let programs = build::programs()?;
-            command::run(command::cargo().args(["test", "-p", names::WITH_DATABASE, "--no-run"]))?;
+            let mut cargo = command::cargo();
+            cargo.arg("test").args(build::TOGETHER).args([
+                "-p",
+                names::WITH_DATABASE,
+                "--tests",
+                "--no-run",
+            ]);
+            command::run(&mut cargo)?;
             Ok(programs)
         });
         for version in ["15", "17"] {

@@ -21,6 +21,9 @@ pub struct Args {
     /// The default privileges of an older Supabase project or of a new one
     #[arg(long, value_parser = ["old", "new"])]
     default_privileges: Option<String>,
+    /// Forget the database that was kept and make it anew
+    #[arg(long)]
+    fresh: bool,
 }
 
 /// Builds, then becomes `local_stack up`.
@@ -32,6 +35,9 @@ pub fn run(args: &Args) -> Result<()> {
         .arg(programs.join("worker"));
     if args.detach {
         up.arg("--detach");
+    }
+    if args.fresh {
+        up.arg("--fresh");
     }
     let mut option = |name: &str, value: Option<OsString>| {
         if let Some(value) = value {

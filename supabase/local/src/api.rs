@@ -22,10 +22,21 @@ pub struct Api {
 
 impl Api {
     /// Serves `database` on `listener`.
-    pub async fn serve(listener: TcpListener, server: &Server, database: &str, secret: &JwtSecret) -> Result<Self> {
-        listener.set_nonblocking(true).doing("serve on", "the API's port")?;
-        let listener = tokio::net::TcpListener::from_std(listener).doing("serve on", "the API's port")?;
-        let port = listener.local_addr().doing("serve on", "the API's port")?.port();
+    pub async fn serve(
+        listener: TcpListener,
+        server: &Server,
+        database: &str,
+        secret: &JwtSecret,
+    ) -> Result<Self> {
+        listener
+            .set_nonblocking(true)
+            .doing("serve on", "the API's port")?;
+        let listener =
+            tokio::net::TcpListener::from_std(listener).doing("serve on", "the API's port")?;
+        let port = listener
+            .local_addr()
+            .doing("serve on", "the API's port")?
+            .port();
         let router = router(server, database, secret, &crate::ports::url(port)).await?;
         let task = tokio::spawn(async move {
             // Request targets may hold bare `>` and quotes (`data->>id`), which
@@ -51,8 +62,15 @@ impl Drop for Api {
 
 /// All routes of the origin; `url` is its own address, which tokens name as
 /// their issuer.
-pub async fn router(server: &Server, database: &str, secret: &JwtSecret, url: &str) -> Result<Router> {
-    let auth = auth::router(Auth::connect(server, database, secret.clone(), format!("{url}/auth/v1")).await?);
+pub async fn router(
+    server: &Server,
+    database: &str,
+    secret: &JwtSecret,
+    url: &str,
+) -> Result<Router> {
+    let auth = auth::router(
+        Auth::connect(server, database, secret.clone(), format!("{url}/auth/v1")).await?,
+    );
     let rest = rest::router(server, database, secret).await?;
     // Headers are mirrored: a literal `*` does not cover Authorization.
     let cors = CorsLayer::new()
@@ -60,7 +78,10 @@ pub async fn router(server: &Server, database: &str, secret: &JwtSecret, url: &s
         .allow_methods(METHODS)
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(ExposeHeaders::any());
-    Ok(Router::new().nest_service("/rest/v1", rest).nest("/auth/v1", auth).layer(cors))
+    Ok(Router::new()
+        .nest_service("/rest/v1", rest)
+        .nest("/auth/v1", auth)
+        .layer(cors))
 }
 
 const METHODS: [http::Method; 6] = [

@@ -17,7 +17,9 @@ pub enum Error {
     },
 
     /// A stack of this port base runs already.
-    #[error("A stack already runs on port base {base}: stop it with `cargo x down --port-base {base}`.")]
+    #[error(
+        "A stack already runs on port base {base}: stop it with `cargo x down --port-base {base}`."
+    )]
     AlreadyRuns {
         /// First of its four ports.
         base: u16,

@@ -14,10 +14,16 @@ pub(crate) fn client() -> Result<reqwest::Client> {
         .no_proxy()
         .timeout(Duration::from_secs(30))
         .build()
-        .map_err(|source| Error::Http { what: "making an HTTP client".to_owned(), source })
+        .map_err(|source| Error::Http {
+            what: "making an HTTP client".to_owned(),
+            source,
+        })
 }
 
 /// Sends a request; `what` names it in an error.
 pub(crate) async fn send(what: &str, request: RequestBuilder) -> Result<Response> {
-    request.send().await.map_err(|source| Error::Http { what: what.to_owned(), source })
+    request.send().await.map_err(|source| Error::Http {
+        what: what.to_owned(),
+        source,
+    })
 }

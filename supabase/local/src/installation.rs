@@ -45,12 +45,18 @@ impl Installation {
         }
         let owner = if rustix::process::geteuid().is_root() {
             let passwd = base.join("etc/passwd");
-            let owner = fs::read_to_string(&passwd).ok().and_then(|text| owner_in(&text));
+            let owner = fs::read_to_string(&passwd)
+                .ok()
+                .and_then(|text| owner_in(&text));
             Some(owner.ok_or_else(|| missing(passwd))?)
         } else {
             None
         };
-        Ok(Self { version, root, owner })
+        Ok(Self {
+            version,
+            root,
+            owner,
+        })
     }
 
     /// Major version.
@@ -107,10 +113,16 @@ impl Installation {
             command.arg("--clear-groups");
         }
         command.args(["--pdeathsig", "INT", "--"]);
-        command.arg(format!("/usr/lib/postgresql/{}/bin/{program}", self.version));
+        command.arg(format!(
+            "/usr/lib/postgresql/{}/bin/{program}",
+            self.version
+        ));
         // An environment of its own: RUST_BACKTRACE, for one, would put
         // backtraces into the DETAIL of errors that reach API clients.
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8");
         command.current_dir("/");
         command
     }
@@ -119,7 +131,9 @@ impl Installation {
     pub(crate) fn give(&self, path: &Path) -> Result<()> {
         match self.owner {
             None => Ok(()),
-            Some(owner) => chown(path, Some(owner.uid), Some(owner.gid)).doing("give postgres", path),
+            Some(owner) => {
+                chown(path, Some(owner.uid), Some(owner.gid)).doing("give postgres", path)
+            }
         }
     }
 }
@@ -128,7 +142,10 @@ impl Installation {
 fn owner_in(passwd: &str) -> Option<Owner> {
     let line = passwd.lines().find(|line| line.starts_with("postgres:"))?;
     let mut fields = line.split(':').skip(2);
-    Some(Owner { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    Some(Owner {
+        uid: fields.next()?.parse().ok()?,
+        gid: fields.next()?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]

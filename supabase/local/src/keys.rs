@@ -30,14 +30,20 @@ impl JwtSecret {
 
     /// Signs `claims`.
     pub fn sign(&self, claims: &Value) -> String {
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(self.0.as_bytes()))
-            .expect("an HMAC over a JSON value cannot fail")
+        jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            claims,
+            &EncodingKey::from_secret(self.0.as_bytes()),
+        )
+        .expect("an HMAC over a JSON value cannot fail")
     }
 
     /// The key of an API role (`anon`, `service_role`), good for ten years from
     /// `now` (seconds since 1970).
     pub fn api_key(&self, role: &str, now: i64) -> String {
-        self.sign(&json!({ "iss": "supabase", "role": role, "iat": now, "exp": now + 10 * 365 * 86_400 }))
+        self.sign(
+            &json!({ "iss": "supabase", "role": role, "iat": now, "exp": now + 10 * 365 * 86_400 }),
+        )
     }
 
     /// The claims of a token we signed that has not expired; else none.
@@ -45,7 +51,9 @@ impl JwtSecret {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_aud = false;
         let key = DecodingKey::from_secret(self.0.as_bytes());
-        jsonwebtoken::decode(token, &key, &validation).ok().map(|data| data.claims)
+        jsonwebtoken::decode(token, &key, &validation)
+            .ok()
+            .map(|data| data.claims)
     }
 }
 
@@ -57,7 +65,10 @@ impl fmt::Debug for JwtSecret {
 
 /// `N` random bytes in hex.
 pub fn random_hex<const N: usize>() -> String {
-    rand::random::<[u8; N]>().iter().map(|byte| format!("{byte:02x}")).collect()
+    rand::random::<[u8; N]>()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

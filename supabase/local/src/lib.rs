@@ -23,6 +23,7 @@ pub mod migrate;
 pub mod pg17;
 pub mod play;
 pub mod ports;
+mod private_file;
 pub mod process;
 pub mod rest;
 pub mod server;

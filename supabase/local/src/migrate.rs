@@ -24,7 +24,9 @@ pub struct Sources {
 impl Sources {
     /// The clone at `root`.
     pub fn of(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 
     /// The migrations, in the order of their names.
@@ -32,7 +34,10 @@ impl Sources {
         let folder = self.root.join("supabase/migrations");
         let files = files_ending(&folder, "sql").unwrap_or_default();
         if files.is_empty() {
-            return Err(Error::FileMissing { path: folder, advice: "make it with `cargo x migrations`" });
+            return Err(Error::FileMissing {
+                path: folder,
+                advice: "make it with `cargo x migrations`",
+            });
         }
         Ok(files)
     }
@@ -47,7 +52,11 @@ impl Sources {
         for path in self.migrations()?.into_iter().chain([self.seed()]) {
             hash.update(fs::read(&path).doing("read", &path)?);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
     }
 
     /// Installs the extension's library from `build` (cargo's profile folder)
@@ -64,9 +73,15 @@ impl Sources {
             install(&built, &library, "755")?;
         }
         let extension = self.root.join("pg_chat_ext");
-        let scripts = files_ending(&extension.join("sql"), "sql").doing("list", extension.join("sql"))?;
-        for source in scripts.into_iter().chain([extension.join("pg_chat_ext.control")]) {
-            let target = installation.extension_folder().join(source.file_name().unwrap_or_default());
+        let scripts =
+            files_ending(&extension.join("sql"), "sql").doing("list", extension.join("sql"))?;
+        for source in scripts
+            .into_iter()
+            .chain([extension.join("pg_chat_ext.control")])
+        {
+            let target = installation
+                .extension_folder()
+                .join(source.file_name().unwrap_or_default());
             if differs(&source, &target)? {
                 install(&source, &target, "644")?;
             }
@@ -89,7 +104,11 @@ impl Sources {
 
     async fn run_file(&self, server: &Server, database: &str, path: &Path) -> Result<()> {
         let sql = fs::read_to_string(path).doing("read", path)?;
-        let place = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
+        let place = path
+            .strip_prefix(&self.root)
+            .unwrap_or(path)
+            .display()
+            .to_string();
         let mut connection = server.connect(OWNER, database).await?;
         run(&mut connection, &place, &sql).await?;
         connection.close().await?;
@@ -113,7 +132,10 @@ fn differs(source: &Path, target: &Path) -> Result<bool> {
     let wanted = match fs::read(source) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let advice = "build it with `cargo build -p pg_chat_ext`";
-            return Err(Error::FileMissing { path: source.to_owned(), advice });
+            return Err(Error::FileMissing {
+                path: source.to_owned(),
+                advice,
+            });
         }
         other => other.doing("read", source)?,
     };
@@ -128,12 +150,23 @@ fn differs(source: &Path, target: &Path) -> Result<bool> {
 /// still has the old one mapped keeps it.
 fn install(source: &Path, target: &Path, mode: &str) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::NeedsRoot { what: format!("Installing {}", target.display()) });
+        return Err(Error::NeedsRoot {
+            what: format!("Installing {}", target.display()),
+        });
     }
-    let output = Command::new("install").arg("-m").arg(mode).arg(source).arg(target).output().doing("run", "install")?;
+    let output = Command::new("install")
+        .arg("-m")
+        .arg(mode)
+        .arg(source)
+        .arg(target)
+        .output()
+        .doing("run", "install")?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Program { program: "install".to_owned(), said })
+    Err(Error::Program {
+        program: "install".to_owned(),
+        said,
+    })
 }

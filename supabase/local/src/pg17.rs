@@ -53,12 +53,24 @@ const CACHE: &str = "/var/cache/pg_chat";
 fn make(folder: &Path) -> Result<()> {
     if !Path::new("/usr/sbin/debootstrap").exists() {
         eprintln!("Installing debootstrap …");
-        run(Command::new("apt-get").args(["install", "-y", "--no-install-recommends", "debootstrap"]))?;
+        run(Command::new("apt-get").args([
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "debootstrap",
+        ]))?;
     }
-    eprintln!("Making {} with PostgreSQL 17: about a minute and 1.6 GB …", folder.display());
+    eprintln!(
+        "Making {} with PostgreSQL 17: about a minute and 1.6 GB …",
+        folder.display()
+    );
     let mut debootstrap = Command::new("debootstrap");
     debootstrap
-        .args(["--variant=minbase", "--include=postgresql-17,postgresql-server-dev-17", "trixie"])
+        .args([
+            "--variant=minbase",
+            "--include=postgresql-17,postgresql-server-dev-17",
+            "trixie",
+        ])
         .arg(folder)
         .arg(mirror()?);
     if let Some(proxy) = apt_setting("Acquire::http::Proxy")? {
@@ -66,14 +78,21 @@ fn make(folder: &Path) -> Result<()> {
     }
     run(&mut debootstrap)?;
     // The packages made a cluster nobody asked for.
-    run(Command::new("chroot").arg(folder).args(["pg_dropcluster", "17", "main"]))?;
-    run(Command::new("chroot").arg(folder).args(["apt-get", "clean"]))
+    run(Command::new("chroot")
+        .arg(folder)
+        .args(["pg_dropcluster", "17", "main"]))?;
+    run(Command::new("chroot")
+        .arg(folder)
+        .args(["apt-get", "clean"]))
 }
 
 /// The mirror this machine's own Debian comes from.
 fn mirror() -> Result<String> {
     let release = fs::read_to_string("/etc/os-release").doing("read", "/etc/os-release")?;
-    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap_or_default();
+    let codename = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .unwrap_or_default();
     let targets = said(Command::new("apt-get").args([
         "indextargets",
         "--format",
@@ -83,18 +102,26 @@ fn mirror() -> Result<String> {
     ]))?;
     site_of(&targets, codename).ok_or_else(|| Error::Program {
         program: "apt-get indextargets".to_owned(),
-        said: format!("no source of Debian {codename} is configured: add one to /etc/apt/sources.list."),
+        said: format!(
+            "no source of Debian {codename} is configured: add one to /etc/apt/sources.list."
+        ),
     })
 }
 
 fn site_of(targets: &str, codename: &str) -> Option<String> {
     let mut sites = targets.lines().filter_map(|line| line.split_once(' '));
-    sites.find(|(release, _)| *release == codename || *release == "stable").map(|(_, site)| site.to_owned())
+    sites
+        .find(|(release, _)| *release == codename || *release == "stable")
+        .map(|(_, site)| site.to_owned())
 }
 
 fn apt_setting(name: &str) -> Result<Option<String>> {
     let line = said(Command::new("apt-config").args(["dump", "--format", "%v%n", name]))?;
-    Ok(line.lines().next().filter(|value| !value.is_empty()).map(str::to_owned))
+    Ok(line
+        .lines()
+        .next()
+        .filter(|value| !value.is_empty())
+        .map(str::to_owned))
 }
 
 fn write_pg_config(folder: &Path) -> Result<()> {
@@ -113,21 +140,34 @@ fn write_pg_config(folder: &Path) -> Result<()> {
 
 /// Runs `command` with its words on our stderr.
 fn run(command: &mut Command) -> Result<()> {
-    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(io::stderr());
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(io::stderr());
     let status = command.status().doing("run", command.get_program())?;
-    if status.success() { Ok(()) } else { Err(failed(command, status.to_string())) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(command, status.to_string()))
+    }
 }
 
 fn said(command: &mut Command) -> Result<String> {
     let output = command.output().doing("run", command.get_program())?;
     if !output.status.success() {
-        return Err(failed(command, String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(failed(
+            command,
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn failed(command: &Command, said: String) -> Error {
-    Error::Program { program: command.get_program().to_string_lossy().into_owned(), said }
+    Error::Program {
+        program: command.get_program().to_string_lossy().into_owned(),
+        said,
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +177,10 @@ mod tests {
     #[test]
     fn the_mirror_is_the_one_of_the_release_itself() {
         let targets = "bookworm-security http://security.example/debian-security\nnodistro https://x.example\nbookworm http://mirror.example/debian\n";
-        assert_eq!(site_of(targets, "bookworm").as_deref(), Some("http://mirror.example/debian"));
+        assert_eq!(
+            site_of(targets, "bookworm").as_deref(),
+            Some("http://mirror.example/debian")
+        );
         assert_eq!(site_of("nodistro https://x.example\n", "bookworm"), None);
     }
 }

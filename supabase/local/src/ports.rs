@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::error::{Doing, Error, Result};
+use crate::error::{Error, Result};
 
 /// First port of a stack when nothing else is said.
 pub const DEFAULT_BASE: u16 = 55320;
@@ -60,16 +60,28 @@ pub fn url(port: u16) -> String {
 
 /// Listens on a loopback port.
 pub fn bind(port: u16) -> Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|source| match source.kind() {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|source| match source
+        .kind()
+    {
         std::io::ErrorKind::AddrInUse => Error::PortTaken { port },
-        _ => Error::Io { what: format!("listen on port {port}"), source },
+        _ => Error::Io {
+            what: format!("listen on port {port}"),
+            source,
+        },
     })
 }
 
-/// A port nobody listened on a moment ago.
+/// A port nobody listened on a moment ago, below those that the system gives to
+/// outgoing connections, so that it is still free when a server starts again on it.
 pub fn any_free() -> Result<u16> {
-    let listener = bind(0)?;
-    Ok(listener.local_addr().doing("ask the port of", "a listener")?.port())
+    loop {
+        let port = rand::random_range(20_000..32_000);
+        match bind(port) {
+            Ok(_) => return Ok(port),
+            Err(Error::PortTaken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +93,9 @@ mod tests {
         let holder = bind(0).unwrap();
         let port = holder.local_addr().unwrap().port();
         let error = Ports::from(port).check_free().unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("--port-base"), "{error}");
+        assert!(
+            error.contains(&port.to_string()) && error.contains("--port-base"),
+            "{error}"
+        );
     }
 }

@@ -26,7 +26,10 @@ impl ProcessId {
     pub fn of(pid: i32) -> Result<Self> {
         let path = format!("/proc/{pid}/stat");
         let stat = Stat::read(pid).doing("read", path)?;
-        Ok(Self { pid, started: stat.started })
+        Ok(Self {
+            pid,
+            started: stat.started,
+        })
     }
 
     /// This very process.
@@ -46,10 +49,14 @@ impl ProcessId {
 
     /// Sends `signal`; nothing happens when the process is gone.
     pub fn signal(self, signal: Signal) -> Result<()> {
-        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
+        let Some(pid) = Pid::from_raw(self.pid) else {
+            return Ok(());
+        };
         // The descriptor pins the process; the start time is compared after it
         // was opened, so the signal cannot reach a later owner of the id.
-        let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
+        let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return Ok(());
+        };
         if !self.is_alive() {
             return Ok(());
         }
@@ -76,7 +83,13 @@ impl ProcessId {
 
     /// Its direct children.
     pub fn children(self) -> Vec<ProcessId> {
-        all().filter(|(_, stat)| stat.parent == self.pid).map(|(pid, stat)| ProcessId { pid, started: stat.started }).collect()
+        all()
+            .filter(|(_, stat)| stat.parent == self.pid)
+            .map(|(pid, stat)| ProcessId {
+                pid,
+                started: stat.started,
+            })
+            .collect()
     }
 }
 
@@ -105,16 +118,24 @@ impl Stat {
         let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // The second field is the program's name in parentheses and may itself
         // hold blanks and parentheses; everything after its last one is plain.
-        let mut fields = line.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
+        let mut fields = line
+            .rsplit_once(')')
+            .map_or("", |(_, rest)| rest)
+            .split_ascii_whitespace();
         let parse = |field: Option<&str>| field.and_then(|f| f.parse().ok());
         let state = fields.next().and_then(|f| f.chars().next());
         let parent = parse(fields.next());
         let started = parse(fields.nth(17));
         match (state, parent, started) {
-            (Some(state), Some(parent), Some(started)) => {
-                Ok(Self { state, parent: i32::try_from(parent).unwrap_or_default(), started })
-            }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "not a stat line of proc(5)")),
+            (Some(state), Some(parent), Some(started)) => Ok(Self {
+                state,
+                parent: i32::try_from(parent).unwrap_or_default(),
+                started,
+            }),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "not a stat line of proc(5)",
+            )),
         }
     }
 }
@@ -135,12 +156,21 @@ mod tests {
     fn knows_itself_and_not_a_recycled_id() {
         let own = ProcessId::own().unwrap();
         assert!(own.is_alive());
-        assert!(!ProcessId { started: own.started + 1, ..own }.is_alive());
+        assert!(
+            !ProcessId {
+                started: own.started + 1,
+                ..own
+            }
+            .is_alive()
+        );
     }
 
     #[test]
     fn children_are_found_and_end() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         let id = ProcessId::of_child(&child).unwrap();
         assert!(ProcessId::own().unwrap().children().contains(&id));
         id.signal(Signal::KILL).unwrap();

@@ -19,7 +19,10 @@ use crate::server::Server;
 /// Connects to `database` and builds the routes that stand under `/rest/v1`.
 pub async fn router(server: &Server, database: &str, secret: &JwtSecret) -> Result<Router> {
     let config = AppConfig::try_from_vars([
-        ("PGRST_DB_URI", server.url("authenticator", database).as_str()),
+        (
+            "PGRST_DB_URI",
+            server.url("authenticator", database).as_str(),
+        ),
         ("PGRST_DB_SCHEMAS", "public"),
         ("PGRST_DB_EXTRA_SEARCH_PATH", "public,extensions"),
         ("PGRST_DB_ANON_ROLE", "anon"),
@@ -28,7 +31,10 @@ pub async fn router(server: &Server, database: &str, secret: &JwtSecret) -> Resu
         ("PGRST_JWT_SECRET", secret.reveal()),
         ("PGRST_COMPAT_MODE", "true"),
         // PostgREST reads these from `alter role … set`, this server does not.
-        ("PGRST_ROLE_SETTINGS", r#"{"anon":{"statement_timeout":3000},"authenticated":{"statement_timeout":8000}}"#),
+        (
+            "PGRST_ROLE_SETTINGS",
+            r#"{"anon":{"statement_timeout":3000},"authenticated":{"statement_timeout":8000}}"#,
+        ),
     ])
     .map_err(|error| Error::Rest(error.to_string()))?;
     let app = postrust_server::build(config, postrust_server::Host::SERVER)
@@ -36,12 +42,17 @@ pub async fn router(server: &Server, database: &str, secret: &JwtSecret) -> Resu
         .map_err(|error| Error::Rest(format!("{error:#}")))?;
     // The layer stands around the whole router: it must change the address
     // before routes are matched and see answers that no route made.
-    Ok(Router::new().fallback_service(app.router).layer(middleware::from_fn(as_postgrest)))
+    Ok(Router::new()
+        .fallback_service(app.router)
+        .layer(middleware::from_fn(as_postgrest)))
 }
 
 async fn as_postgrest(mut request: Request, next: Next) -> Response<Body> {
     *request.uri_mut() = with_query_as_sent(request.uri());
-    let key = request.headers().get("apikey").and_then(|key| key.to_str().ok());
+    let key = request
+        .headers()
+        .get("apikey")
+        .and_then(|key| key.to_str().ok());
     if let Some(key) = key.filter(|_| !request.headers().contains_key(AUTHORIZATION))
         && let Ok(value) = HeaderValue::from_str(&format!("Bearer {key}"))
     {
@@ -50,8 +61,12 @@ async fn as_postgrest(mut request: Request, next: Next) -> Response<Body> {
     let role = role_of(request.headers());
     let mut response = next.run(request).await;
     // One policy for the whole origin answers for these (see `api`).
-    let cors: Vec<_> =
-        response.headers().keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+    let cors: Vec<_> = response
+        .headers()
+        .keys()
+        .filter(|name| name.as_str().starts_with("access-control-"))
+        .cloned()
+        .collect();
     for name in cors {
         response.headers_mut().remove(name);
     }
@@ -64,25 +79,39 @@ async fn as_postgrest(mut request: Request, next: Next) -> Response<Body> {
 /// The query string as PostgREST would read it: `+` is a blank, and the quotes
 /// that supabase-js puts around names in `columns=` do not belong to them.
 fn with_query_as_sent(uri: &Uri) -> Uri {
-    let Some(query) = uri.query() else { return uri.clone() };
+    let Some(query) = uri.query() else {
+        return uri.clone();
+    };
     let parts: Vec<String> = query
         .split('&')
         .map(|part| {
             let part = part.replace('+', "%20");
-            if part.starts_with("columns=") { part.replace("%22", "").replace('"', "") } else { part }
+            if part.starts_with("columns=") {
+                part.replace("%22", "").replace('"', "")
+            } else {
+                part
+            }
         })
         .collect();
-    format!("{}?{}", uri.path(), parts.join("&")).parse().unwrap_or_else(|_| uri.clone())
+    format!("{}?{}", uri.path(), parts.join("&"))
+        .parse()
+        .unwrap_or_else(|_| uri.clone())
 }
 
 /// The role a token asks for. Unverified: it only picks between two refusals.
 fn role_of(headers: &HeaderMap) -> String {
     let claims = || -> Option<Value> {
-        let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+        let token = headers
+            .get(AUTHORIZATION)?
+            .to_str()
+            .ok()?
+            .strip_prefix("Bearer ")?;
         let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         serde_json::from_slice(&payload).ok()
     };
-    claims().and_then(|claims| Some(claims["role"].as_str()?.to_owned())).unwrap_or_else(|| "anon".to_owned())
+    claims()
+        .and_then(|claims| Some(claims["role"].as_str()?.to_owned()))
+        .unwrap_or_else(|| "anon".to_owned())
 }
 
 /// PostgREST answers a missing privilege (42501) with 401 to `anon` only; others
@@ -113,7 +142,10 @@ mod tests {
     #[test]
     fn the_query_is_read_as_postgrest_reads_it() {
         let uri = |text: &str| with_query_as_sent(&text.parse().unwrap()).to_string();
-        assert_eq!(uri("/t?name=eq.Ada+L&x=eq.%22a%22"), "/t?name=eq.Ada%20L&x=eq.%22a%22");
+        assert_eq!(
+            uri("/t?name=eq.Ada+L&x=eq.%22a%22"),
+            "/t?name=eq.Ada%20L&x=eq.%22a%22"
+        );
         assert_eq!(uri("/t?columns=%22a%22%2C%22b%22"), "/t?columns=a%2Cb");
         assert_eq!(uri("/t"), "/t");
     }

@@ -17,7 +17,9 @@ pub const OWNER: &str = "postgres";
 pub const PASSWORD: &str = "postgres";
 
 /// What Supabase grants by itself on objects that migrations make in `public`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DefaultPrivileges {
     /// Older projects: everything, to anon, authenticated and service_role.
@@ -43,11 +45,6 @@ impl Server {
         self.port
     }
 
-    /// Password of every login role.
-    pub fn password(&self) -> &'static str {
-        PASSWORD
-    }
-
     /// How `role` connects to `database`.
     pub fn options(&self, role: &str, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
@@ -61,7 +58,10 @@ impl Server {
 
     /// The same as an address to print or to hand to another program.
     pub fn url(&self, role: &str, database: &str) -> String {
-        format!("postgresql://{role}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        format!(
+            "postgresql://{role}:{PASSWORD}@127.0.0.1:{}/{database}",
+            self.port
+        )
     }
 
     /// Connects as `role` to `database`.
@@ -74,16 +74,23 @@ impl Server {
     /// nothing.
     pub async fn make_roles(&self, secret: &JwtSecret) -> Result<()> {
         let mut connection = self.connect(SUPERUSER, "postgres").await?;
-        run(&mut connection, "sql/roles.sql", include_str!("../sql/roles.sql")).await?;
+        run(
+            &mut connection,
+            "sql/roles.sql",
+            include_str!("../sql/roles.sql"),
+        )
+        .await?;
         for role in ["authenticator", "postgres", "supabase_auth_admin"] {
             self.set_password(&mut connection, role).await?;
         }
         for (name, value) in [("jwt_secret", secret.reveal()), ("jwt_exp", "3600")] {
-            let statement: String = sqlx::query_scalar("select format('alter role all set app.settings.%s = %L', $1, $2)")
-                .bind(name)
-                .bind(value)
-                .fetch_one(&mut connection)
-                .await?;
+            let statement: String = sqlx::query_scalar(
+                "select format('alter role all set app.settings.%s = %L', $1, $2)",
+            )
+            .bind(name)
+            .bind(value)
+            .fetch_one(&mut connection)
+            .await?;
             connection.execute(AssertSqlSafe(statement)).await?;
         }
         connection.close().await?;
@@ -94,10 +101,11 @@ impl Server {
     /// what it grants by itself from then on.
     pub async fn make_database(&self, database: &str, regime: DefaultPrivileges) -> Result<()> {
         let mut connection = self.connect(SUPERUSER, "postgres").await?;
-        let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(database)
-            .fetch_one(&mut connection)
-            .await?;
+        let exists: bool =
+            sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+                .bind(database)
+                .fetch_one(&mut connection)
+                .await?;
         let statement = if exists {
             format!("alter database {database} owner to {OWNER}")
         } else {
@@ -126,7 +134,9 @@ impl Server {
     /// ones, as Realtime's janitor does.
     pub async fn keep_partitions(&self, database: &str) -> Result<()> {
         let mut connection = self.connect(SUPERUSER, database).await?;
-        connection.execute("select realtime.keep_partitions()").await?;
+        connection
+            .execute("select realtime.keep_partitions()")
+            .await?;
         connection.close().await?;
         Ok(())
     }
@@ -140,7 +150,11 @@ impl Server {
     }
 
     async fn set_password(&self, connection: &mut PgConnection, role: &str) -> Result<()> {
-        connection.execute(AssertSqlSafe(format!("alter role {role} login password '{PASSWORD}'"))).await?;
+        connection
+            .execute(AssertSqlSafe(format!(
+                "alter role {role} login password '{PASSWORD}'"
+            )))
+            .await?;
         Ok(())
     }
 }
@@ -149,14 +163,23 @@ impl Server {
 /// `place` it stands on.
 pub(crate) async fn run(connection: &mut PgConnection, place: &str, sql: &str) -> Result<()> {
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.map_err(|error| at_line(place, sql, error))?;
-    transaction.commit().await.map_err(|error| at_line(place, sql, error))?;
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| at_line(place, sql, error))?;
+    transaction
+        .commit()
+        .await
+        .map_err(|error| at_line(place, sql, error))?;
     Ok(())
 }
 
 fn at_line(place: &str, sql: &str, error: sqlx::Error) -> Error {
     use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
-    let Some(refusal) = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>()) else {
+    let Some(refusal) = error
+        .as_database_error()
+        .and_then(|e| e.try_downcast_ref::<PgDatabaseError>())
+    else {
         return Error::Database(error);
     };
     let place = match refusal.position() {
@@ -167,7 +190,10 @@ fn at_line(place: &str, sql: &str, error: sqlx::Error) -> Error {
         _ => place.to_owned(),
     };
     let mut message = format!("{} {}", refusal.code(), refusal.message());
-    for more in [refusal.detail(), refusal.hint(), refusal.r#where()].into_iter().flatten() {
+    for more in [refusal.detail(), refusal.hint(), refusal.r#where()]
+        .into_iter()
+        .flatten()
+    {
         message.push('\n');
         message.push_str(more);
     }

@@ -21,12 +21,18 @@ use crate::server::{DefaultPrivileges, PASSWORD, SUPERUSER, Server};
 pub const TEST_JWT_SECRET: &str = "a-secret-for-tests-that-is-longer-than-32-bytes";
 
 /// The template databases, cloned with `create database … template …`.
-pub const TEMPLATES: [(&str, DefaultPrivileges); 2] =
-    [("chat_template_new", DefaultPrivileges::New), ("chat_template_old", DefaultPrivileges::Old)];
+pub const TEMPLATES: [(&str, DefaultPrivileges); 2] = [
+    ("chat_template_new", DefaultPrivileges::New),
+    ("chat_template_old", DefaultPrivileges::Old),
+];
 
 /// Starts a cluster with both templates: our extension from `build` (cargo's
 /// profile folder), our migrations, no seed.
-pub async fn cluster_with_templates(installation: Installation, sources: &Sources, build: &Path) -> Result<Cluster> {
+pub async fn cluster_with_templates(
+    installation: Installation,
+    sources: &Sources,
+    build: &Path,
+) -> Result<Cluster> {
     sources.install_extension(&installation, build)?;
     let cluster = Cluster::throw_away(installation).await?;
     let server = cluster.server();
@@ -53,7 +59,12 @@ async fn freeze(server: &Server, template: &str) -> Result<()> {
 /// Runs `command` with the test environment set, and answers its exit status as
 /// a shell would (128 + n after signal n). The cluster goes in any case; SIGINT,
 /// SIGTERM and SIGHUP are passed on to the command and all it started.
-pub async fn run(installation: Installation, sources: &Sources, build: &Path, command: &[OsString]) -> Result<i32> {
+pub async fn run(
+    installation: Installation,
+    sources: &Sources,
+    build: &Path,
+    command: &[OsString],
+) -> Result<i32> {
     // Listened for from the start, so that a signal during the making of the
     // cluster is not the end of us with the cluster left behind.
     let mut signals = Signals::listen()?;
@@ -74,11 +85,17 @@ pub async fn run(installation: Installation, sources: &Sources, build: &Path, co
 
 fn start(command: &[OsString], server: &Server, version: u16) -> Result<tokio::process::Child> {
     let Some(program) = command.first() else {
-        return Err(Error::Program { program: "with-cluster".to_owned(), said: "no command was given".to_owned() });
+        return Err(Error::Program {
+            program: "with-cluster".to_owned(),
+            said: "no command was given".to_owned(),
+        });
     };
     // The command ends with us even when we are killed.
     let mut child = Command::new("setpriv");
-    child.args(["--pdeathsig", "TERM", "--"]).arg(program).args(&command[1..]);
+    child
+        .args(["--pdeathsig", "TERM", "--"])
+        .arg(program)
+        .args(&command[1..]);
     child
         .env("PG_CHAT_TEST_HOST", "127.0.0.1")
         .env("PG_CHAT_TEST_PORT", server.port().to_string())
@@ -86,30 +103,41 @@ fn start(command: &[OsString], server: &Server, version: u16) -> Result<tokio::p
         .env("PG_CHAT_TEST_PG", version.to_string())
         .env("PG_CHAT_TEST_JWT_SECRET", TEST_JWT_SECRET)
         .process_group(0);
-    tokio::process::Command::from(child).spawn().doing("start", program)
+    tokio::process::Command::from(child)
+        .spawn()
+        .doing("start", program)
 }
 
 fn pass_on(child: &tokio::process::Child, signal: Signal) -> Result<()> {
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     match group.map(|group| kill_process_group(group, signal)) {
         None | Some(Ok(()) | Err(rustix::io::Errno::SRCH)) => Ok(()),
-        Some(Err(errno)) => Err(Error::Io { what: "signal the command".to_owned(), source: errno.into() }),
+        Some(Err(errno)) => Err(Error::Io {
+            what: "signal the command".to_owned(),
+            source: errno.into(),
+        }),
     }
 }
 
 fn code_of(status: ExitStatus) -> i32 {
-    status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1)
+    status
+        .code()
+        .or_else(|| Some(128 + status.signal()?))
+        .unwrap_or(1)
 }
 
 /// The signals that ask a program to end.
-pub(crate) struct Signals {
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    pub(crate) fn listen() -> Result<Self> {
+    /// From now on they no longer end this process by themselves.
+    pub fn listen() -> Result<Self> {
         let on = |kind| signal(kind).doing("listen for", "signals");
         Ok(Self {
             interrupt: on(SignalKind::interrupt())?,
@@ -119,7 +147,7 @@ impl Signals {
     }
 
     /// The next of them.
-    pub(crate) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::INT,
             _ = self.terminate.recv() => Signal::TERM,

@@ -16,6 +16,8 @@ pub const WITH_DATABASE: &str = "pg_chat_tests";
 pub struct Binary {
     /// The crate it belongs to.
     pub package: String,
+    /// Whether it is a program of its own that holds nothing but tests.
+    pub is_integration: bool,
     /// How cargo is told to run it alone: `--test races`.
     pub selection: Vec<String>,
     /// The name of the file cargo makes, without its hash.
@@ -49,6 +51,7 @@ pub fn binaries(metadata: &Metadata) -> Vec<Binary> {
             };
             binaries.push(Binary {
                 package: package.name.clone(),
+                is_integration: is("test"),
                 selection,
                 target: name,
                 prefix,

@@ -145,6 +145,7 @@ test result: FAILED. 2 passed; 1 failed
     fn read(output: &str) -> (Vec<String>, BTreeMap<String, Fate>) {
         let binary = Binary {
             package: "pg_chat_tests".to_owned(),
+            is_integration: true,
             selection: Vec::new(),
             target: "races".to_owned(),
             prefix: "races".to_owned(),

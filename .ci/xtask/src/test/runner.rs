@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::names::{self, Binary};
+use super::names::{self, Binary, WITH_DATABASE};
 use super::output::{Fate, Reader};
+use crate::build::TOGETHER;
 use crate::{command, repo};
 
 /// Which tests are wanted.
@@ -43,22 +44,39 @@ impl Runner {
 
     /// The arguments with which cargo runs the wanted tests of these crates; `None` when none is wanted.
     pub fn tests_of(&self, packages: &[&str]) -> Option<Vec<String>> {
-        let mut args = vec!["test".to_owned(), "--no-fail-fast".to_owned()];
+        let mut args = vec!["test", "--no-fail-fast"];
+        let all = self
+            .binaries
+            .iter()
+            .filter(|binary| packages.contains(&binary.package.as_str()));
         match self.only.map(|at| &self.binaries[at]) {
-            Some(only) if packages.contains(&only.package.as_str()) => {
-                args.extend(["-p".to_owned(), only.package.clone()]);
-                args.extend(only.selection.iter().cloned());
+            Some(only) if !packages.contains(&only.package.as_str()) => return None,
+            Some(only) => {
+                // `--lib` would mean the library of each crate that is built together.
+                args.extend(
+                    only.is_integration
+                        .then_some(TOGETHER)
+                        .into_iter()
+                        .flatten(),
+                );
+                args.extend(["-p", &only.package]);
+                args.extend(only.selection.iter().map(String::as_str));
             }
-            Some(_) => return None,
-            None => args.extend(
-                packages
-                    .iter()
-                    .flat_map(|name| ["-p".to_owned(), (*name).to_owned()]),
-            ),
+            None => {
+                args.extend(TOGETHER);
+                args.extend(packages.iter().flat_map(|package| ["-p", package]));
+                if packages == [WITH_DATABASE] {
+                    args.extend(
+                        all.filter(|binary| binary.is_integration)
+                            .flat_map(|binary| &binary.selection)
+                            .map(String::as_str),
+                    );
+                }
+            }
         }
-        args.extend(["--".to_owned(), "--show-output".to_owned()]);
-        args.extend(self.filter.clone());
-        Some(args)
+        args.extend(["--", "--show-output"]);
+        args.extend(self.filter.as_deref());
+        Some(args.into_iter().map(str::to_owned).collect())
     }
 
     /// Runs cargo with arguments of [`Self::tests_of`], alone or at the end of `around`.

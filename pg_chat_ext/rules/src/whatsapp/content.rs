@@ -93,7 +93,7 @@ pub(super) fn read(word: &str, message: &Value) -> Option<Content> {
         "voice" => media(Kind::Voice, part),
         "document" => media(Kind::Document, part),
         "sticker" => media(Kind::Sticker, part),
-        "location" => Content::of(Kind::Location, Some(place(part))),
+        "location" => Content::of(Kind::Location, place(part)),
         "interactive" => interactive(part),
         "button" => Content::of(Kind::Button, text(part, "text")),
         "order" => Content::of(Kind::Order, text(part, "text")),
@@ -131,7 +131,7 @@ fn media(kind: Kind, part: &Value) -> Option<Content> {
 }
 
 /// LC-05's form of a location: a JSON object in the text, with what is known of it.
-fn place(part: &Value) -> String {
+fn place(part: &Value) -> Option<String> {
     #[derive(Serialize)]
     struct Place<'a> {
         latitude: Option<&'a Value>,
@@ -147,7 +147,7 @@ fn place(part: &Value) -> String {
         name: word(part, "name"),
         address: word(part, "address"),
     };
-    serde_json::json!(place).to_string()
+    serde_json::to_string(&place).ok()
 }
 
 /// One line a card: the name and the phone numbers on it.

@@ -36,7 +36,9 @@ impl IntoResponse for Refusal {
             Self::InvalidCredentials => (StatusCode::BAD_REQUEST, "invalid_credentials"),
             Self::UnsupportedGrant => (StatusCode::BAD_REQUEST, "validation_failed"),
             Self::RefreshTokenNotFound => (StatusCode::BAD_REQUEST, "refresh_token_not_found"),
-            Self::RefreshTokenAlreadyUsed => (StatusCode::BAD_REQUEST, "refresh_token_already_used"),
+            Self::RefreshTokenAlreadyUsed => {
+                (StatusCode::BAD_REQUEST, "refresh_token_already_used")
+            }
             Self::UserAlreadyExists => (StatusCode::UNPROCESSABLE_ENTITY, "user_already_exists"),
             Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "weak_password"),
             Self::NoAuthorization => (StatusCode::UNAUTHORIZED, "no_authorization"),
@@ -47,7 +49,8 @@ impl IntoResponse for Refusal {
                 (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_failure")
             }
         };
-        let mut body = json!({ "code": status.as_u16(), "error_code": code, "msg": self.to_string() });
+        let mut body =
+            json!({ "code": status.as_u16(), "error_code": code, "msg": self.to_string() });
         if matches!(self, Self::WeakPassword) {
             body["weak_password"] = json!({ "reasons": ["length"] });
         }

@@ -72,11 +72,21 @@ type Row = Option<Json<User>>;
 impl Store {
     pub(super) async fn connect(server: &Server, database: &str) -> Result<Self> {
         let options = server.options("supabase_auth_admin", database);
-        Ok(Self { pool: PgPoolOptions::new().max_connections(4).connect_with(options).await? })
+        Ok(Self {
+            pool: PgPoolOptions::new()
+                .max_connections(4)
+                .connect_with(options)
+                .await?,
+        })
     }
 
     /// A new user, confirmed at once; none when the address is taken.
-    pub(super) async fn add(&self, email: &str, password: &str, metadata: Value) -> Result<Option<User>, Refusal> {
+    pub(super) async fn add(
+        &self,
+        email: &str,
+        password: &str,
+        metadata: Value,
+    ) -> Result<Option<User>, Refusal> {
         let row: Row = sqlx::query_scalar(
             "insert into auth.users as u (email, encrypted_password, email_confirmed_at, raw_app_meta_data, raw_user_meta_data)
              values (lower($1), extensions.crypt($2, extensions.gen_salt('bf')), now(),
@@ -102,7 +112,11 @@ impl Store {
         Ok(user)
     }
 
-    pub(super) async fn user_by_password(&self, email: &str, password: &str) -> Result<Option<User>, Refusal> {
+    pub(super) async fn user_by_password(
+        &self,
+        email: &str,
+        password: &str,
+    ) -> Result<Option<User>, Refusal> {
         let row: Row = sqlx::query_scalar(
             "update auth.users u set last_sign_in_at = now()
              where lower(u.email) = lower($1)
@@ -117,7 +131,11 @@ impl Store {
         Ok(row.map(|Json(user)| user))
     }
 
-    pub(super) async fn user_of_session(&self, session: Uuid, user: Uuid) -> Result<Option<User>, Refusal> {
+    pub(super) async fn user_of_session(
+        &self,
+        session: Uuid,
+        user: Uuid,
+    ) -> Result<Option<User>, Refusal> {
         let row: Row = sqlx::query_scalar(
             "select to_jsonb(u) from auth.users u join auth.sessions s on s.user_id = u.id where s.id = $1 and u.id = $2",
         )
@@ -139,7 +157,11 @@ impl Store {
         .bind(&refresh_token)
         .fetch_one(&self.pool)
         .await?;
-        Ok(Session { id, opened_at, refresh_token })
+        Ok(Session {
+            id,
+            opened_at,
+            refresh_token,
+        })
     }
 
     /// Spends a refresh token for a new one. A token spent before ends its
@@ -158,7 +180,14 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         if let Some((id, opened_at, Json(user))) = spent {
-            return Ok((user, Session { id, opened_at, refresh_token }));
+            return Ok((
+                user,
+                Session {
+                    id,
+                    opened_at,
+                    refresh_token,
+                },
+            ));
         }
         let ended = sqlx::query(
             "delete from auth.sessions s using auth.refresh_tokens t where t.session_id = s.id and t.token = $1",
@@ -173,12 +202,19 @@ impl Store {
     }
 
     pub(super) async fn close_session(&self, session: Uuid) -> Result<(), Refusal> {
-        sqlx::query("delete from auth.sessions where id = $1").bind(session).execute(&self.pool).await?;
+        sqlx::query("delete from auth.sessions where id = $1")
+            .bind(session)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
     /// Ends all sessions of `user`, or all but one.
-    pub(super) async fn close_sessions(&self, user: Uuid, but: Option<Uuid>) -> Result<(), Refusal> {
+    pub(super) async fn close_sessions(
+        &self,
+        user: Uuid,
+        but: Option<Uuid>,
+    ) -> Result<(), Refusal> {
         sqlx::query("delete from auth.sessions where user_id = $1 and id is distinct from $2")
             .bind(user)
             .bind(but)
@@ -189,7 +225,13 @@ impl Store {
 }
 
 /// Makes a user who can sign in, or gives an existing one this password.
-pub async fn new_user(server: &Server, database: &str, id: Uuid, email: &str, password: &str) -> Result<()> {
+pub async fn new_user(
+    server: &Server,
+    database: &str,
+    id: Uuid,
+    email: &str,
+    password: &str,
+) -> Result<()> {
     let store = Store::connect(server, database).await?;
     sqlx::query(
         "insert into auth.users (id, email, encrypted_password, email_confirmed_at, raw_app_meta_data)

@@ -140,7 +140,7 @@ impl Refusal {
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = json!(subcode);
         }
-        if matches!(self.code, 1 | 2 | 4 | 17 | 80007) {
+        if matches!(self.code, 1 | 2 | 4 | 17) {
             error["is_transient"] = json!(true);
         }
         error["fbtrace_id"] = json!(self.trace());

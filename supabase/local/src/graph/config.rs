@@ -3,13 +3,10 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
-
 use super::{Delivery, Limits};
 
 /// A token or an app secret. Neither Debug nor any answer shows it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -174,8 +171,7 @@ pub struct Template {
 }
 
 /// What Meta thinks of a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateStatus {
     /// Sent at once.
     Approved,

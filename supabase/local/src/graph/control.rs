@@ -3,7 +3,7 @@
 //! | route | does |
 //! |---|---|
 //! | `GET /control` | delivery, faults and counts at a glance |
-//! | `GET, PUT /control/delivery` | [`Delivery`]: order, copies, hold, batch … |
+//! | `GET, PUT /control/delivery` | [`Delivery`], all of it: what is absent takes its default |
 //! | `GET /control/deliveries` | [`super::Deliveries`]: what left, what it met |
 //! | `POST /control/deliveries/release` | lets held statuses go |
 //! | `GET, POST, DELETE /control/faults` | [`Fault`] rules |

@@ -31,9 +31,13 @@ pub struct Person {
 }
 
 /// Ada, to whom the first chat goes.
-pub const ADA: Person =
-    Person { user_id: uuid!("aaaaaaaa-0000-4000-8000-000000000001"), email: "ada@example.com" };
+pub const ADA: Person = Person {
+    user_id: uuid!("aaaaaaaa-0000-4000-8000-000000000001"),
+    email: "ada@example.com",
+};
 
 /// Ben, who has a chat already.
-pub const BEN: Person =
-    Person { user_id: uuid!("bbbbbbbb-0000-4000-8000-000000000002"), email: "ben@example.com" };
+pub const BEN: Person = Person {
+    user_id: uuid!("bbbbbbbb-0000-4000-8000-000000000002"),
+    email: "ben@example.com",
+};

@@ -1,8 +1,6 @@
 //! Addresses and keys of a running stack: what its clients are told.
 
-use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +10,7 @@ use super::cast::{ADA, BEN, BUSINESS_ACCOUNT_ID, DATABASE, PHONE_NUMBER_ID, SITE
 use super::state::Secrets;
 use crate::error::{Doing, Result};
 use crate::ports::{Ports, url};
+use crate::private_file;
 use crate::server::{OWNER, Server};
 
 /// Everything a client may need. Holds secrets, so it has no Debug.
@@ -67,7 +66,10 @@ impl Settings {
     /// Those of the stack on `ports` with these secrets.
     pub fn of(ports: Ports, secrets: &Secrets) -> Self {
         let now = jiff::Timestamp::now().as_second();
-        let login = |email: &str, password: &String| Login { email: email.to_owned(), password: password.clone() };
+        let login = |email: &str, password: &String| Login {
+            email: email.to_owned(),
+            password: password.clone(),
+        };
         Self {
             supabase_url: url(ports.api()),
             anon_key: secrets.jwt.api_key("anon", now),
@@ -77,7 +79,10 @@ impl Settings {
             worker_url: url(ports.worker()),
             graph_url: url(ports.graph()),
             site_id: SITE_ID,
-            agents: [login(ADA.email, &secrets.ada_password), login(BEN.email, &secrets.ben_password)],
+            agents: [
+                login(ADA.email, &secrets.ada_password),
+                login(BEN.email, &secrets.ben_password),
+            ],
             whatsapp: WhatsApp {
                 phone_number_id: PHONE_NUMBER_ID.to_owned(),
                 business_account_id: BUSINESS_ACCOUNT_ID.to_owned(),
@@ -90,9 +95,7 @@ impl Settings {
 
     /// Writes them as `NAME=value` lines, readable by the owner only.
     pub fn write_env(&self, path: &Path) -> Result<()> {
-        let mut options = File::options();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(path).doing("make", path)?;
+        let mut file = private_file::create(path)?;
         file.write_all(self.env().as_bytes()).doing("write", path)
     }
 
@@ -113,17 +116,32 @@ impl Settings {
             ("AGENT_EMAIL", &ada.email),
             ("AGENT_PASSWORD", &ada.password),
             ("WHATSAPP_PHONE_NUMBER_ID", &self.whatsapp.phone_number_id),
-            ("WHATSAPP_BUSINESS_ACCOUNT_ID", &self.whatsapp.business_account_id),
+            (
+                "WHATSAPP_BUSINESS_ACCOUNT_ID",
+                &self.whatsapp.business_account_id,
+            ),
             ("WHATSAPP_ACCESS_TOKEN", &self.whatsapp.access_token),
             ("WHATSAPP_VERIFY_TOKEN", &self.whatsapp.verify_token),
             ("WHATSAPP_APP_SECRET", &self.whatsapp.app_secret),
         ];
-        lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        lines
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect()
     }
 
     /// What a person at the terminal wants to know.
     pub fn summary(&self) -> String {
-        let Self { supabase_url, anon_key, service_role_key, database_url, worker_url, graph_url, agents, .. } = self;
+        let Self {
+            supabase_url,
+            anon_key,
+            service_role_key,
+            database_url,
+            worker_url,
+            graph_url,
+            agents,
+            ..
+        } = self;
         let [ada, ben] = agents;
         format!(
             "REST and Auth   {supabase_url}\n\
@@ -150,7 +168,11 @@ mod tests {
     #[test]
     fn the_env_file_has_every_name_once() {
         let env = Settings::of(Ports::from(50_000), &Secrets::random()).env();
-        let names: Vec<&str> = env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        let names: Vec<&str> = env
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(
             names,
             [
@@ -173,6 +195,8 @@ mod tests {
                 "WHATSAPP_APP_SECRET",
             ]
         );
-        assert!(env.contains("DATABASE_URL=postgresql://postgres:postgres@127.0.0.1:50003/postgres\n"));
+        assert!(
+            env.contains("DATABASE_URL=postgresql://postgres:postgres@127.0.0.1:50003/postgres\n")
+        );
     }
 }

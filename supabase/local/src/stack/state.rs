@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -14,6 +14,7 @@ use super::settings::Settings;
 use crate::cluster::make_root;
 use crate::error::{Doing, Error, Result};
 use crate::keys::{JwtSecret, random_hex};
+use crate::private_file;
 use crate::process::ProcessId;
 use crate::server::DefaultPrivileges;
 
@@ -26,7 +27,9 @@ pub struct Folder {
 impl Folder {
     /// The folder for `base`, which need not exist yet.
     pub fn of(base: u16) -> Self {
-        Self { path: crate::state_root().join(base.to_string()) }
+        Self {
+            path: crate::state_root().join(base.to_string()),
+        }
     }
 
     /// Makes it, and makes sure that nobody else can change it.
@@ -37,7 +40,9 @@ impl Folder {
         if owner == rustix::process::geteuid().as_raw() {
             Ok(())
         } else {
-            Err(Error::ForeignFolder { path: self.path.clone() })
+            Err(Error::ForeignFolder {
+                path: self.path.clone(),
+            })
         }
     }
 
@@ -77,7 +82,9 @@ impl Folder {
         remove_file(&self.file(KEPT))?;
         for name in ["data", "data.unfinished"] {
             match fs::remove_dir_all(self.file(name)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).doing("remove", self.file(name)),
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).doing("remove", self.file(name));
+                }
                 _ => {}
             }
         }
@@ -176,10 +183,10 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 /// Writes beside and renames, so that a reader sees the old file or the new one.
 fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let beside = path.with_extension("new");
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&beside).doing("make", &beside)?;
-    let text = serde_json::to_vec_pretty(value).map_err(std::io::Error::from).doing("write", &beside)?;
+    let mut file = private_file::create(&beside)?;
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(std::io::Error::from)
+        .doing("write", &beside)?;
     file.write_all(&text).doing("write", &beside)?;
     fs::rename(&beside, path).doing("rename", &beside)
 }

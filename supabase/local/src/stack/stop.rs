@@ -23,7 +23,11 @@ pub async fn stop(base: u16) -> Result<()> {
         end(part, Signal::INT).await?;
     }
     folder.rest()?;
-    if was_alive { Ok(()) } else { Err(Error::NotRunning { base }) }
+    if was_alive {
+        Ok(())
+    } else {
+        Err(Error::NotRunning { base })
+    }
 }
 
 async fn end(process: crate::process::ProcessId, politely: Signal) -> Result<()> {

@@ -1,6 +1,5 @@
 //! The worker as a child process of the stack.
 
-use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +12,7 @@ use super::settings::Settings;
 use crate::error::{Doing, Error, Result};
 use crate::http_client;
 use crate::ports::Ports;
+use crate::private_file;
 use crate::process::ProcessId;
 use crate::server::Server;
 
@@ -36,9 +36,12 @@ impl Worker {
     pub fn start(program: &Path, ports: Ports, settings: &Settings, log: PathBuf) -> Result<Self> {
         if !program.exists() {
             let advice = "build it with `cargo build -p chat_worker`";
-            return Err(Error::FileMissing { path: program.to_owned(), advice });
+            return Err(Error::FileMissing {
+                path: program.to_owned(),
+                advice,
+            });
         }
-        let output = File::create(&log).doing("make", &log)?;
+        let output = private_file::create(&log)?;
         let errors = output.try_clone().doing("share", &log)?;
         let whatsapp = &settings.whatsapp;
         // setpriv: it ends with us even when we are killed.
@@ -47,13 +50,24 @@ impl Worker {
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("CHAT_DATABASE_URL", Server::on(ports.database()).url("chat_worker", DATABASE))
-            .env("CHAT_WORKER_ADDRESS", format!("127.0.0.1:{}", ports.worker()))
+            // Its log is a file.
+            .env("NO_COLOR", "1")
+            .env(
+                "CHAT_DATABASE_URL",
+                Server::on(ports.database()).url("chat_worker", DATABASE),
+            )
+            .env(
+                "CHAT_WORKER_ADDRESS",
+                format!("127.0.0.1:{}", ports.worker()),
+            )
             .env("CHAT_GRAPH_URL", &settings.graph_url)
             .env("CHAT_WHATSAPP_APP_ID", APP_ID)
             .env("CHAT_WHATSAPP_SITE_ID", settings.site_id.to_string())
             .env("WHATSAPP_PHONE_NUMBER_ID", &whatsapp.phone_number_id)
-            .env("WHATSAPP_BUSINESS_ACCOUNT_ID", &whatsapp.business_account_id)
+            .env(
+                "WHATSAPP_BUSINESS_ACCOUNT_ID",
+                &whatsapp.business_account_id,
+            )
             .env("WHATSAPP_ACCESS_TOKEN", &whatsapp.access_token)
             .env("WHATSAPP_VERIFY_TOKEN", &whatsapp.verify_token)
             .env("WHATSAPP_APP_SECRET", &whatsapp.app_secret)
@@ -63,7 +77,12 @@ impl Worker {
             .process_group(0);
         let child = command.spawn().doing("start", program)?;
         let process = ProcessId::of_child(&child)?;
-        Ok(Self { child, process, url: settings.worker_url.clone(), log })
+        Ok(Self {
+            child,
+            process,
+            url: settings.worker_url.clone(),
+            log,
+        })
     }
 
     /// Which process it is.
@@ -81,7 +100,10 @@ impl Worker {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let mut lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.reverse();
-        Error::Program { program: "The worker".to_owned(), said: format!("it ended; its log ends with\n{}", lines.join("\n")) }
+        Error::Program {
+            program: "The worker".to_owned(),
+            said: format!("it ended; its log ends with\n{}", lines.join("\n")),
+        }
     }
 
     /// Waits until `/readyz` says so.
@@ -97,7 +119,11 @@ impl Worker {
                 return Ok(());
             }
             if tokio::time::Instant::now() >= until {
-                return Err(Error::NotReady { what: "The worker", seconds: READY_SECONDS, log: self.log.clone() });
+                return Err(Error::NotReady {
+                    what: "The worker",
+                    seconds: READY_SECONDS,
+                    log: self.log.clone(),
+                });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

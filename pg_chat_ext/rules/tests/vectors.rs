@@ -1,0 +1,221 @@
+//! Decisions by example: every file of `tests/vectors` with a `rule`, asked of the Rust functions.
+//! The same files are asked through SQL by the tests of the repository.
+
+use std::fs;
+use std::path::Path;
+
+use chat_rules::Timestamp;
+use chat_rules::conversations::{self, Kind, Origin, SenderType};
+use chat_rules::jobs;
+use chat_rules::retry::{self, Decision};
+use chat_rules::routing;
+use chat_rules::whatsapp;
+use serde_json::{Value, json};
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
+
+#[test]
+fn every_case_gives_what_it_says() {
+    let (mut cases, mut wrong) = (0, Vec::new());
+    for (file, vectors) in read() {
+        let rule = vectors["rule"].as_str().expect("a rule has a name");
+        assert_eq!(file, format!("{rule}.json"), "a file is named by its rule");
+        for case in vectors["cases"].as_array().expect("cases are a list") {
+            cases += 1;
+            let gives = ask(rule, &Args(&case["args"]));
+            if gives != case["gives"] {
+                let says = &case["says"];
+                wrong.push(format!(
+                    "{rule}: {says} gives {gives}, not {}",
+                    case["gives"]
+                ));
+            }
+        }
+    }
+    assert!(cases > 0, "{VECTORS} holds no case");
+    assert!(
+        wrong.is_empty(),
+        "{} of {cases}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Files that name a rule, in the order of their names.
+fn read() -> Vec<(String, Value)> {
+    let mut files: Vec<_> = fs::read_dir(Path::new(VECTORS))
+        .expect("the vectors are in the repository")
+        .map(|entry| entry.expect("a readable entry").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let text = fs::read_to_string(path).expect("a readable file");
+            (
+                name,
+                serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path:?}: {e}")),
+            )
+        })
+        .filter(|(_, vectors): &(_, Value)| vectors.get("rule").is_some())
+        .collect()
+}
+
+/// The named arguments of a case; one that is not named is null.
+struct Args<'a>(&'a Value);
+
+impl<'a> Args<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0[name].as_str()
+    }
+
+    fn word(&self, name: &str) -> &'a str {
+        self.text(name).unwrap_or_default()
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.0[name].as_bool().unwrap_or_default()
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.0[name].as_i64()
+    }
+
+    fn int(&self, name: &str) -> Option<i32> {
+        self.number(name)
+            .map(|number| i32::try_from(number).expect("an integer"))
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        self.text(name).map(|text| match text {
+            "infinity" => Timestamp::MAX,
+            "-infinity" => Timestamp::MIN,
+            text => text.parse().unwrap_or_else(|e| panic!("{text}: {e}")),
+        })
+    }
+}
+
+fn time(at: Option<Timestamp>) -> Value {
+    match at {
+        Some(at) if at == Timestamp::MAX => json!("infinity"),
+        Some(at) => json!(at.to_string()),
+        None => Value::Null,
+    }
+}
+
+/// Asks a rule as the glue of the extension does.
+fn ask(rule: &str, args: &Args<'_>) -> Value {
+    match rule {
+        "message_effect" => message_effect(args),
+        "preview_text" => json!(conversations::preview_text(
+            args.word("kind"),
+            args.text("content")
+        )),
+        "content_type_of" => json!(conversations::content_type_of(args.word("kind"))),
+        "sent_at_of" => {
+            let claimed = args.time("claimed");
+            time(args.time("received").map_or(claimed, |received| {
+                Some(conversations::sent_at_of(claimed, received))
+            }))
+        }
+        "status_refusal" => json!(conversations::status_refusal(
+            args.text("old_status"),
+            args.word("new_status"),
+            args.flag("has_agent"),
+        )),
+        "status_after_message" => json!(args.text("status").map(|status| {
+            conversations::status_after_message(
+                status,
+                args.word("sender_type"),
+                args.word("origin"),
+            )
+        })),
+        "next_home" => json!(conversations::next_home(
+            args.text("status"),
+            args.time("archived_at"),
+            args.int("reopen_hours"),
+            args.time("at").unwrap_or(Timestamp::MAX),
+        )),
+        "choose_agent" => {
+            let choice = routing::choose_agent_json(&args.0["facts"].to_string());
+            serde_json::from_str(&choice.expect("facts in their form")).expect("JSON")
+        }
+        "delivery_next" => {
+            json!(whatsapp::delivery_next(
+                args.text("current"),
+                args.text("incoming")
+            ))
+        }
+        "shown_status" => json!(args.text("delivery_state").map(whatsapp::shown_status)),
+        "window_after" => time(whatsapp::window_after(
+            args.time("current"),
+            args.word("kind"),
+            args.time("sent_at"),
+        )),
+        "window_allows" => json!(whatsapp::window_allows(
+            args.time("expires"),
+            args.word("kind"),
+            args.time("at").unwrap_or(Timestamp::MAX),
+        )),
+        "unknown_outcome" => json!(
+            args.time("at")
+                .map_or(whatsapp::UnknownOutcome::Wait, |at| {
+                    let wait = args.int("wait_seconds");
+                    whatsapp::unknown_outcome(args.text("policy"), args.time("since"), at, wait)
+                })
+        ),
+        "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
+        "effective_code" => {
+            let code = args.number("code").expect("a code");
+            json!(whatsapp::errors::effective_code(
+                code,
+                args.number("subcode")
+            ))
+        }
+        "class_of" => json!(jobs::class_of(args.word("kind"))),
+        "hold_seconds" => json!(retry::hold_seconds(args.word("kind"))),
+        "lease_seconds" => json!(retry::lease_seconds(args.word("kind"))),
+        "decide" => decide(args),
+        unknown => panic!("{unknown} is no rule"),
+    }
+}
+
+fn message_effect(args: &Args<'_>) -> Value {
+    let effect = conversations::message_effect(
+        SenderType::of_word(args.word("sender_type")).expect("a sender"),
+        Kind::of_word(args.word("kind")).unwrap_or(Kind::Unknown),
+        Origin::of_word(args.word("origin")).expect("an origin"),
+        args.flag("by_assignee"),
+    );
+    json!({
+        "is_public": effect.is_public,
+        "inbound": effect.inbound,
+        "outbound_public": effect.outbound_public,
+        "preview": effect.preview,
+        "unread_agent": effect.unread_agent,
+        "clears_unread_agent": effect.clears_unread_agent,
+        "unread_visitor": effect.unread_visitor,
+    })
+}
+
+fn decide(args: &Args<'_>) -> Value {
+    let http = args
+        .number("http")
+        .map(|http| u16::try_from(http).expect("a status"));
+    let tries = u32::try_from(args.number("tries").expect("tries")).expect("a count");
+    match retry::decide(args.number("code"), http, tries, args.word("kind")) {
+        Decision::Retry { after_s } => json!({"is": "retry", "after_s": after_s}),
+        Decision::StopNumber { after_s } => json!({"is": "stop_number", "after_s": after_s}),
+        Decision::Fail { closes_window } => json!({"is": "fail", "closes_window": closes_window}),
+        Decision::Unknown => json!({"is": "unknown"}),
+    }
+}

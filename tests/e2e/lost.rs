@@ -1,0 +1,88 @@
+//! Nothing that Meta delivers is lost: not for one bad item among many, not while the database is away.
+
+use anyhow::Result;
+use pg_chat_tests::recount::assert_counters_equal_recount;
+use pg_chat_tests::webhook::{body_of_messages, text};
+use pg_chat_tests::{TestDb, wait_until};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::postgres::PgPool;
+use sqlx::{Connection, PgConnection};
+
+use crate::stage::Stage;
+
+const ZOE: &str = "16505551234";
+
+/// The database lets nobody in, until this is told to end.
+struct Away(PgConnection);
+
+impl Away {
+    async fn begin(db: &TestDb) -> Result<Self> {
+        let mut last = db.connect_as("supabase_admin").await?;
+        let close = format!("alter database {} allow_connections false", db.name());
+        sqlx::query(sqlx::AssertSqlSafe(close)).execute(&mut last).await?;
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .execute(&mut last)
+        .await?;
+        Ok(Self(last))
+    }
+
+    async fn end(mut self, db: &TestDb) -> Result<()> {
+        let open = format!("alter database {} allow_connections true", db.name());
+        sqlx::query(sqlx::AssertSqlSafe(open)).execute(&mut self.0).await?;
+        self.0.close().await?;
+        Ok(())
+    }
+}
+
+/// Makes the database refuse a message with this text, as a bug of ours might.
+async fn refuse_a_text(owner: &PgPool) -> Result<()> {
+    sqlx::query("alter table public.mod_chat_messages add constraint bad check (content <> 'bad')").execute(owner).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_thousand_messages_one_bad_one_becomes_a_placeholder() -> Result<()> {
+    let stage = Stage::open().await?;
+    refuse_a_text(stage.db.owner()).await?;
+    let messages: Vec<_> = (0..1_000)
+        .map(|n| {
+            let words = if n == 617 { "bad".to_owned() } else { format!("number {n}") };
+            text(&format!("165055500{:02}", n % 20), &format!("wamid.{n}"), &words)
+        })
+        .collect();
+    assert_eq!(stage.worker.post(&body_of_messages(&stage.number, &messages)).await?, StatusCode::OK);
+
+    assert_eq!(stage.db.count("public.mod_chat_messages where kind = 'text'").await?, 999);
+    let bad = stage.db.row("select * from public.mod_chat_messages where kind <> 'text'").await?;
+    assert_eq!((&bad["kind"], &bad["whatsapp_message_id"], &bad["content"]), (&json!("unknown"), &json!("wamid.617"), &json!(null)));
+    assert_eq!(bad["metadata"]["raw"]["text"]["body"], "bad");
+    assert_eq!(stage.db.count("public.mod_chat_conversations").await?, 20);
+    assert_counters_equal_recount(&stage.db).await
+}
+
+#[tokio::test]
+async fn a_delivery_while_the_database_is_away_is_asked_for_again_and_stored_once() -> Result<()> {
+    let stage = Stage::open_with(&[("CHAT_DATABASE_ACQUIRE_MS", "300"), ("CHAT_WEBHOOKS_TRIES", "2")]).await?;
+    let body = body_of_messages(&stage.number, &[text(ZOE, "wamid.1", "Hello"), text(ZOE, "wamid.2", "Anybody?")]);
+    let away = Away::begin(&stage.db).await?;
+    for _ in 0..3 {
+        assert_eq!(stage.worker.post(&body).await?, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(stage.get("/readyz").await?.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(stage.get("/healthz").await?.status(), StatusCode::OK);
+    assert_eq!(stage.figure("chat_database_up ").await?, 0.0);
+    away.end(&stage.db).await?;
+
+    wait_until("the repeated delivery is taken", async || {
+        Ok((stage.worker.post(&body).await? == StatusCode::OK).then_some(()))
+    })
+    .await?;
+    assert_eq!(stage.worker.post(&body).await?, StatusCode::OK);
+    assert_eq!(stage.db.count("public.mod_chat_messages").await?, 2);
+    assert_eq!(stage.db.count("public.mod_chat_conversations").await?, 1);
+    assert_counters_equal_recount(&stage.db).await
+}

@@ -1,0 +1,170 @@
+//! Two sites that are alike, with everybody who belongs to them, and a row of everything that people can reach.
+
+use anyhow::Result;
+use pg_chat_tests::{Agent, AgentIs, Regime, Site, TestDb};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+/// Two agencies with a site each.
+#[derive(Debug)]
+pub struct World {
+    /// The database, of its own.
+    pub db: TestDb,
+    /// The site that personas belong to.
+    pub a: House,
+    /// The foreign one.
+    pub b: House,
+}
+
+/// A site, its people and its rows. Every agent is offline, so nothing is assigned but by hand.
+#[derive(Debug)]
+pub struct House {
+    /// The site with its agency and its owner.
+    pub site: Site,
+    /// A member of the agency with the role `member`.
+    pub member: Uuid,
+    /// A member of the agency with the role `admin`.
+    pub agency_admin: Uuid,
+    /// An agent with the role `agent`.
+    pub agent: Agent,
+    /// An agent with the role `supervisor`.
+    pub supervisor: Agent,
+    /// An agent with the role `admin`.
+    pub admin: Agent,
+    /// An admin who was deactivated.
+    pub deactivated: Agent,
+    /// The only department; nobody belongs to it.
+    pub department: Uuid,
+    /// The only visitor.
+    pub visitor: Uuid,
+    /// A conversation of theirs on the widget, assigned to `agent` and active.
+    pub conversation: Uuid,
+    /// The visitor's message in it.
+    pub message: Uuid,
+}
+
+impl World {
+    /// Under the regime of today's projects.
+    pub async fn new() -> Result<Self> {
+        Self::under(Regime::New).await
+    }
+
+    /// Under a regime of default privileges.
+    pub async fn under(regime: Regime) -> Result<Self> {
+        let db = TestDb::clone_of(regime).await?;
+        let a = House::make(&db).await?;
+        let b = House::make(&db).await?;
+        Ok(Self { db, a, b })
+    }
+
+    /// Runs statements as the owner of every object.
+    pub async fn as_owner(&self, statements: &str) -> Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(self.db.owner()).await?;
+        Ok(())
+    }
+
+    /// One value, asked by the owner of every object, as text.
+    pub async fn look(&self, query: &str) -> Result<String> {
+        let value: Option<String> =
+            sqlx::query_scalar(AssertSqlSafe(format!("select ({query})::text"))).fetch_one(self.db.owner()).await?;
+        Ok(value.unwrap_or_else(|| "null".to_owned()))
+    }
+}
+
+impl House {
+    async fn make(db: &TestDb) -> Result<Self> {
+        let site = Site::make(db).await?;
+        let is = |role| AgentIs { role, status: "offline", ..AgentIs::default() };
+        let agent = site.agent("Ada", is("agent")).await?;
+        let supervisor = site.agent("Sue", is("supervisor")).await?;
+        let admin = site.agent("Adam", is("admin")).await?;
+        let deactivated = site.agent("Dan", is("admin")).await?;
+        let department = site.department("Sales", 5).await?;
+        let visitor = site.visitor("Zoe").await?;
+        let conversation = site.conversation(visitor).await?;
+        let rows = format!(
+            "update mod_chat_agents set is_active = false where id = '{deactivated}';
+            update mod_chat_conversations set assigned_agent_id = '{agent}' where id = '{conversation}';
+            insert into mod_chat_canned_responses (site_id, title, content) values ('{site}', 'Hello', 'Hello!');
+            insert into mod_chat_knowledge_base (site_id, title, content) values ('{site}', 'Hours', 'Nine to five.');
+            insert into mod_chat_analytics (site_id, date) values ('{site}', '2026-01-01');
+            insert into mod_chat_widget_settings (site_id) values ('{site}');",
+            deactivated = deactivated.id,
+            agent = agent.id,
+            site = site.id,
+        );
+        sqlx::raw_sql(AssertSqlSafe(rows)).execute(db.owner()).await?;
+        let message = sqlx::query_scalar(
+            "insert into mod_chat_messages (conversation_id, sender_type, content) values ($1, 'visitor', 'Hi')
+            returning id",
+        )
+        .bind(conversation)
+        .fetch_one(db.owner())
+        .await?;
+        let (member, agency_admin) = (site.member("member").await?, site.member("admin").await?);
+        Ok(Self {
+            site,
+            member,
+            agency_admin,
+            agent,
+            supervisor,
+            admin,
+            deactivated,
+            department,
+            visitor,
+            conversation,
+            message,
+        })
+    }
+
+    /// Which rows of a table belong to this site. `None`: no column says.
+    pub fn rows_of(&self, table: &str, has_site_id: bool) -> Option<String> {
+        match table {
+            "sites" => Some(format!("id = '{}'", self.site.id)),
+            "agencies" => Some(format!("id = '{}'", self.site.agency)),
+            "agency_members" => Some(format!("agency_id = '{}'", self.site.agency)),
+            _ => has_site_id.then(|| format!("site_id = '{}'", self.site.id)),
+        }
+    }
+
+    /// What a new row of a table must say at least, as columns and literals; a row of this site.
+    pub fn new_row(&self, table: &str) -> Vec<(&'static str, String)> {
+        let site = || ("site_id", quoted(self.site.id));
+        let text = |column| (column, "'new'".to_owned());
+        match table {
+            "agencies" => vec![text("name")],
+            "sites" => vec![("agency_id", quoted(self.site.agency)), text("name")],
+            "agency_members" => {
+                vec![("agency_id", quoted(self.site.agency)), ("user_id", "gen_random_uuid()".to_owned())]
+            }
+            "mod_chat_departments" => vec![site(), text("name")],
+            "mod_chat_agents" => vec![site(), ("user_id", "gen_random_uuid()".to_owned()), text("display_name")],
+            "mod_chat_conversations" => vec![site(), ("visitor_id", quoted(self.visitor))],
+            "mod_chat_messages" => vec![
+                ("conversation_id", quoted(self.conversation)),
+                ("sender_type", "'agent'".to_owned()),
+                text("content"),
+            ],
+            "mod_chat_canned_responses" | "mod_chat_knowledge_base" => vec![site(), text("title"), text("content")],
+            "mod_chat_analytics" => vec![site(), ("date", "'2026-01-02'".to_owned())],
+            "mod_chat_visitors" | "mod_chat_widget_settings" => vec![site()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a column of this site's row can be changed to, where its type does not tell.
+    pub fn new_value(&self, column: &str) -> Option<String> {
+        Some(match column {
+            "assigned_agent_id" => quoted(self.supervisor.id),
+            "department_id" => quoted(self.department),
+            "status" => "'resolved'".to_owned(),
+            "priority" => "'high'".to_owned(),
+            "kind" | "content_type" => "'note'".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+fn quoted(id: Uuid) -> String {
+    format!("'{id}'")
+}
