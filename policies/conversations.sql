@@ -130,6 +130,10 @@ drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
 
+revoke all on function
+    chat.author_of(uuid), chat.stamp_author(), chat.require_for_change(uuid, boolean, boolean, uuid, boolean),
+    chat.guard_conversation()
+from public, anon, authenticated, service_role;
 grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, boolean, boolean, uuid, boolean) to authenticated;
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;

@@ -58,6 +58,8 @@ grant update (
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours)
     on public.mod_chat_widget_settings to authenticated;
 grant all on public.mod_chat_widget_settings to service_role;
+revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()
+    from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
 
 drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;

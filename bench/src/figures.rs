@@ -129,7 +129,7 @@ struct Row<'a> {
 
 /// Prints measures as a table under a heading.
 pub fn print(heading: &str, measures: &[Measure]) {
-    let head = ["", "", "min", "median", "", "min", "median", "", "goal"].map(str::to_owned);
+    let head = ["case", "measure", "min", "median", "", "min", "median", "", "goal"].map(str::to_owned);
     println!("\n{heading}");
     print_aligned(&std::iter::once(head).chain(measures.iter().map(Measure::line)).collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 -- The rules of pg_chat as SQL functions. Code only: tables, triggers and policies are ordinary objects that migrations
 -- make, so that dumps and branches keep them. Nothing but the wrappers in schema `chat` names these functions.
--- Written by hand: each `as` names a symbol of the library, and a test compares the two.
+-- Written by hand: each `as` names a symbol of the library; Postgres refuses to make a function without one.
 
 -- conversations
 

@@ -31,7 +31,13 @@ begin
                     when 'pending' then 'it waits since ' || c.pending_since || ' for an agent with room'
                     else 'it is ' || c.status end
             when k.id is null then agent || ' has it because a person assigned it'
-            else agent || ' got it: ' || (k.choice ->> 'reason')
+            else agent || case k.choice ->> 'reason'
+                when 'preferred' then ' had it before and has room'
+                when 'only_one_free' then ' was the only one online with room'
+                when 'least_busy' then ' was the least busy'
+                when 'waited_longest' then ' had waited longest for a chat among the least busy'
+                when 'first_by_id' then ' came first among equals'
+            end
         end,
         'chosen_at', k.at,
         'choice', k.choice,

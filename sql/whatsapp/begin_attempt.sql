@@ -44,7 +44,7 @@ begin
 
     select a.* into last from chat.attempts a where a.message_id = message.id order by a.number desc limit 1;
     -- An attempt that never ended: its worker died, or lost its lease. The message may have left.
-    if found and last.outcome is null then
+    if found and last.outcome is null and last.lease_token <> chat_begin_attempt.lease_token then
         update chat.attempts set finished_at = at, outcome = 'unknown' where message_id = last.message_id and number = last.number;
         perform chat.hold_unknown(message.id, chat_begin_attempt.job_id, chat_begin_attempt.lease_token);
         return jsonb_build_object('go', false, 'state', 'unknown', 'why', 'an attempt was begun and nobody knows how it ended');
@@ -80,14 +80,18 @@ begin
         return jsonb_build_object('go', false, 'state', 'failed', 'why', 'the 24-hour window is closed');
     end if;
 
-    insert into chat.attempts (message_id, number, lease_token, started_at)
-    values (message.id, coalesce(last.number, 0) + 1, chat_begin_attempt.lease_token, at);
-    perform chat.set_delivery(message.id, 'sending', null);
+    -- The same lease asks again when our answer was lost on the way: the attempt is begun already, Graph was not called.
+    if last.number is null or last.outcome is not null then
+        insert into chat.attempts (message_id, number, lease_token, started_at)
+        values (message.id, coalesce(last.number, 0) + 1, chat_begin_attempt.lease_token, at)
+        returning * into last;
+        perform chat.set_delivery(message.id, 'sending', null);
+    end if;
     return jsonb_build_object(
-        'go', true, 'message_id', message.id, 'attempt', coalesce(last.number, 0) + 1,
+        'go', true, 'message_id', message.id, 'attempt', last.number,
         'phone_number_id', target.phone_number_id, 'to', target.phone, 'recipient', target.bsuid,
         'text', message.content, 'reply_to_wamid', target.reply_to,
-        'callback', message.id || ':' || (coalesce(last.number, 0) + 1),
+        'callback', message.id || ':' || last.number,
         'graph_version', target.graph_version, 'account_id', target.account_id, 'site_id', message.site_id);
 end
 $$;

@@ -64,9 +64,11 @@ returns void
 language plpgsql
 as $$
 begin
+    -- What was said of an unknown end (timers.sql) is settled with it.
     update public.mod_chat_messages m
-    set whatsapp_message_id = p_wamid
-    where m.id = p_message and m.whatsapp_message_id is null;
+    set whatsapp_message_id = coalesce(m.whatsapp_message_id, p_wamid),
+        metadata = case when m.delivery_state = 'unknown' then m.metadata - 'error' else m.metadata end
+    where m.id = p_message and (m.whatsapp_message_id is null or m.delivery_state = 'unknown');
     update chat.attempts a
     set finished_at = coalesce(a.finished_at, clock_timestamp()), outcome = 'accepted', wamid = p_wamid
     where a.message_id = p_message and a.number = p_attempt and a.outcome is distinct from 'accepted';

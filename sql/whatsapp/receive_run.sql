@@ -139,7 +139,7 @@ immutable
 as $$
 begin
     return case
-        when p_item ->> 'what' = 'field' then 'field_not_handled'
+        when p_item ->> 'what' = 'field' then coalesce(p_item ->> 'reason', 'field_not_handled')
         when p_item ->> 'phone_number_id' is null then 'no_phone_number_id'
         when p_site is null then 'unknown_number'
         when p_item ->> 'what' = 'message' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null then 'no_sender'

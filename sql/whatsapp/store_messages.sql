@@ -72,8 +72,10 @@ begin
         updated_at = clock_timestamp()
     where m.id = p_message;
     update public.mod_chat_conversations c
-    set whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', at)
-    where c.id = message.conversation_id and c.channel = 'whatsapp';
+    set whatsapp_window_expires_at = w.expires
+    from (select chat.window_after(conversation.whatsapp_window_expires_at, 'text', at) as expires) w
+    where c.id = conversation.id and c.channel = 'whatsapp'
+        and w.expires is distinct from c.whatsapp_window_expires_at;
 end
 $$;
 comment on function chat.apply_reaction(uuid, jsonb) is

@@ -1363,6 +1363,15 @@ begin
             when new.status in ('pending', 'active', 'waiting') then null
             else coalesce(old.archived_at, at)
         end;
+        -- The unique index would refuse it too, but without a way out.
+        if new.archived_at is null and old.archived_at is not null and exists (
+            select from public.mod_chat_conversations c
+            where c.identity_id = new.identity_id and c.phone_number_id is not distinct from new.phone_number_id
+                and c.archived_at is null)
+        then
+            raise exception 'this person has another open conversation'
+                using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
+        end if;
         new.pending_since := case when new.status = 'pending' then at end;
         new.resolved_at := case
             when new.status = 'resolved' then at
@@ -1978,7 +1987,13 @@ begin
                     when 'pending' then 'it waits since ' || c.pending_since || ' for an agent with room'
                     else 'it is ' || c.status end
             when k.id is null then agent || ' has it because a person assigned it'
-            else agent || ' got it: ' || (k.choice ->> 'reason')
+            else agent || case k.choice ->> 'reason'
+                when 'preferred' then ' had it before and has room'
+                when 'only_one_free' then ' was the only one online with room'
+                when 'least_busy' then ' was the least busy'
+                when 'waited_longest' then ' had waited longest for a chat among the least busy'
+                when 'first_by_id' then ' came first among equals'
+            end
         end,
         'chosen_at', k.at,
         'choice', k.choice,
@@ -2169,9 +2184,11 @@ returns void
 language plpgsql
 as $$
 begin
+    -- What was said of an unknown end (timers.sql) is settled with it.
     update public.mod_chat_messages m
-    set whatsapp_message_id = p_wamid
-    where m.id = p_message and m.whatsapp_message_id is null;
+    set whatsapp_message_id = coalesce(m.whatsapp_message_id, p_wamid),
+        metadata = case when m.delivery_state = 'unknown' then m.metadata - 'error' else m.metadata end
+    where m.id = p_message and (m.whatsapp_message_id is null or m.delivery_state = 'unknown');
     update chat.attempts a
     set finished_at = coalesce(a.finished_at, clock_timestamp()), outcome = 'accepted', wamid = p_wamid
     where a.message_id = p_message and a.number = p_attempt and a.outcome is distinct from 'accepted';
@@ -2532,8 +2549,10 @@ begin
         updated_at = clock_timestamp()
     where m.id = p_message;
     update public.mod_chat_conversations c
-    set whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', at)
-    where c.id = message.conversation_id and c.channel = 'whatsapp';
+    set whatsapp_window_expires_at = w.expires
+    from (select chat.window_after(conversation.whatsapp_window_expires_at, 'text', at) as expires) w
+    where c.id = conversation.id and c.channel = 'whatsapp'
+        and w.expires is distinct from c.whatsapp_window_expires_at;
 end
 $$;
 comment on function chat.apply_reaction(uuid, jsonb) is
@@ -2710,7 +2729,7 @@ immutable
 as $$
 begin
     return case
-        when p_item ->> 'what' = 'field' then 'field_not_handled'
+        when p_item ->> 'what' = 'field' then coalesce(p_item ->> 'reason', 'field_not_handled')
         when p_item ->> 'phone_number_id' is null then 'no_phone_number_id'
         when p_site is null then 'unknown_number'
         when p_item ->> 'what' = 'message' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null then 'no_sender'
@@ -2839,7 +2858,7 @@ begin
 
     select a.* into last from chat.attempts a where a.message_id = message.id order by a.number desc limit 1;
     -- An attempt that never ended: its worker died, or lost its lease. The message may have left.
-    if found and last.outcome is null then
+    if found and last.outcome is null and last.lease_token <> chat_begin_attempt.lease_token then
         update chat.attempts set finished_at = at, outcome = 'unknown' where message_id = last.message_id and number = last.number;
         perform chat.hold_unknown(message.id, chat_begin_attempt.job_id, chat_begin_attempt.lease_token);
         return jsonb_build_object('go', false, 'state', 'unknown', 'why', 'an attempt was begun and nobody knows how it ended');
@@ -2875,14 +2894,18 @@ begin
         return jsonb_build_object('go', false, 'state', 'failed', 'why', 'the 24-hour window is closed');
     end if;
 
-    insert into chat.attempts (message_id, number, lease_token, started_at)
-    values (message.id, coalesce(last.number, 0) + 1, chat_begin_attempt.lease_token, at);
-    perform chat.set_delivery(message.id, 'sending', null);
+    -- The same lease asks again when our answer was lost on the way: the attempt is begun already, Graph was not called.
+    if last.number is null or last.outcome is not null then
+        insert into chat.attempts (message_id, number, lease_token, started_at)
+        values (message.id, coalesce(last.number, 0) + 1, chat_begin_attempt.lease_token, at)
+        returning * into last;
+        perform chat.set_delivery(message.id, 'sending', null);
+    end if;
     return jsonb_build_object(
-        'go', true, 'message_id', message.id, 'attempt', coalesce(last.number, 0) + 1,
+        'go', true, 'message_id', message.id, 'attempt', last.number,
         'phone_number_id', target.phone_number_id, 'to', target.phone, 'recipient', target.bsuid,
         'text', message.content, 'reply_to_wamid', target.reply_to,
-        'callback', message.id || ':' || (coalesce(last.number, 0) + 1),
+        'callback', message.id || ':' || last.number,
         'graph_version', target.graph_version, 'account_id', target.account_id, 'site_id', message.site_id);
 end
 $$;
@@ -3695,6 +3718,10 @@ drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
 
+revoke all on function
+    chat.author_of(uuid), chat.stamp_author(), chat.require_for_change(uuid, boolean, boolean, uuid, boolean),
+    chat.guard_conversation()
+from public, anon, authenticated, service_role;
 grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, boolean, boolean, uuid, boolean) to authenticated;
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
@@ -3798,6 +3825,8 @@ grant update (
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours)
     on public.mod_chat_widget_settings to authenticated;
 grant all on public.mod_chat_widget_settings to service_role;
+revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()
+    from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
 
 drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;

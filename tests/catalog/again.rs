@@ -1,5 +1,6 @@
 //! Applying the migration to a database that has it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Result, ensure};
@@ -60,21 +61,65 @@ const FINGERPRINT: &str = "
         select 'permission ' || role || ' ' || permission, format('%s %s', site_id, allowed), null, null, null
         from chat.permissions
     )
-    select concat_ws(' | ', name, definition, acl, owner, said) from object order by 1";
+    select name, array[definition, acl, owner, said] from object order by 1, 2";
 
 #[tokio::test]
 async fn the_migration_applied_twice_changes_nothing() -> Result<()> {
     for regime in Regime::ALL {
         let db = TestDb::clone_of(regime).await?;
-        let before: Vec<String> = sqlx::query_scalar(FINGERPRINT).fetch_all(db.owner()).await?;
+        let before = fingerprint(&db).await?;
         apply_migrations(&db).await?;
-        let after: Vec<String> = sqlx::query_scalar(FINGERPRINT).fetch_all(db.owner()).await?;
-        let gone: Vec<_> = before.iter().filter(|object| !after.contains(object)).collect();
-        let new: Vec<_> = after.iter().filter(|object| !before.contains(object)).collect();
-        ensure!(gone.is_empty() && new.is_empty(), "{regime:?}: before: {gone:#?}\nafter: {new:#?}");
-        ensure!(before.len() == after.len(), "{regime:?}: {} objects became {}", before.len(), after.len());
+        let after = fingerprint(&db).await?;
+        let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        let changed = names
+            .into_iter()
+            .filter(|name| before.get(*name) != after.get(*name));
+        let changes: Vec<_> = changed
+            .map(|name| change(name, before.get(name), after.get(name)))
+            .collect();
+        ensure!(
+            changes.is_empty(),
+            "{regime:?}: {} objects changed:\n  {}",
+            changes.len(),
+            changes.join("\n  ")
+        );
     }
     Ok(())
+}
+
+/// What there is to say about an object: its definition, grants, owner and comment.
+type Facts = Vec<Option<String>>;
+
+async fn fingerprint(db: &TestDb) -> Result<BTreeMap<String, Vec<Facts>>> {
+    let mut objects: BTreeMap<String, Vec<Facts>> = BTreeMap::new();
+    for (name, facts) in sqlx::query_as::<_, (String, Facts)>(FINGERPRINT)
+        .fetch_all(db.owner())
+        .await?
+    {
+        objects.entry(name).or_default().push(facts);
+    }
+    Ok(objects)
+}
+
+/// A line for an object that is not what it was: the facts that differ.
+fn change(name: &str, before: Option<&Vec<Facts>>, after: Option<&Vec<Facts>>) -> String {
+    match (before, after) {
+        (None, _) => format!("{name} is new"),
+        (_, None) => format!("{name} is gone"),
+        (Some(before), Some(after)) => {
+            let pairs = before
+                .iter()
+                .flatten()
+                .zip(after.iter().flatten())
+                .filter(|(a, b)| a != b);
+            let shown =
+                |fact: &Option<String>| fact.clone().unwrap_or_else(|| "nothing".to_owned());
+            let differences: Vec<_> = pairs
+                .map(|(a, b)| format!("{} became {}", shown(a), shown(b)))
+                .collect();
+            format!("{name}: {}", differences.join("; "))
+        }
+    }
 }
 
 /// As Supabase applies them: as `postgres`, each in one transaction.
@@ -86,7 +131,9 @@ async fn apply_migrations(db: &TestDb) -> Result<()> {
     let mut connection = db.connect_as("postgres").await?;
     for file in files {
         let mut transaction = connection.begin().await?;
-        sqlx::raw_sql(AssertSqlSafe(fs::read_to_string(&file)?)).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(fs::read_to_string(&file)?))
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
     }
     connection.close().await?;

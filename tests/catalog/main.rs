@@ -2,6 +2,7 @@
 
 mod again;
 mod functions;
+mod lc01;
 mod rules;
 mod tables;
 

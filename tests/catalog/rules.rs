@@ -46,7 +46,9 @@ fn exported() -> Result<BTreeSet<String>> {
             let text = fs::read_to_string(&path)?;
             for after in text.split("#[pg_extern").skip(1) {
                 let name = after.split_once("fn ").map_or("", |(_, name)| name);
-                let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or_default();
+                let end = name
+                    .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .unwrap_or_default();
                 symbols.insert(format!("{}_wrapper", &name[..end]));
             }
         }

@@ -15,7 +15,6 @@ const NUMBER: &str = "106540352242922";
 pub struct Stage {
     pub worker: Worker,
     pub graph: Handle,
-    pub site: Site,
     pub number: Number,
     pub ada: Agent,
     pub db: TestDb,
@@ -42,7 +41,7 @@ impl Stage {
             site.number(&db, number).await?;
         }
         let (graph, worker) = Worker::start_with(&db, &site, &number, settings).await?;
-        Ok(Self { worker, graph, site, number, ada, db })
+        Ok(Self { worker, graph, number, ada, db })
     }
 
     /// Meta, to be directed.

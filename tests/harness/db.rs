@@ -57,13 +57,24 @@ impl TestDb {
         let name = format!("t_{}", &Uuid::new_v4().simple().to_string()[..12]);
         let mut admin = server.connect(OWNER, "postgres").await?;
         let statement = format!("create database {name} template {}", regime.template());
-        admin.execute(AssertSqlSafe(statement)).await.context("cannot clone the template")?;
+        admin
+            .execute(AssertSqlSafe(statement))
+            .await
+            .context("cannot clone the template")?;
         admin.close().await?;
         let pool = |role| {
             let options = server.options(role, &name);
-            PgPoolOptions::new().max_connections(40).connect_lazy_with(options)
+            PgPoolOptions::new()
+                .max_connections(40)
+                .connect_lazy_with(options)
         };
-        Ok(Self { owner: pool(OWNER), worker: pool("chat_worker"), superuser: pool(SUPERUSER), server: server.clone(), name })
+        Ok(Self {
+            owner: pool(OWNER),
+            worker: pool("chat_worker"),
+            superuser: pool(SUPERUSER),
+            server: server.clone(),
+            name,
+        })
     }
 
     /// Its name.
@@ -105,12 +116,16 @@ impl TestDb {
         let backends = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
             and backend_type = 'client backend'";
         wait_until("the other connections are closed", async || {
-            let open: i64 = sqlx::query_scalar(backends).fetch_one(&mut connection).await?;
+            let open: i64 = sqlx::query_scalar(backends)
+                .fetch_one(&mut connection)
+                .await?;
             Ok((open == 0).then_some(()))
         })
         .await?;
         let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
-        Ok(sqlx::query_scalar(deadlocks).fetch_one(&mut connection).await?)
+        Ok(sqlx::query_scalar(deadlocks)
+            .fetch_one(&mut connection)
+            .await?)
     }
 
     /// Somebody who is signed in.
@@ -131,7 +146,11 @@ impl TestDb {
     /// Somebody whose token says what it likes: the role its request runs as and all of its claims. `chat_worker`
     /// comes with a login of its own and without PostgREST.
     pub async fn as_caller(&self, role: &'static str, claims: Value) -> Result<Person> {
-        let login = if role == "chat_worker" { role } else { "authenticator" };
+        let login = if role == "chat_worker" {
+            role
+        } else {
+            "authenticator"
+        };
         Person::new(self.connect_as(login).await?, role, claims)
     }
 }
@@ -141,10 +160,16 @@ impl Drop for TestDb {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let dropped = std::thread::spawn(move || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(async {
                 let mut admin = server.connect(SUPERUSER, "postgres").await?;
-                admin.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
+                admin
+                    .execute(AssertSqlSafe(format!(
+                        "drop database if exists {name} with (force)"
+                    )))
+                    .await?;
                 admin.close().await?;
                 Ok(())
             })

@@ -23,7 +23,11 @@ impl TestDb {
 impl Desk<'_> {
     /// One request with one statement that gives rows.
     pub async fn rows(&self, statement: &str) -> Result<Vec<Value>, sqlx::Error> {
-        let mut person = self.db.as_user(self.agent.user).await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let mut person = self
+            .db
+            .as_user(self.agent.user)
+            .await
+            .map_err(|error| sqlx::Error::Configuration(error.into()))?;
         person.rows(statement).await
     }
 
@@ -38,13 +42,18 @@ impl Desk<'_> {
 
     /// Changes a conversation.
     pub async fn patch(&self, conversation: Uuid, set: &str) -> Result<Vec<Value>, sqlx::Error> {
-        let update = format!("update mod_chat_conversations set {set} where id = '{conversation}' returning *");
+        let update = format!(
+            "update mod_chat_conversations set {set} where id = '{conversation}' returning *"
+        );
         self.rows(&update).await
     }
 
     /// Says whether they are there: online, away, busy, offline.
     pub async fn turns(&self, site: Uuid, status: &str) -> Result<(), sqlx::Error> {
-        self.rows(&format!("select * from chat_set_status('{site}', '{status}')")).await?;
+        self.rows(&format!(
+            "select * from chat_set_status('{site}', '{status}')"
+        ))
+        .await?;
         Ok(())
     }
 }

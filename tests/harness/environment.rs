@@ -19,7 +19,9 @@ pub fn environment() -> &'static Environment {
     static ENVIRONMENT: LazyLock<Option<Environment>> = LazyLock::new(read);
     match &*ENVIRONMENT {
         Some(environment) => environment,
-        None => panic!("these tests need the cluster that `cargo x test` starts: run `cargo x test [FILTER]`"),
+        None => panic!(
+            "these tests need the cluster that `cargo x test` starts: run `cargo x test [FILTER]`"
+        ),
     }
 }
 

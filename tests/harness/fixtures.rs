@@ -43,7 +43,12 @@ pub struct AgentIs {
 
 impl Default for AgentIs {
     fn default() -> Self {
-        Self { role: "agent", status: "online", max: 5, department: None }
+        Self {
+            role: "agent",
+            status: "online",
+            max: 5,
+            department: None,
+        }
     }
 }
 
@@ -73,18 +78,25 @@ impl Site {
         .bind(owner)
         .fetch_one(db.owner())
         .await?;
-        Ok(Self { id, agency, owner, pool: db.owner().clone() })
+        Ok(Self {
+            id,
+            agency,
+            owner,
+            pool: db.owner().clone(),
+        })
     }
 
     /// Makes a user a member of the agency: owner, admin or member.
     pub async fn member(&self, role: &str) -> Result<Uuid> {
         let user = Uuid::new_v4();
-        sqlx::query("insert into public.agency_members (agency_id, user_id, role) values ($1, $2, $3)")
-            .bind(self.agency)
-            .bind(user)
-            .bind(role)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "insert into public.agency_members (agency_id, user_id, role) values ($1, $2, $3)",
+        )
+        .bind(self.agency)
+        .bind(user)
+        .bind(role)
+        .execute(&self.pool)
+        .await?;
         Ok(user)
     }
 
@@ -123,11 +135,13 @@ impl Site {
 
     /// Makes a visitor of the widget.
     pub async fn visitor(&self, name: &str) -> Result<Uuid> {
-        let id = sqlx::query_scalar("insert into public.mod_chat_visitors (site_id, name) values ($1, $2) returning id")
-            .bind(self.id)
-            .bind(name)
-            .fetch_one(&self.pool)
-            .await?;
+        let id = sqlx::query_scalar(
+            "insert into public.mod_chat_visitors (site_id, name) values ($1, $2) returning id",
+        )
+        .bind(self.id)
+        .bind(name)
+        .fetch_one(&self.pool)
+        .await?;
         Ok(id)
     }
 
@@ -147,27 +161,42 @@ impl Site {
     /// out the job that confirms it.
     pub async fn number(&self, db: &TestDb, phone_number_id: &str) -> Result<Number> {
         let waba_id = format!("9{phone_number_id}");
-        let known: Value =
-            sqlx::query_scalar("select public.chat_register_whatsapp('environment', $1, $2, $3, 'v26.0', '1001')")
-                .bind(self.id)
-                .bind(&waba_id)
-                .bind(phone_number_id)
-                .fetch_one(db.as_worker())
-                .await?;
-        let jobs: Value = sqlx::query_scalar("select public.chat_claim_jobs(1)").fetch_one(db.as_worker()).await?;
-        ensure!(jobs[0]["kind"] == "whatsapp.confirm_number", "another job stands in the way: {jobs}");
-        let details = json!({"id": phone_number_id, "display_phone_number": "+1 555-010-0001", "verified_name": "Site"});
-        let said: Value = sqlx::query_scalar("select public.chat_confirm_number(($1 ->> 'number')::uuid, $2)")
-            .bind(&known)
-            .bind(details)
+        let known: Value = sqlx::query_scalar(
+            "select public.chat_register_whatsapp('environment', $1, $2, $3, 'v26.0', '1001')",
+        )
+        .bind(self.id)
+        .bind(&waba_id)
+        .bind(phone_number_id)
+        .fetch_one(db.as_worker())
+        .await?;
+        let jobs: Value = sqlx::query_scalar("select public.chat_claim_jobs(1)")
             .fetch_one(db.as_worker())
             .await?;
-        ensure!(said["confirmed"] == true, "the number was not confirmed: {said}");
+        ensure!(
+            jobs[0]["kind"] == "whatsapp.confirm_number",
+            "another job stands in the way: {jobs}"
+        );
+        let details = json!({"id": phone_number_id, "display_phone_number": "+1 555-010-0001", "verified_name": "Site"});
+        let said: Value =
+            sqlx::query_scalar("select public.chat_confirm_number(($1 ->> 'number')::uuid, $2)")
+                .bind(&known)
+                .bind(details)
+                .fetch_one(db.as_worker())
+                .await?;
+        ensure!(
+            said["confirmed"] == true,
+            "the number was not confirmed: {said}"
+        );
         sqlx::query("select public.chat_finish_job(($1 ->> 'job_id')::bigint, ($1 ->> 'lease_token')::uuid, '{\"is\": \"done\"}')")
             .bind(&jobs[0])
             .execute(db.as_worker())
             .await?;
         let id = |key: &str| -> Result<Uuid> { Ok(serde_json::from_value(known[key].clone())?) };
-        Ok(Number { phone_number_id: phone_number_id.to_owned(), waba_id, app: id("app")?, account: id("account")? })
+        Ok(Number {
+            phone_number_id: phone_number_id.to_owned(),
+            waba_id,
+            app: id("app")?,
+            account: id("account")?,
+        })
     }
 }

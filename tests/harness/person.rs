@@ -18,7 +18,11 @@ pub struct Person {
 
 impl Person {
     pub(crate) fn signed_in(connection: PgConnection, user: Uuid) -> Result<Self> {
-        Self::new(connection, "authenticated", json!({"sub": user, "role": "authenticated", "aud": "authenticated"}))
+        Self::new(
+            connection,
+            "authenticated",
+            json!({"sub": user, "role": "authenticated", "aud": "authenticated"}),
+        )
     }
 
     pub(crate) fn anonymous(connection: PgConnection) -> Result<Self> {
@@ -27,12 +31,21 @@ impl Person {
 
     pub(crate) fn visitor(connection: PgConnection, site: Uuid, session: Uuid) -> Result<Self> {
         let soon = jiff::Timestamp::now().as_second() + 3600;
-        Self::new(connection, "anon", json!({"role": "anon", "chat_site": site, "chat_session": session, "exp": soon}))
+        Self::new(
+            connection,
+            "anon",
+            json!({"role": "anon", "chat_site": site, "chat_session": session, "exp": soon}),
+        )
     }
 
     pub(crate) fn new(connection: PgConnection, role: &'static str, claims: Value) -> Result<Self> {
         let headers = json!({"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1"}).to_string();
-        Ok(Self { connection, role, claims: claims.to_string(), headers })
+        Ok(Self {
+            connection,
+            role,
+            claims: claims.to_string(),
+            headers,
+        })
     }
 
     /// One request: run statements in it, then commit it. What was not committed did not happen.
@@ -55,7 +68,9 @@ impl Person {
     pub async fn rows(&mut self, statement: &str) -> Result<Vec<Value>, sqlx::Error> {
         let mut request = self.begin().await?;
         let wrapped = format!("with source as ({statement}) select to_jsonb(source) from source");
-        let rows = sqlx::query_scalar(AssertSqlSafe(wrapped)).fetch_all(&mut *request).await?;
+        let rows = sqlx::query_scalar(AssertSqlSafe(wrapped))
+            .fetch_all(&mut *request)
+            .await?;
         request.commit().await?;
         Ok(rows)
     }

@@ -15,7 +15,10 @@ pub struct Race {
 impl Race {
     /// As the tests run it.
     pub fn short() -> Self {
-        Self { seed: 1, large: false }
+        Self {
+            seed: 1,
+            large: false,
+        }
     }
 
     /// `small` in the tests, `large` when so asked for.
@@ -25,6 +28,10 @@ impl Race {
 
     /// The chance of one of several clients.
     pub fn chance(&self, client: usize) -> StdRng {
-        StdRng::seed_from_u64(self.seed.wrapping_mul(1_000_003).wrapping_add(client as u64))
+        StdRng::seed_from_u64(
+            self.seed
+                .wrapping_mul(1_000_003)
+                .wrapping_add(client as u64),
+        )
     }
 }

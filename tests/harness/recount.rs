@@ -12,7 +12,9 @@ use crate::TestDb;
 /// assigned now had been so whenever they wrote. Tests that reassign a conversation after its agent has answered look
 /// at that counter themselves.
 pub async fn assert_counters_equal_recount(db: &TestDb) -> Result<()> {
-    let differences: Vec<String> = sqlx::query_scalar(include_str!("recount.sql")).fetch_all(db.owner()).await?;
+    let differences: Vec<String> = sqlx::query_scalar(include_str!("recount.sql"))
+        .fetch_all(db.owner())
+        .await?;
     ensure!(
         differences.is_empty(),
         "{} counters differ from a recount:\n  {}",

@@ -18,7 +18,9 @@ pub struct Refusal {
 impl Refusal {
     /// Reads it out of the driver's error; `None` when the error is not the database's.
     pub fn of(error: &sqlx::Error) -> Option<Self> {
-        let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+        let error = error
+            .as_database_error()?
+            .try_downcast_ref::<PgDatabaseError>()?;
         Some(Self {
             sqlstate: error.code().to_owned(),
             message: error.message().to_owned(),

@@ -11,7 +11,10 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Asks again and again until there is an answer, and fails after a minute, naming what was waited
 /// for. `None` means not yet; an error ends the wait at once.
-pub async fn wait_until<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn wait_until<T>(
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let deadline = Instant::now() + DEADLINE;
     let mut ticks = interval(Duration::from_millis(20));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

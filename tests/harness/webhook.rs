@@ -12,7 +12,10 @@ use crate::{Number, TestDb};
 pub fn body_of_messages(number: &Number, messages: &[Value]) -> Value {
     let contacts: Vec<_> = messages
         .iter()
-        .map(|message| json!({"wa_id": message["from"], "profile": {"name": format!("Phone {}", message["from"])}}))
+        .map(|message| {
+            let name = format!("Phone {}", message["from"].as_str().unwrap_or("hidden"));
+            json!({"wa_id": message["from"], "profile": {"name": name}})
+        })
         .collect();
     body(number, json!({"contacts": contacts, "messages": messages}))
 }
@@ -24,7 +27,8 @@ pub fn body_of_statuses(number: &Number, statuses: &[Value]) -> Value {
 
 fn body(number: &Number, mut value: Value) -> Value {
     value["messaging_product"] = json!("whatsapp");
-    value["metadata"] = json!({"display_phone_number": "15550100001", "phone_number_id": number.phone_number_id});
+    value["metadata"] =
+        json!({"display_phone_number": "15550100001", "phone_number_id": number.phone_number_id});
     json!({
         "object": "whatsapp_business_account",
         "entry": [{"id": number.waba_id, "changes": [{"field": "messages", "value": value}]}],

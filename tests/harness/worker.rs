@@ -62,10 +62,19 @@ impl Worker {
             ("WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN),
         ];
         variables.extend(settings);
-        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         let log = NamedTempFile::new().context("cannot make a file for the worker's log")?;
         let process = spawn(&variables, &log)?;
-        let mut worker = Self { address, variables, log, process, client: http_client() };
+        let mut worker = Self {
+            address,
+            variables,
+            log,
+            process,
+            client: http_client(),
+        };
         worker.ready().await?;
         Ok((graph, worker))
     }
@@ -83,14 +92,31 @@ impl Worker {
     }
 
     /// Posts any bytes with any signature.
-    pub async fn post_bytes(&self, bytes: Vec<u8>, signature: &str) -> Result<StatusCode, reqwest::Error> {
-        let request = self.client.post(self.url(WEBHOOK)).header("content-type", "application/json");
-        Ok(request.header("x-hub-signature-256", signature).body(bytes).send().await?.status())
+    pub async fn post_bytes(
+        &self,
+        bytes: Vec<u8>,
+        signature: &str,
+    ) -> Result<StatusCode, reqwest::Error> {
+        let request = self
+            .client
+            .post(self.url(WEBHOOK))
+            .header("content-type", "application/json");
+        Ok(request
+            .header("x-hub-signature-256", signature)
+            .body(bytes)
+            .send()
+            .await?
+            .status())
     }
 
     /// The process, for those who kill it at a chosen instant.
     pub fn pid(&self) -> Option<Pid> {
         Pid::from_raw(i32::try_from(self.process.id()?).ok()?)
+    }
+
+    /// Whether the process is gone.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_some())
     }
 
     /// Ends it at once, as the kernel would.
@@ -100,7 +126,10 @@ impl Worker {
 
     /// Asks it to stop and waits until it has; gives its exit status, 0 when all went well.
     pub async fn stop(&mut self) -> Result<Option<i32>> {
-        kill_process(self.pid().context("the worker has ended already")?, Signal::TERM)?;
+        kill_process(
+            self.pid().context("the worker has ended already")?,
+            Signal::TERM,
+        )?;
         Ok(self.process.wait().await?.code())
     }
 
@@ -122,7 +151,11 @@ impl Worker {
             if let Some(status) = process.try_wait()? {
                 bail!("the worker ended with {status} instead of starting");
             }
-            let ready = client.get(&url).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK);
+            let ready = client
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == StatusCode::OK);
             Ok(ready.then_some(()))
         })
         .await
@@ -157,7 +190,10 @@ fn spawn(variables: &Vec<(String, String)>, log: &NamedTempFile) -> Result<Child
 pub fn http_client() -> Client {
     // A second call in one process finds the provider installed; that is no error.
     let _already = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+    let client = Client::builder()
+        .timeout(Duration::from_secs(30))
+        .no_proxy()
+        .build();
     client.expect("a client without certificates of its own can be made")
 }
 

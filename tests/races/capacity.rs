@@ -21,7 +21,10 @@ pub async fn race(race: Race) -> Result<()> {
     let db = TestDb::new().await?;
     let site = Site::make(&db).await?;
     for n in 0..AGENTS {
-        let is = AgentIs { max: i32::try_from(CAPACITY)?, ..AgentIs::default() };
+        let is = AgentIs {
+            max: i32::try_from(CAPACITY)?,
+            ..AgentIs::default()
+        };
         site.agent(&format!("Agent {n}"), is).await?;
     }
     let visitors = try_join_all((0..conversations).map(|n| {
@@ -29,7 +32,12 @@ pub async fn race(race: Race) -> Result<()> {
         async move { site.visitor(&format!("Visitor {n}")).await }
     }))
     .await?;
-    try_join_all(visitors.into_iter().map(|visitor| site.conversation(visitor))).await?;
+    try_join_all(
+        visitors
+            .into_iter()
+            .map(|visitor| site.conversation(visitor)),
+    )
+    .await?;
 
     let (assigned, pending, fullest): (i64, i64, i32) = sqlx::query_as(
         "select count(*) filter (where status = 'active'), count(*) filter (where status = 'pending'),
@@ -40,8 +48,14 @@ pub async fn race(race: Race) -> Result<()> {
     .await?;
     let room = AGENTS * CAPACITY;
     let waiting = i64::try_from(conversations)? - room;
-    ensure!((assigned, pending) == (room, waiting), "{assigned} assigned, {pending} pending; room is {room}");
-    ensure!(i64::from(fullest) == CAPACITY, "an agent has {fullest} chats");
+    ensure!(
+        (assigned, pending) == (room, waiting),
+        "{assigned} assigned, {pending} pending; room is {room}"
+    );
+    ensure!(
+        i64::from(fullest) == CAPACITY,
+        "an agent has {fullest} chats"
+    );
     assert_counters_equal_recount(&db).await?;
     ensure!(db.deadlocks().await? == 0, "there were deadlocks");
     Ok(())

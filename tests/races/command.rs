@@ -4,6 +4,11 @@ use clap::Parser;
 use pg_chat_tests::race::Race;
 
 mod capacity;
+mod crash;
+mod deliveries;
+mod newcomers;
+mod storm;
+mod waiting;
 
 #[derive(Parser)]
 #[command(name = "cargo x race")]
@@ -21,15 +26,30 @@ struct Args {
 enum Name {
     /// Conversations open at once for agents who cannot take them all
     Capacity,
+    /// Deliveries repeat and overtake each other while PostgreSQL is killed
+    Crash,
+    /// The same while the worker is killed, and agents answer
+    Deliveries,
+    /// Many first messages of one new person at once
+    Newcomers,
+    /// People arrive, write, are done with, and agents come and go
+    Waiting,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let race = Race { seed: args.seed.unwrap_or_else(rand::random), large: args.large };
+    let race = Race {
+        seed: args.seed.unwrap_or_else(rand::random),
+        large: args.large,
+    };
     println!("seed {}", race.seed);
     match args.race {
         Name::Capacity => capacity::race(race).await?,
+        Name::Crash => crash::race(race).await?,
+        Name::Deliveries => deliveries::race(race).await?,
+        Name::Newcomers => newcomers::race(race).await?,
+        Name::Waiting => waiting::race(race).await?,
     }
     println!("everything held");
     Ok(())

@@ -1,3 +1,8 @@
 //! Many at once, at the size of tests; `cargo x race NAME` runs the same races longer.
 
 mod capacity;
+mod crash;
+mod deliveries;
+mod newcomers;
+mod storm;
+mod waiting;

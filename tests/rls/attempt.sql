@@ -1,4 +1,4 @@
--- What: tries a statement, undoes it, and says how it went: SQLSTATE and message of its error, else the rows it touched.
+-- What: tries a statement, undoes it, and says how it went: SQLSTATE and message of an error, else the rows touched.
 -- Why: a block with an exception handler is a savepoint; so ten thousand cells of the matrix take seconds.
 -- Leaves out: whose role it is. It runs as whoever calls it.
 

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use crate::cells::{Cell, Verb};
 use crate::objects::{Function, Relation};
-use crate::observe::{Answer, Cell, Verb};
+use crate::observe::Answer;
 use crate::personas::Persona;
 
 /// Answers by group or persona.
@@ -43,7 +44,8 @@ struct Verbs {
 impl Expected {
     /// Reads the file.
     pub fn read() -> Result<Self> {
-        toml::from_str(include_str!("expected.toml")).context("tests/rls/expected.toml cannot be read")
+        toml::from_str(include_str!("expected.toml"))
+            .context("tests/rls/expected.toml cannot be read")
     }
 
     /// What is in the catalog and not in the file, or the other way round, a sentence each.
@@ -61,7 +63,9 @@ impl Expected {
         }
         for name in known {
             if !relations.iter().any(|relation| relation.name == *name) {
-                gaps.push(format!("there is no table, view or sequence {name} any more"));
+                gaps.push(format!(
+                    "there is no table, view or sequence {name} any more"
+                ));
             }
         }
 
@@ -82,21 +86,40 @@ impl Expected {
                 )),
             }
         }
-        gaps.extend(listed.keys().map(|name| format!("there is no function {name} any more")));
+        gaps.extend(
+            listed
+                .keys()
+                .map(|name| format!("there is no function {name} any more")),
+        );
         Ok(gaps)
     }
 
     fn column_gaps(&self, relation: &Relation) -> Vec<String> {
-        let Some(verbs) = self.table.get(&relation.name) else { return Vec::new() };
+        let Some(verbs) = self.table.get(&relation.name) else {
+            return Vec::new();
+        };
         let mut gaps = Vec::new();
-        for (verb, entries) in [("select", &verbs.select), ("insert", &verbs.insert), ("update", &verbs.update)] {
+        for (verb, entries) in [
+            ("select", &verbs.select),
+            ("insert", &verbs.insert),
+            ("update", &verbs.update),
+        ] {
             let mut named = BTreeSet::new();
-            for column in entries.keys().flat_map(|columns| columns.split_whitespace()) {
+            for column in entries
+                .keys()
+                .flat_map(|columns| columns.split_whitespace())
+            {
                 if column != "*" && !relation.columns.iter().any(|its| its.name == column) {
-                    gaps.push(format!("there is no column {}.{column} any more ({verb})", relation.name));
+                    gaps.push(format!(
+                        "there is no column {}.{column} any more ({verb})",
+                        relation.name
+                    ));
                 }
                 if !named.insert(column) {
-                    gaps.push(format!("column {}.{column} is named twice ({verb})", relation.name));
+                    gaps.push(format!(
+                        "column {}.{column} is named twice ({verb})",
+                        relation.name
+                    ));
                 }
             }
         }
@@ -105,13 +128,17 @@ impl Expected {
 
     /// What a cell must answer to a persona. What nobody wrote down is denied.
     pub fn answer(&self, cell: &Cell<'_>, persona: Persona) -> Result<Answer> {
-        let Some(verbs) = self.table.get(&cell.relation.name) else { return Ok(Answer::Denied) };
+        let Some(verbs) = self.table.get(&cell.relation.name) else {
+            return Ok(Answer::Denied);
+        };
         let columns = match cell.verb {
             Verb::Select => &verbs.select,
             Verb::Insert => &verbs.insert,
             Verb::Update => &verbs.update,
             Verb::Delete => return Ok(self.of(&verbs.delete, persona)?.unwrap_or(Answer::Denied)),
-            Verb::Truncate => return Ok(self.of(&verbs.truncate, persona)?.unwrap_or(Answer::Denied)),
+            Verb::Truncate => {
+                return Ok(self.of(&verbs.truncate, persona)?.unwrap_or(Answer::Denied));
+            }
             Verb::Use => return Ok(Answer::Denied),
         };
         let name = cell.column.map_or("", |column| &column.name);
@@ -122,7 +149,11 @@ impl Expected {
                 return Ok(answer);
             }
         }
-        let everywhere = columns.get("*").map(|by_who| self.of(by_who, persona)).transpose()?.flatten();
+        let everywhere = columns
+            .get("*")
+            .map(|by_who| self.of(by_who, persona))
+            .transpose()?
+            .flatten();
         Ok(everywhere.unwrap_or(Answer::Denied))
     }
 
@@ -140,7 +171,10 @@ impl Expected {
         let mut found = None;
         for (who, answer) in by_who {
             if self.personas(who)?.contains(&persona) {
-                ensure!(found.is_none(), "an entry of expected.toml names {persona:?} twice: {by_who:?}");
+                ensure!(
+                    found.is_none(),
+                    "an entry of expected.toml names {persona:?} twice: {by_who:?}"
+                );
                 found = Some(answer.clone());
             }
         }
@@ -158,7 +192,9 @@ impl Expected {
                 continue;
             }
             let persona = Persona::deserialize(StrDeserializer::<ValueError>::new(name));
-            found.insert(persona.with_context(|| format!("expected.toml names {name}, which is no group either"))?);
+            found.insert(persona.with_context(|| {
+                format!("expected.toml names {name}, which is no group either")
+            })?);
         }
         Ok(found)
     }

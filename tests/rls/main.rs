@@ -6,11 +6,12 @@
 //! - [`without`]: each rule that an attack meets is taken away, and the attack must then be noticed; so no test here
 //!   passes by itself.
 
-//mod attacks;
+mod attacks;
+mod cells;
 mod expected;
 mod matrix;
 mod objects;
 mod observe;
 mod personas;
-//mod without;
+mod without;
 mod world;

@@ -33,7 +33,7 @@ pub enum Kind {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type without length.
+    /// Its type without length; of a domain the type beneath.
     type_name: String,
     /// Its default as an expression.
     default: Option<String>,
@@ -73,7 +73,10 @@ impl Column {
             "bytea" => "'\\x01'",
             "text" => "'another'",
             array if array.ends_with("[]") => "'{another}'",
-            other => bail!("tests/rls/objects.rs knows no value of type {other}, which column {} has", self.name),
+            other => bail!(
+                "tests/rls/objects.rs knows no value of type {other}, which column {} has",
+                self.name
+            ),
         }
         .to_owned())
     }
@@ -84,7 +87,8 @@ pub async fn relations(db: &TestDb) -> Result<Vec<Relation>> {
     let found: Vec<(String, String, bool)> = sqlx::query_as(
         "select c.oid::regclass::text, c.relkind::text, pg_relation_is_updatable(c.oid, true) > 0
         from pg_class c
-        where c.relnamespace in ('public'::regnamespace, 'chat'::regnamespace) and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S')
+        where c.relnamespace in ('public'::regnamespace, 'chat'::regnamespace)
+            and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S')
         order by 1",
     )
     .fetch_all(db.owner())
@@ -96,17 +100,26 @@ pub async fn relations(db: &TestDb) -> Result<Vec<Relation>> {
             "v" | "m" => Kind::View { writable },
             _ => Kind::Table,
         };
-        let columns = if kind == Kind::Sequence { Vec::new() } else { columns(db, &name).await? };
-        relations.push(Relation { name, kind, columns });
+        let columns = if kind == Kind::Sequence {
+            Vec::new()
+        } else {
+            columns(db, &name).await?
+        };
+        relations.push(Relation {
+            name,
+            kind,
+            columns,
+        });
     }
     Ok(relations)
 }
 
 async fn columns(db: &TestDb, relation: &str) -> Result<Vec<Column>> {
     let found: Vec<(String, String, Option<String>, bool)> = sqlx::query_as(
-        "select a.attname::text, format_type(a.atttypid, null), pg_get_expr(d.adbin, d.adrelid),
-            a.attgenerated <> '' or a.attidentity = 'a'
+        "select a.attname::text, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null),
+            pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> '' or a.attidentity = 'a'
         from pg_attribute a
+        join pg_type t on t.oid = a.atttypid
         left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
         order by a.attnum",
@@ -116,7 +129,12 @@ async fn columns(db: &TestDb, relation: &str) -> Result<Vec<Column>> {
     .await?;
     Ok(found
         .into_iter()
-        .map(|(name, type_name, default, generated)| Column { name, type_name, default, generated })
+        .map(|(name, type_name, default, generated)| Column {
+            name,
+            type_name,
+            default,
+            generated,
+        })
         .collect())
 }
 
@@ -136,9 +154,13 @@ pub async fn functions(db: &TestDb) -> Result<Vec<Function>> {
     Ok(found
         .into_iter()
         .map(|(signature, name, schema, overloaded, types)| {
-            let arguments: Vec<String> = (0..types.len()).map(|place| format!("a{place}")).collect();
-            let nulls: Vec<String> =
-                types.iter().enumerate().map(|(place, name)| format!("null::{name} as a{place}")).collect();
+            let arguments: Vec<String> =
+                (0..types.len()).map(|place| format!("a{place}")).collect();
+            let nulls: Vec<String> = types
+                .iter()
+                .enumerate()
+                .map(|(place, name)| format!("null::{name} as a{place}"))
+                .collect();
             let call = format!(
                 "select {schema}.{name}({}) from (select {} offset 0) nulls",
                 arguments.join(", "),
@@ -148,7 +170,12 @@ pub async fn functions(db: &TestDb) -> Result<Vec<Function>> {
                 Some((short, _)) if !overloaded => short.to_owned(),
                 _ => signature,
             };
-            Function { label, name, schema, call }
+            Function {
+                label,
+                name,
+                schema,
+                call,
+            }
         })
         .collect())
 }

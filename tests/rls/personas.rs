@@ -81,7 +81,10 @@ impl Persona {
             Self::Owner => db.as_user(a.site.owner).await,
             Self::AgencyAdmin => db.as_user(a.agency_admin).await,
             Self::Neighbour => db.as_user(world.b.agent.user).await,
-            Self::ServiceRole => db.as_caller("service_role", json!({"role": "service_role"})).await,
+            Self::ServiceRole => {
+                db.as_caller("service_role", json!({"role": "service_role"}))
+                    .await
+            }
             Self::Worker => db.as_caller("chat_worker", json!({})).await,
         }
     }

@@ -1,0 +1,104 @@
+//! Each rule that an attack meets is taken away in a world of its own, and the attack must get through then. So an
+//! attack that is held off by chance, or tests nothing, is found.
+
+use anyhow::{Result, bail};
+
+use crate::attacks::{across_sites, authors, claims, numbers, rights, settings, statuses};
+use crate::world::World;
+
+/// A test a line: its name, the attack that gets through, and the statements that take the rule away.
+macro_rules! gets_through {
+    ($($name:ident: $attack:path, $($removal:expr),+;)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> Result<()> {
+                let world = World::new().await?;
+                $(world.as_owner(&$removal).await?;)+
+                gets_through($attack(&world).await)
+            }
+        )+
+    };
+}
+
+/// An attack errs when it is not held off as it should be. An error of the database itself would only say that the
+/// removal broke something.
+fn gets_through(attack: Result<()>) -> Result<()> {
+    match attack {
+        Ok(()) => bail!("the attack was held off all the same"),
+        Err(error) if error.is::<sqlx::Error>() => {
+            Err(error.context("the removal broke more than the rule"))
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+gets_through! {
+    the_author_from_the_token: authors::speaking_as_somebody_else,
+        "drop trigger _100_author on mod_chat_messages";
+    the_lookup_of_an_id: authors::an_id_that_stands_elsewhere,
+        edit("chat.stamp_message", "where m.id = new.id", "where false");
+    no_grant_on_load_and_status: authors::numbers_that_count,
+        "grant update (status) on mod_chat_agents to authenticated";
+    the_site_of_the_conversation: across_sites::a_message_under_another_site,
+        edit("chat.stamp_message", "new.site_id := conversation.site_id;", ""),
+        edit("chat.stamp_author", "new.site_id := author.site_id;", ""),
+        "alter table mod_chat_messages drop constraint mod_chat_messages_conversation_id_fkey";
+    the_key_to_agents: across_sites::a_foreign_agent,
+        "alter table mod_chat_conversations drop constraint mod_chat_conversations_assigned_agent_id_fkey";
+    the_key_to_departments: across_sites::a_foreign_department,
+        "alter table mod_chat_conversations drop constraint mod_chat_conversations_department_id_fkey";
+    the_key_to_visitors: across_sites::a_foreign_visitor,
+        "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
+    the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
+        "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
+    the_policy_of_articles: across_sites::rows_for_a_foreign_site,
+        "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
+    the_right_to_answer: across_sites::a_message_into_a_foreign_conversation,
+        edit("chat.author_of", "or not chat.may(author_of.site_id, 'live-chat.conversations.reply')", "");
+    the_right_of_each_column: rights::columns_without_their_permission,
+        "drop trigger _100_guard on mod_chat_conversations";
+    nothing_else_in_a_claim: rights::another_change_in_a_claim,
+        edit("chat.guard_conversation", "and new.status = 'active'", "");
+    agents_that_are_active: rights::working_after_deactivation,
+        edit("chat.my_sites_with", "and a.is_active", ""),
+        edit("chat.my_site_ids", "and a.is_active", "");
+    the_writer_of_a_private_answer: rights::a_colleagues_private_answer,
+        "alter policy chat_canned_responses_delete on mod_chat_canned_responses using (true)";
+    the_right_to_whatsapp_settings: settings::columns_of_another_permission,
+        "drop trigger _100_guard on mod_chat_widget_settings";
+    the_owner_of_a_number: settings::a_number_of_another_site,
+        edit("chat.claim_number", "n.confirmed_at is not null and n.site_id <> p_site", "false");
+    the_app_that_signed: numbers::an_app_that_signs_for_a_foreign_number,
+        edit("chat.receive_run", "and acc.app_id = p_app", "");
+    the_confirmation_to_receive: numbers::a_number_not_confirmed,
+        edit("chat.receive_run", "and n.confirmed_at is not null", "");
+    the_confirmation_to_send: numbers::sending_after_disconnection,
+        edit("public.chat_begin_attempt", "or target.confirmed_at is null", "");
+    the_site_of_a_wamid: statuses::a_foreign_status,
+        edit("chat.message_of_status", "m.site_id = p_site and", "");
+    the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
+        edit("chat.message_of_status", "and m.site_id = p_site", "");
+    names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
+        edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
+        "alter function chat.my_sites_with(text) reset search_path";
+}
+
+/// Statements that replace a piece of a function's body, and fail when it is not there.
+fn edit(function: &str, piece: &str, replacement: &str) -> String {
+    let quoted = |text: &str| text.replace('\'', "''");
+    format!(
+        "do $do$
+        declare
+            old constant text := pg_get_functiondef('{function}'::regproc);
+            new constant text := replace(old, '{}', '{}');
+        begin
+            if old = new then
+                raise exception 'the piece to take away is not in {function} any more';
+            end if;
+            execute new;
+        end
+        $do$",
+        quoted(piece),
+        quoted(replacement)
+    )
+}

@@ -5,6 +5,8 @@ use pg_chat_tests::{Agent, AgentIs, Regime, Site, TestDb};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::objects::Relation;
+
 /// Two agencies with a site each.
 #[derive(Debug)]
 pub struct World {
@@ -59,14 +61,18 @@ impl World {
 
     /// Runs statements as the owner of every object.
     pub async fn as_owner(&self, statements: &str) -> Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(statements)).execute(self.db.owner()).await?;
+        sqlx::raw_sql(AssertSqlSafe(statements))
+            .execute(self.db.owner())
+            .await?;
         Ok(())
     }
 
     /// One value, asked by the owner of every object, as text.
     pub async fn look(&self, query: &str) -> Result<String> {
         let value: Option<String> =
-            sqlx::query_scalar(AssertSqlSafe(format!("select ({query})::text"))).fetch_one(self.db.owner()).await?;
+            sqlx::query_scalar(AssertSqlSafe(format!("select ({query})::text")))
+                .fetch_one(self.db.owner())
+                .await?;
         Ok(value.unwrap_or_else(|| "null".to_owned()))
     }
 }
@@ -74,7 +80,11 @@ impl World {
 impl House {
     async fn make(db: &TestDb) -> Result<Self> {
         let site = Site::make(db).await?;
-        let is = |role| AgentIs { role, status: "offline", ..AgentIs::default() };
+        let is = |role| AgentIs {
+            role,
+            status: "offline",
+            ..AgentIs::default()
+        };
         let agent = site.agent("Ada", is("agent")).await?;
         let supervisor = site.agent("Sue", is("supervisor")).await?;
         let admin = site.agent("Adam", is("admin")).await?;
@@ -93,7 +103,9 @@ impl House {
             agent = agent.id,
             site = site.id,
         );
-        sqlx::raw_sql(AssertSqlSafe(rows)).execute(db.owner()).await?;
+        sqlx::raw_sql(AssertSqlSafe(rows))
+            .execute(db.owner())
+            .await?;
         let message = sqlx::query_scalar(
             "insert into mod_chat_messages (conversation_id, sender_type, content) values ($1, 'visitor', 'Hi')
             returning id",
@@ -117,13 +129,19 @@ impl House {
         })
     }
 
-    /// Which rows of a table belong to this site. `None`: no column says.
-    pub fn rows_of(&self, table: &str, has_site_id: bool) -> Option<String> {
-        match table {
+    /// Which rows of a relation belong to this site. `None`: no column says.
+    pub fn rows_of(&self, relation: &Relation) -> Option<String> {
+        match relation.name.as_str() {
             "sites" => Some(format!("id = '{}'", self.site.id)),
             "agencies" => Some(format!("id = '{}'", self.site.agency)),
             "agency_members" => Some(format!("agency_id = '{}'", self.site.agency)),
-            _ => has_site_id.then(|| format!("site_id = '{}'", self.site.id)),
+            _ => {
+                let has_site = relation
+                    .columns
+                    .iter()
+                    .any(|column| column.name == "site_id");
+                has_site.then(|| format!("site_id = '{}'", self.site.id))
+            }
         }
     }
 
@@ -135,17 +153,26 @@ impl House {
             "agencies" => vec![text("name")],
             "sites" => vec![("agency_id", quoted(self.site.agency)), text("name")],
             "agency_members" => {
-                vec![("agency_id", quoted(self.site.agency)), ("user_id", "gen_random_uuid()".to_owned())]
+                vec![
+                    ("agency_id", quoted(self.site.agency)),
+                    ("user_id", "gen_random_uuid()".to_owned()),
+                ]
             }
             "mod_chat_departments" => vec![site(), text("name")],
-            "mod_chat_agents" => vec![site(), ("user_id", "gen_random_uuid()".to_owned()), text("display_name")],
+            "mod_chat_agents" => vec![
+                site(),
+                ("user_id", "gen_random_uuid()".to_owned()),
+                text("display_name"),
+            ],
             "mod_chat_conversations" => vec![site(), ("visitor_id", quoted(self.visitor))],
             "mod_chat_messages" => vec![
                 ("conversation_id", quoted(self.conversation)),
                 ("sender_type", "'agent'".to_owned()),
                 text("content"),
             ],
-            "mod_chat_canned_responses" | "mod_chat_knowledge_base" => vec![site(), text("title"), text("content")],
+            "mod_chat_canned_responses" | "mod_chat_knowledge_base" => {
+                vec![site(), text("title"), text("content")]
+            }
             "mod_chat_analytics" => vec![site(), ("date", "'2026-01-02'".to_owned())],
             "mod_chat_visitors" | "mod_chat_widget_settings" => vec![site()],
             _ => Vec::new(),
@@ -153,13 +180,16 @@ impl House {
     }
 
     /// What a column of this site's row can be changed to, where its type does not tell.
-    pub fn new_value(&self, column: &str) -> Option<String> {
-        Some(match column {
-            "assigned_agent_id" => quoted(self.supervisor.id),
-            "department_id" => quoted(self.department),
-            "status" => "'resolved'".to_owned(),
-            "priority" => "'high'".to_owned(),
-            "kind" | "content_type" => "'note'".to_owned(),
+    pub fn new_value(&self, table: &str, column: &str) -> Option<String> {
+        Some(match (table, column) {
+            (_, "assigned_agent_id") => quoted(self.supervisor.id),
+            (_, "department_id") => quoted(self.department),
+            (_, "sender_id") => quoted(self.agent.id),
+            ("mod_chat_conversations", "status") => "'resolved'".to_owned(),
+            ("mod_chat_messages", "status") => "'read'".to_owned(),
+            (_, "channel") => "'api'".to_owned(),
+            (_, "priority") => "'high'".to_owned(),
+            (_, "kind" | "content_type") => "'note'".to_owned(),
             _ => return None,
         })
     }

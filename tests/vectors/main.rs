@@ -37,7 +37,9 @@ fn yes() -> bool {
 async fn every_case_gives_the_same_through_sql() -> Result<()> {
     let db = TestDb::new().await?;
     let mut connection = db.connect_as("postgres").await?;
-    sqlx::query("set timezone = 'UTC'").execute(&mut connection).await?;
+    sqlx::query("set timezone = 'UTC'")
+        .execute(&mut connection)
+        .await?;
     let mut cases = 0;
     let mut wrong = Vec::new();
     for vectors in read()? {
@@ -47,13 +49,21 @@ async fn every_case_gives_the_same_through_sql() -> Result<()> {
                 .await
                 .with_context(|| format!("{}: {}", vectors.rule, case.says))?;
             if !same(&gives, &case.gives) {
-                wrong.push(format!("{}: {}: gives {gives}, not {}", vectors.rule, case.says, case.gives));
+                wrong.push(format!(
+                    "{}: {}: gives {gives}, not {}",
+                    vectors.rule, case.says, case.gives
+                ));
             }
         }
     }
     connection.close().await?;
     ensure!(cases > 0, "tests/vectors holds no case for SQL");
-    ensure!(wrong.is_empty(), "{} of {cases} cases differ:\n  {}", wrong.len(), wrong.join("\n  "));
+    ensure!(
+        wrong.is_empty(),
+        "{} of {cases} cases differ:\n  {}",
+        wrong.len(),
+        wrong.join("\n  ")
+    );
     Ok(())
 }
 
@@ -79,11 +89,22 @@ fn read() -> Result<Vec<Vectors>> {
 
 /// Calls the wrapper by named arguments. Every value goes as a literal without a type, so the parameter's type reads
 /// it; a row comes back as an object, a scalar as itself.
-async fn ask(connection: &mut PgConnection, rule: &str, args: &Map<String, Value>) -> Result<Value> {
-    let args: Vec<_> = args.iter().map(|(name, value)| format!("{name} => {}", literal(value))).collect();
-    let question = format!("select to_jsonb(answer) from chat.{rule}({}) answer", args.join(", "));
-    let answer: Option<Option<Value>> =
-        sqlx::query_scalar(AssertSqlSafe(question)).fetch_optional(connection).await?;
+async fn ask(
+    connection: &mut PgConnection,
+    rule: &str,
+    args: &Map<String, Value>,
+) -> Result<Value> {
+    let args: Vec<_> = args
+        .iter()
+        .map(|(name, value)| format!("{name} => {}", literal(value)))
+        .collect();
+    let question = format!(
+        "select to_jsonb(answer) from chat.{rule}({}) answer",
+        args.join(", ")
+    );
+    let answer: Option<Option<Value>> = sqlx::query_scalar(AssertSqlSafe(question))
+        .fetch_optional(connection)
+        .await?;
     Ok(answer.flatten().unwrap_or(Value::Null))
 }
 
@@ -103,9 +124,13 @@ fn same(a: &Value, b: &Value) -> bool {
             let at = |text: &str| text.parse::<Timestamp>().ok();
             a == b || at(a).is_some_and(|instant| at(b) == Some(instant))
         }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         _ => a == b,

@@ -11,7 +11,7 @@ use crate::{
 };
 use chat_rules::{
     jobs::{
-        class::JobKind,
+        JobKind,
         retry::{self, Decision},
     },
     whatsapp::errors,

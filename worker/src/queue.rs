@@ -9,7 +9,7 @@ use crate::{
     metrics::JobLabels,
     shutdown::Stop,
 };
-use chat_rules::jobs::class::JobKind;
+use chat_rules::jobs::JobKind;
 use lease::Lease;
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 use tokio::{

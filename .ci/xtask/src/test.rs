@@ -46,14 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(tests) = runner.tests_of(&[names::WITH_DATABASE]) {
         let programs = report.step("worker, local stack and tests built", || {
             let programs = build::programs()?;
-            let mut cargo = command::cargo();
-            cargo.arg("test").args(build::TOGETHER).args([
-                "-p",
-                names::WITH_DATABASE,
-                "--tests",
-                "--no-run",
-            ]);
-            command::run(&mut cargo)?;
+            runner.build(&tests)?;
             Ok(programs)
         });
         for version in ["15", "17"] {

@@ -161,7 +161,7 @@ fn a_variant_of_a_variant_is_the_number_itself() {
                     assert_ne!(variant, phone);
                     assert_eq!(
                         phone_variants(&variant),
-                        [phone.clone()],
+                        std::slice::from_ref(&phone),
                         "{phone} and {variant}"
                     );
                 }

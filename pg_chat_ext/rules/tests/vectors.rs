@@ -181,9 +181,7 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
                 args.number("subcode")
             ))
         }
-        "class_of" => json!(jobs::class_of(args.word("kind"))),
         "hold_seconds" => json!(retry::hold_seconds(args.word("kind"))),
-        "lease_seconds" => json!(retry::lease_seconds(args.word("kind"))),
         "decide" => decide(args),
         unknown => panic!("{unknown} is no rule"),
     }

@@ -64,6 +64,11 @@ impl Installation {
         self.version
     }
 
+    /// The server itself.
+    pub fn server_program(&self) -> PathBuf {
+        self.host_path(&format!("usr/lib/postgresql/{}/bin/postgres", self.version))
+    }
+
     /// Where the server looks for extension libraries.
     pub fn library_folder(&self) -> PathBuf {
         self.host_path(&format!("usr/lib/postgresql/{}/lib", self.version))

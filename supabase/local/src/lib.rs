@@ -37,5 +37,8 @@ pub use error::{Error, Result};
 /// The folder that stacks and throw-away clusters keep their files in:
 /// `PG_CHAT_STATE_DIR`, else `/var/tmp/pg_chat`.
 pub fn state_root() -> PathBuf {
-    std::env::var_os("PG_CHAT_STATE_DIR").map_or_else(|| PathBuf::from("/var/tmp/pg_chat"), PathBuf::from)
+    let chosen = std::env::var_os("PG_CHAT_STATE_DIR").map(PathBuf::from);
+    let root = chosen.unwrap_or_else(|| PathBuf::from("/var/tmp/pg_chat"));
+    // PostgreSQL works in a folder of its own. Only an empty path has no absolute form.
+    std::path::absolute(&root).unwrap_or(root)
 }

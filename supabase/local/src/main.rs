@@ -97,7 +97,10 @@ impl StackArguments {
         let build = build_folder(15)?;
         Ok(Options {
             root: root.to_owned(),
-            worker: self.worker_bin.clone().unwrap_or_else(|| build.join("worker")),
+            worker: self
+                .worker_bin
+                .clone()
+                .unwrap_or_else(|| build.join("worker")),
             build,
             ports: Ports::from(self.base.port_base),
             default_privileges: self.default_privileges,
@@ -113,12 +116,17 @@ const SKIPPED: u8 = 77;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+        )
         .with_writer(std::io::stderr)
         .init();
     // One thread: children end with the thread that started them (PDEATHSIG),
     // and this one lives as long as the process.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("The runtime did not start: {error}");
@@ -149,25 +157,59 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             let code = with_cluster::run(installation, &sources, &build, &command).await?;
             Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
         }
-        Verb::Up { stack, detach: true, .. } => {
-            let given = std::env::args_os().skip(1).filter(|argument| argument != "--detach").collect();
+        Verb::Up {
+            stack,
+            detach: true,
+            ..
+        } => {
+            let given = std::env::args_os()
+                .skip(1)
+                .filter(|argument| argument != "--detach")
+                .collect();
             stack::detach(stack.base.port_base, given).await?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Up { stack, env, .. } => {
             let options = stack.options(&arguments.root)?;
-            until_signal(&options, Wish { env, ..Wish::default() }).await
+            until_signal(
+                &options,
+                Wish {
+                    env,
+                    ..Wish::default()
+                },
+            )
+            .await
         }
         Verb::Demo { stack, once } => {
             let options = stack.options(&arguments.root)?;
-            until_signal(&options, Wish { play: true, once, ..Wish::default() }).await
+            until_signal(
+                &options,
+                Wish {
+                    play: true,
+                    once,
+                    ..Wish::default()
+                },
+            )
+            .await
         }
-        Verb::Play { base: PortBase { port_base } } => {
-            let running = Folder::of(port_base).running()?.filter(|running| running.ready && running.supervisor.is_alive());
-            play::play(&running.ok_or(Error::NotRunning { base: port_base })?.settings).await?;
+        Verb::Play {
+            base: PortBase { port_base },
+        } => {
+            let running = Folder::of(port_base)
+                .running()?
+                .filter(|running| running.ready && running.supervisor.is_alive());
+            play::play(
+                &running
+                    .ok_or(Error::NotRunning { base: port_base })?
+                    .settings,
+                &arguments.root,
+            )
+            .await?;
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Down { base: PortBase { port_base } } => match stack::stop(port_base).await {
+        Verb::Down {
+            base: PortBase { port_base },
+        } => match stack::stop(port_base).await {
             // Somebody stopped it before: what was asked for is so.
             Err(Error::NotRunning { .. }) => {
                 eprintln!("No stack runs on port base {port_base}: there is nothing to stop.");
@@ -204,27 +246,36 @@ async fn until_signal(options: &Options, wish: Wish) -> Result<ExitCode> {
         stack = Stack::start(options) => stack?,
         _ = signals.next() => return Ok(ExitCode::FAILURE),
     };
-    let outcome = watch(&mut stack, &mut signals, options.ports.base(), &wish).await;
+    let outcome = watch(&mut stack, &mut signals, options, &wish).await;
     eprintln!("stopping");
     stack.stop().await?;
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-async fn watch(stack: &mut Stack, signals: &mut Signals, base: u16, wish: &Wish) -> Result<()> {
+async fn watch(
+    stack: &mut Stack,
+    signals: &mut Signals,
+    options: &Options,
+    wish: &Wish,
+) -> Result<()> {
     if let Some(path) = &wish.env {
         stack.settings().write_env(path)?;
     }
     if wish.play {
         let settings = stack.settings().clone();
         tokio::select! {
-            played = play::play(&settings) => played?,
+            played = play::play(&settings, &options.root) => played?,
             _ = signals.next() => return Err(Error::Play("stopped before the play was over".to_owned())),
         }
     }
     if wish.once {
         return Ok(());
     }
-    println!("\n{}\n\nCtrl-C, or `cargo x down --port-base {base}` elsewhere, stops everything.", stack.settings().summary());
+    let base = options.ports.base();
+    println!(
+        "\n{}\n\nCtrl-C, or `cargo x down --port-base {base}` elsewhere, stops everything.",
+        stack.settings().summary()
+    );
     tokio::select! {
         broken = stack.broken() => Err(broken),
         _ = signals.next() => Ok(()),
@@ -239,8 +290,10 @@ fn skipped(why: &str) -> ExitCode {
 /// Where cargo put the extension for PostgreSQL `version`: beside this very
 /// program, or in the target folder that other versions have to themselves.
 fn build_folder(version: u16) -> Result<PathBuf> {
-    let own = std::env::current_exe()
-        .map_err(|source| Error::Io { what: "find this program".to_owned(), source })?;
+    let own = std::env::current_exe().map_err(|source| Error::Io {
+        what: "find this program".to_owned(),
+        source,
+    })?;
     let beside = own.parent().unwrap_or(&own).to_owned();
     if version == 15 {
         return Ok(beside);

@@ -10,6 +10,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 use sqlx::Connection as _;
 
+use crate::cluster::SETTINGS_FILE;
 use crate::error::{Doing, Error, Result};
 use crate::installation::Installation;
 use crate::process;
@@ -67,7 +68,9 @@ impl Sources {
         let built = build.join("libpg_chat_ext.so");
         let library = installation.library_folder().join("pg_chat_ext.so");
         if differs(&built, &library)? {
-            if let Some(pid) = process::user_of(&library) {
+            if let Some(pid) =
+                process::user_of(&library, &installation.server_program(), SETTINGS_FILE)
+            {
                 return Err(Error::ExtensionInUse { path: library, pid });
             }
             install(&built, &library, "755")?;

@@ -93,12 +93,16 @@ impl ProcessId {
     }
 }
 
-/// A process that has `library` mapped, as far as we may look.
-pub fn user_of(library: &Path) -> Option<i32> {
+/// A server that may be using `library`: one that has it mapped, or one that runs
+/// `program` on a folder with a file `marker` and may load it any time.
+pub fn user_of(library: &Path, program: &Path, marker: &str) -> Option<i32> {
     let library = library.to_string_lossy();
     all().map(|(pid, _)| pid).find(|pid| {
-        fs::read_to_string(format!("/proc/{pid}/maps"))
-            .is_ok_and(|maps| maps.lines().any(|line| line.contains(library.as_ref())))
+        let of_process = |name: &str| Path::new("/proc").join(pid.to_string()).join(name);
+        let maps = fs::read_to_string(of_process("maps")).unwrap_or_default();
+        maps.lines().any(|line| line.contains(library.as_ref()))
+            || fs::read_link(of_process("exe")).is_ok_and(|exe| exe == program)
+                && of_process("cwd").join(marker).exists()
     })
 }
 

@@ -118,8 +118,13 @@ fn role_of(headers: &HeaderMap) -> String {
 /// are known and get 403.
 async fn forbidden_if_refused_by_database(response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, REFUSAL_LIMIT).await else {
-        return Response::from_parts(parts, Body::empty());
+    let bytes = match to_bytes(body, REFUSAL_LIMIT).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::warn!("a refusal of the REST double could not be read: {error}");
+            parts.status = StatusCode::BAD_GATEWAY;
+            return Response::from_parts(parts, Body::empty());
+        }
     };
     if refused_by_database(&bytes) {
         parts.status = StatusCode::FORBIDDEN;

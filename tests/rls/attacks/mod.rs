@@ -36,12 +36,24 @@ pub fn refused<T>(result: Result<T, sqlx::Error>, said: &str) -> Result<()> {
         Ok(_) => bail!("it got through, {said} was expected"),
         Err(error) => error,
     };
-    let refusal = Refusal::of(&error).with_context(|| format!("not a refusal of the database: {error}"))?;
-    let (sqlstate, detail) = said.split_once(' ').map_or((said, None), |(state, detail)| (state, Some(detail)));
-    ensure!(refusal.sqlstate == sqlstate, "refused with {refusal:?}, {said} was expected");
+    let refusal =
+        Refusal::of(&error).with_context(|| format!("not a refusal of the database: {error}"))?;
+    let (sqlstate, detail) = said
+        .split_once(' ')
+        .map_or((said, None), |(state, detail)| (state, Some(detail)));
+    ensure!(
+        refusal.sqlstate == sqlstate,
+        "refused with {refusal:?}, {said} was expected"
+    );
     if detail.is_some() {
-        ensure!(refusal.detail.as_deref() == detail, "refused with {refusal:?}, {said} was expected");
-        ensure!(refusal.hint.is_some_and(|hint| !hint.is_empty()), "{said} has no hint");
+        ensure!(
+            refusal.detail.as_deref() == detail,
+            "refused with {refusal:?}, {said} was expected"
+        );
+        ensure!(
+            refusal.hint.is_some_and(|hint| !hint.is_empty()),
+            "{said} has no hint"
+        );
     }
     Ok(())
 }

@@ -20,7 +20,6 @@ async fn a_change_that_makes_no_sense_is_refused_with_its_code() -> Result<()> {
         ("closed", "resolved", "chat/closed_is_final"),
         ("resolved", "waiting", "chat/reopen_first"),
         ("active", "missed", "chat/only_pending_is_missed"),
-        ("active", "lost", "chat/unknown_status"),
     ] {
         let (scene, ada, chat) = scene_with_a_chat().await?;
         scene.patch(ada, &chat, &format!("status = '{begin}'")).await?;

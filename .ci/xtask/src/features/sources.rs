@@ -73,7 +73,8 @@ impl Source {
         }
     }
 
-    /// Whether `path` (modules, then the function) is a test in this file.
+    /// Whether `path` (modules, then the function) is a test in this file. A macro that makes tests of functions in
+    /// a module of its own name (`held_off!(one, two)`) counts as that module.
     fn defines(&self, path: &str) -> bool {
         let mut path: Vec<&str> = path.split("::").collect();
         let Some(function) = path.pop() else {
@@ -82,10 +83,12 @@ impl Source {
         let Some(inline) = self.inside(&path) else {
             return false;
         };
-        inline
-            .iter()
-            .all(|module| self.text.contains(&format!("mod {module} {{")))
-            && self.has_test(function)
+        let made = |module: &&str| self.text.contains(&format!("{module}!"));
+        if inline.last().is_some_and(made) {
+            return self.text.contains(&format!("fn {function}("));
+        }
+        let written = |module: &&str| self.text.contains(&format!("mod {module} {{"));
+        inline.iter().all(written) && self.has_test(function)
     }
 
     /// What is left of `path` below this file's own module: modules written inline. The root file of an
@@ -144,6 +147,17 @@ mod tests {
     fn the_root_file_of_a_binary_adds_no_module() {
         assert!(source("tests/races/main.rs", "#[test]\nfn one() {}").defines("one"));
         assert!(source("tests/races/alone.rs", "#[test]\nfn one() {}").defines("one"));
+    }
+
+    #[test]
+    fn tests_made_by_a_macro_are_found() {
+        let source = source(
+            "tests/races/a.rs",
+            "held_off!(claim);\npub async fn claim() {}",
+        );
+        assert!(source.defines("a::held_off::claim"));
+        assert!(!source.defines("a::held_off::other"));
+        assert!(!source.defines("a::claim"));
     }
 
     #[test]

@@ -79,6 +79,12 @@ impl Runner {
         Some(args.into_iter().map(str::to_owned).collect())
     }
 
+    /// Builds what [`Self::run`] would run.
+    pub fn build(&self, args: &[String]) -> Result<()> {
+        let for_cargo = args.iter().take_while(|arg| *arg != "--");
+        command::run(command::cargo().args(for_cargo).arg("--no-run"))
+    }
+
     /// Runs cargo with arguments of [`Self::tests_of`], alone or at the end of `around`.
     pub fn run(&self, around: Option<Command>, args: &[String]) -> Result<BTreeMap<String, Fate>> {
         let cargo = command::cargo();
@@ -89,7 +95,11 @@ impl Runner {
             }
             None => cargo,
         };
-        command.args(args).env("CARGO_TERM_COLOR", "never");
+        command.args(args);
+        // Plain lines to read, and errors of tests without the frames they passed through.
+        command
+            .env("CARGO_TERM_COLOR", "never")
+            .env("RUST_LIB_BACKTRACE", "0");
 
         // One pipe for both, so that cargo's "Running …" stays before the lines of the binary it runs.
         let (lines, write_end) = io::pipe()?;

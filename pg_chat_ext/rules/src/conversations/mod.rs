@@ -2,7 +2,6 @@
 //! conversation may take, and where the next message of a person goes.
 
 pub mod counters;
-pub mod events;
 pub mod home;
 pub mod kinds;
 pub mod lifecycle;

@@ -1,6 +1,6 @@
-//! The queue: what kinds of job there are, what goes first, and when to try again.
+//! The queue: what kinds of job there are, and when to try one again.
 
-pub mod class;
+mod kind;
 pub mod retry;
 
-pub use class::{Class, class_of};
+pub use kind::JobKind;

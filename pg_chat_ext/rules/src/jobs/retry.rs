@@ -4,7 +4,7 @@
 //! and subcode have changed before. There is no key that makes a second send harmless, so a send
 //! that may have left us is never simply repeated: it is `Unknown` until a status settles it.
 
-use super::class::JobKind;
+use super::JobKind;
 use crate::whatsapp::errors::{self, ErrorClass};
 
 /// What to do with a job after an answer that was no success.
@@ -49,14 +49,6 @@ pub fn hold_seconds(kind: &str) -> u32 {
     }
 }
 
-/// Seconds a worker may keep a claimed job before another one may take it over. Longer than the
-/// time-out of any call the job makes.
-pub fn lease_seconds(kind: &str) -> u32 {
-    match JobKind::of_word(kind) {
-        Some(JobKind::SendText | JobKind::MarkRead | JobKind::ConfirmNumber) | None => 30,
-    }
-}
-
 /// Seconds before the next try when the request surely never left us (no connection): 2, 4, 8 … 120.
 pub fn backoff_seconds(tries: u32) -> u32 {
     doubling(2, tries, 120)
@@ -66,7 +58,7 @@ pub fn backoff_seconds(tries: u32) -> u32 {
 ///
 /// `code`: Graph's error code ([`errors::effective_code`]), none when the body could not be read.
 /// `http`: the status, none when no answer came although the request was written. `tries`: how often
-/// the job was tried, this time included.
+/// the job was tried, this time included; looks at a stopped number are tries too.
 pub fn decide(code: Option<i64>, http: Option<u16>, tries: u32, kind: &str) -> Decision {
     let job = JobKind::of_word(kind);
     // A second read mark or question does no harm; a second message does.

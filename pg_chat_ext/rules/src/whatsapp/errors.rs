@@ -76,6 +76,8 @@ pub struct ReportedError {
     pub message: Option<String>,
     /// What exactly was wrong.
     pub details: Option<String>,
+    /// What the reader can do; null without a code.
+    pub advice: Option<&'static str>,
 }
 
 impl ReportedError {
@@ -88,14 +90,18 @@ impl ReportedError {
 
 /// The errors of a message or status. Details stand in `error_data`; they have stood beside it.
 pub(super) fn reported(from: &Value) -> Vec<ReportedError> {
-    let one = |error: &Value| ReportedError {
-        code: text(error, "code").and_then(|code| code.trim().parse().ok()),
-        title: word(error, "title"),
-        message: word(error, "message"),
-        details: error
-            .get("error_data")
-            .and_then(|data| word(data, "details"))
-            .or_else(|| word(error, "details")),
+    let one = |error: &Value| {
+        let code = text(error, "code").and_then(|code| code.trim().parse().ok());
+        ReportedError {
+            code,
+            title: word(error, "title"),
+            message: word(error, "message"),
+            details: error
+                .get("error_data")
+                .and_then(|data| word(data, "details"))
+                .or_else(|| word(error, "details")),
+            advice: code.map(|code| explain(code).advice),
+        }
     };
     let errors = list(from, "errors").iter();
     errors.filter(|error| error.is_object()).map(one).collect()

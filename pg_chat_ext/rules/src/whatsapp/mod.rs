@@ -3,20 +3,20 @@
 //! [`parse`] turns one webhook body into flat [`Item`]s; SQL never walks Meta's JSON. It never
 //! refuses a part: whatever is missing or odd becomes an item that can be kept.
 
-pub mod body;
-pub mod content;
-pub mod context;
+mod body;
+mod content;
+mod context;
 pub mod delivery;
 mod error_table;
 pub mod errors;
 mod escapes;
 mod fields;
 pub mod item;
-pub mod message;
+mod message;
 pub mod phone;
 pub mod runs;
-pub mod sender;
-pub mod status;
+mod sender;
+mod status;
 pub mod unknown;
 pub mod window;
 

@@ -96,7 +96,7 @@ impl Person {
 }
 
 /// The form of business-scoped user ids: a country, a dot, maybe `ENT.`, letters and digits.
-pub fn is_bsuid(id: &str) -> bool {
+fn is_bsuid(id: &str) -> bool {
     let Some((country, rest)) = id.split_once('.') else {
         return false;
     };

@@ -34,14 +34,27 @@ pub struct Auth {
 
 impl Auth {
     /// Connects as Supabase's auth server does. `issuer` is its own address.
-    pub async fn connect(server: &Server, database: &str, secret: JwtSecret, issuer: String) -> Result<Self> {
-        Ok(Self { store: Store::connect(server, database).await?, secret, issuer })
+    pub async fn connect(
+        server: &Server,
+        database: &str,
+        secret: JwtSecret,
+        issuer: String,
+    ) -> Result<Self> {
+        Ok(Self {
+            store: Store::connect(server, database).await?,
+            secret,
+            issuer,
+        })
     }
 
     /// The body of a successful sign-in or refresh.
     fn session(&self, user: &User, session: &Session) -> Value {
         let now = jiff::Timestamp::now().as_second();
-        let method = if user.is_anonymous { "anonymous" } else { "password" };
+        let method = if user.is_anonymous {
+            "anonymous"
+        } else {
+            "password"
+        };
         let access_token = self.secret.sign(&json!({
             "iss": self.issuer,
             "sub": user.id,
@@ -70,10 +83,17 @@ impl Auth {
 
     /// The user and session that a request's bearer token names.
     async fn bearer(&self, headers: &HeaderMap) -> Result<(User, Uuid), Refusal> {
-        let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::NoAuthorization)?;
+        let token = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = token
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or(Refusal::NoAuthorization)?;
         let claims: Claims = self.secret.verify(token).ok_or(Refusal::BadJwt)?;
-        let user = self.store.user_of_session(claims.session_id, claims.sub).await?;
+        let user = self
+            .store
+            .user_of_session(claims.session_id, claims.sub)
+            .await?;
         Ok((user.ok_or(Refusal::SessionNotFound)?, claims.session_id))
     }
 }
@@ -123,7 +143,10 @@ async fn token(
 ) -> Answer {
     let (user, session) = match grant.grant_type.as_str() {
         "password" => {
-            let user = auth.store.user_by_password(&given.email, &given.password).await?;
+            let user = auth
+                .store
+                .user_by_password(&given.email, &given.password)
+                .await?;
             let user = user.ok_or(Refusal::InvalidCredentials)?;
             let session = auth.store.open_session(user.id).await?;
             (user, session)
@@ -141,7 +164,10 @@ async fn sign_up(State(auth): State<Arc<Auth>>, Json(given): Json<Credentials>) 
     } else if given.password.chars().count() < 6 {
         return Err(Refusal::WeakPassword);
     } else {
-        auth.store.add(&given.email, &given.password, metadata).await?.ok_or(Refusal::UserAlreadyExists)?
+        auth.store
+            .add(&given.email, &given.password, metadata)
+            .await?
+            .ok_or(Refusal::UserAlreadyExists)?
     };
     let session = auth.store.open_session(user.id).await?;
     Ok(Json(auth.session(&user, &session)))

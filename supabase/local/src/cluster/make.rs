@@ -9,8 +9,9 @@ use crate::error::{Doing, Error, Result};
 use crate::private_file;
 use crate::server::{PASSWORD, SUPERUSER};
 
-/// Included at the end of the cluster's `postgresql.conf`, written at each start.
-const SETTINGS_FILE: &str = "pg_chat.conf";
+/// Included at the end of the cluster's `postgresql.conf`, written at each start. It
+/// tells a cluster of ours from others.
+pub(crate) const SETTINGS_FILE: &str = "pg_chat.conf";
 
 impl Cluster {
     /// Runs initdb beside the final place, so that an interrupted one leaves

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+pub(crate) use make::SETTINGS_FILE;
 use rustix::process::Signal;
 use sqlx::Connection as _;
 
@@ -155,7 +156,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Ends the server as a power cut would: no process of it says goodbye.
+    /// Kills every process of the server at once: none says goodbye, and what was not
+    /// yet handed to the operating system is lost. [`Cluster::start`] recovers.
     pub async fn crash(&mut self) -> Result<()> {
         let Some(server) = self.process() else {
             return Ok(());

@@ -3,16 +3,15 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::bodies::{self, Contact, new_wamid};
-use super::script::{CAPTION, Chat, GREETING, Script, text};
+use super::bodies::{Contact, new_wamid, saying, words};
+use super::script::{Chat, Script, text};
 use super::{check, until};
 use crate::error::Result;
 
 impl Script {
     pub(super) async fn text_arrives(&self, wamid: &str, expected: &str) -> Result<(Chat, String)> {
-        self.phones
-            .post(&bodies::text(&self.maria, wamid, GREETING), 0)
-            .await?;
+        let body = self.vectors.body("text", &self.maria, wamid)?;
+        self.phones.post(&body, 0).await?;
         let row = self.chat_with(&self.maria, 1).await?;
         self.phones.all_taken().await?;
         check(
@@ -34,10 +33,12 @@ impl Script {
         Ok((chat, saw))
     }
 
-    pub(super) async fn image_arrives(&self, chat: &Chat) -> Result<((), String)> {
-        self.phones
-            .post(&bodies::image(&self.maria, &new_wamid(), CAPTION), 0)
-            .await?;
+    pub(super) async fn image_arrives(&self, chat: &Chat) -> Result<(String, String)> {
+        let body = self
+            .vectors
+            .body("image_with_caption", &self.maria, &new_wamid())?;
+        let caption = words(&body);
+        self.phones.post(&body, 0).await?;
         let row = self.chat_with(&self.maria, 2).await?;
         check(text(&row["id"]) == chat.id, || {
             format!("it opened another conversation: {row}")
@@ -49,23 +50,18 @@ impl Script {
             .unwrap_or_default();
         check(
             message["kind"] == "image"
-                && message["content"] == CAPTION
-                && message["file_state"] == "pending",
+                && message["content"] == caption.as_str()
+                && !message["file_state"].is_null(),
             || format!("the second message should be the image with its caption: {message}"),
         )?;
-        Ok((
-            (),
-            format!(
-                "in the same chat, its file {}",
-                text(&message["file_state"])
-            ),
-        ))
+        let state = text(&message["file_state"]);
+        Ok((caption, format!("in the same chat, its file {state}")))
     }
 
-    pub(super) async fn burst_arrives(&self) -> Result<((), String)> {
+    pub(super) async fn burst_arrives(&self) -> Result<String> {
         let posts = ["Hi", "are you open today?", "and on Sunday?"].map(|line| {
-            let body = bodies::text(&self.tom, &new_wamid(), line);
-            async move { self.phones.post(&body, 0).await }
+            let body = self.vectors.body("text", &self.tom, &new_wamid());
+            async move { self.phones.post(&saying(body?, line), 0).await }
         });
         try_join_all(posts).await?;
         let row = self.chat_with(&self.tom, 3).await?;
@@ -86,26 +82,26 @@ impl Script {
             "one conversation, numbers 1 to 3, with {}",
             text(&row["mod_chat_agents"]["display_name"])
         );
-        Ok(((), saw))
+        Ok(saw)
     }
 
-    pub(super) async fn duplicate_arrives(&self, wamid: &str, chat: &Chat) -> Result<((), String)> {
-        self.phones
-            .post(&bodies::text(&self.maria, wamid, GREETING), 1)
-            .await?;
+    pub(super) async fn duplicate_arrives(&self, wamid: &str, chat: &Chat) -> Result<String> {
+        let body = self.vectors.body("text", &self.maria, wamid)?;
+        self.phones.post(&body, 1).await?;
         self.phones.all_taken().await?;
         self.unchanged(chat, "taken, and stored once").await
     }
 
-    pub(super) async fn stray_status_arrives(&self, chat: &Chat) -> Result<((), String)> {
-        self.phones
-            .post(&bodies::status(&self.maria, &new_wamid(), "delivered"), 0)
-            .await?;
+    pub(super) async fn stray_status_arrives(&self, chat: &Chat) -> Result<String> {
+        let body = self
+            .vectors
+            .body("status_delivered", &self.maria, &new_wamid())?;
+        self.phones.post(&body, 0).await?;
         self.phones.all_taken().await?;
         self.unchanged(chat, "taken, and kept aside").await
     }
 
-    pub(super) async fn unchanged(&self, chat: &Chat, saw: &str) -> Result<((), String)> {
+    pub(super) async fn unchanged(&self, chat: &Chat, saw: &str) -> Result<String> {
         let row = self.chat_with(&self.maria, 2).await?;
         let rows = self.agents[0]
             .rows(
@@ -122,7 +118,7 @@ impl Script {
                 )
             },
         )?;
-        Ok(((), saw.to_owned()))
+        Ok(saw.to_owned())
     }
 
     /// The open conversation with a contact, once it has `count` messages and an agent.

@@ -43,7 +43,7 @@ impl Script {
     }
 
     /// Resolves the conversations of the play's contacts, this time's and earlier ones'.
-    pub(super) async fn clear_desks(&self) -> Result<((), String)> {
+    pub(super) async fn clear_desks(&self) -> Result<String> {
         let query = format!(
             "site_id=eq.{}&status=in.(pending,active,waiting)&select=id,mod_chat_visitors!inner(whatsapp_phone)\
              &mod_chat_visitors.whatsapp_phone=like.{PHONE_PREFIX}*",
@@ -64,7 +64,7 @@ impl Script {
             )
             .await?;
         }
-        Ok(((), format!("{} of them", open.len())))
+        Ok(format!("{} of them", open.len()))
     }
 }
 

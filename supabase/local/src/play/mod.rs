@@ -14,6 +14,7 @@ mod reply;
 mod script;
 
 use std::future::Future;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -24,20 +25,29 @@ use script::Script;
 /// machines that do much else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Plays everything; the first step that fails ends it.
-pub async fn play(settings: &Settings) -> Result<()> {
+/// Plays everything with the vectors of the clone at `root`; the first step that
+/// fails ends it.
+pub async fn play(settings: &Settings, root: &Path) -> Result<()> {
     let started = Instant::now();
-    let script = step("two agents sign in", Script::prepare(settings)).await?;
+    let script = step_giving("two agents sign in", Script::prepare(settings, root)).await?;
     let played = script.play().await;
     // The simulator goes back to its ways even when a step failed.
     let reset = script.reset().await;
     played.and(reset)?;
-    println!("{:7.2} s  done: a message in, an agent chosen, a reply out and read", started.elapsed().as_secs_f64());
+    println!(
+        "{:7.2} s  done: a message in, an agent chosen, a reply out and read",
+        started.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
-/// Runs one step and says how it went.
-async fn step<T>(what: &str, doing: impl Future<Output = Result<(T, String)>>) -> Result<T> {
+/// Runs one step and says what was seen.
+async fn step(what: &str, doing: impl Future<Output = Result<String>>) -> Result<()> {
+    step_giving(what, async { Ok(((), doing.await?)) }).await
+}
+
+/// The same for a step that later ones need something of.
+async fn step_giving<T>(what: &str, doing: impl Future<Output = Result<(T, String)>>) -> Result<T> {
     let started = Instant::now();
     let outcome = doing.await;
     let seconds = started.elapsed().as_secs_f64();
@@ -55,7 +65,11 @@ async fn step<T>(what: &str, doing: impl Future<Output = Result<(T, String)>>) -
 
 /// Fails the step unless `holds`.
 fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::Play(otherwise())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Play(otherwise()))
+    }
 }
 
 /// Asks again until there is an answer.
@@ -68,7 +82,9 @@ where
         if let Some(answer) = ask().await? {
             return Ok(answer);
         }
-        check(tokio::time::Instant::now() < limit, || format!("waited {} s in vain for {what}", PATIENCE.as_secs()))?;
+        check(tokio::time::Instant::now() < limit, || {
+            format!("waited {} s in vain for {what}", PATIENCE.as_secs())
+        })?;
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }

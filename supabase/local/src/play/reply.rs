@@ -4,13 +4,18 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::agent::Agent;
-use super::script::{CAPTION, Chat, REPLY, Script, text};
+use super::script::{Chat, REPLY, Script, text};
 use super::{check, until};
 use crate::error::{Error, Result};
 use crate::graph::{Delivery, Order};
 
 impl Script {
-    pub(super) async fn read_inbox(&self, agent: &Agent, chat: &Chat) -> Result<((), String)> {
+    pub(super) async fn read_inbox(
+        &self,
+        agent: &Agent,
+        chat: &Chat,
+        caption: &str,
+    ) -> Result<String> {
         let query = format!(
             "assigned_agent_id=eq.{}&status=in.(active,waiting)&order=last_message_at.desc\
              &select=id,last_message_text,unread_agent_count,mod_chat_visitors(name)",
@@ -22,7 +27,7 @@ impl Script {
             row.ok_or_else(|| Error::Play(format!("the chat is not in the inbox: {inbox:?}")))?;
         check(
             row["mod_chat_visitors"]["name"] == self.maria.name
-                && row["last_message_text"] == CAPTION
+                && row["last_message_text"] == caption
                 && row["unread_agent_count"] == 2,
             || {
                 format!(
@@ -31,17 +36,14 @@ impl Script {
                 )
             },
         )?;
-        Ok((
-            (),
-            format!(
-                "{} chats, {}: \"{CAPTION}\", 2 unread",
-                inbox.len(),
-                self.maria.name
-            ),
+        Ok(format!(
+            "{} chats, {}: \"{caption}\", 2 unread",
+            inbox.len(),
+            self.maria.name
         ))
     }
 
-    pub(super) async fn explain(&self, agent: &Agent, chat: &Chat) -> Result<((), String)> {
+    pub(super) async fn explain(&self, agent: &Agent, chat: &Chat) -> Result<String> {
         let why = agent
             .call(
                 "chat_explain_assignment",
@@ -52,7 +54,7 @@ impl Script {
             why["agent_id"] == chat.agent_id.as_str() && why["facts"]["candidates"].is_array(),
             || format!("the choice and its facts should be kept: {why}"),
         )?;
-        Ok(((), text(&why["in_words"])))
+        Ok(text(&why["in_words"]))
     }
 
     /// Inserts the reply. Statuses are held at Meta's side until it has all three.
@@ -82,7 +84,7 @@ impl Script {
         ))
     }
 
-    pub(super) async fn phone_gets_it(&self, agent: &Agent, message: &str) -> Result<((), String)> {
+    pub(super) async fn phone_gets_it(&self, agent: &Agent, message: &str) -> Result<String> {
         let bubble = until("the phone to show the reply", || async {
             Ok(self
                 .phones
@@ -107,17 +109,10 @@ impl Script {
             self.phones.received(&self.maria.phone).await?.len() == 1,
             || "the phone got it more than once".to_owned(),
         )?;
-        Ok((
-            (),
-            format!("{} reads \"{}\"", self.maria.phone, bubble.text),
-        ))
+        Ok(format!("{} reads \"{}\"", self.maria.phone, bubble.text))
     }
 
-    pub(super) async fn ticks_come_back(
-        &self,
-        agent: &Agent,
-        message: &str,
-    ) -> Result<((), String)> {
+    pub(super) async fn ticks_come_back(&self, agent: &Agent, message: &str) -> Result<String> {
         let before = self.phones.deliveries().await?.log.len();
         let count = self.phones.release().await?;
         check(count == 3, || {
@@ -141,6 +136,6 @@ impl Script {
             .skip(before)
             .filter_map(|record| record.says.split_whitespace().next())
             .collect();
-        Ok(((), format!("{}; the row says read", order.join(", "))))
+        Ok(format!("{}; the row says read", order.join(", ")))
     }
 }

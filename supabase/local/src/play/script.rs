@@ -1,24 +1,26 @@
 //! The steps of the play.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::agent::Agent;
-use super::bodies::{Contact, new_wamid};
+use super::bodies::{Contact, Vectors, new_wamid};
 use super::phones::Phones;
-use super::step;
+use super::{step, step_giving};
 use crate::error::{Error, Result};
 use crate::graph::Delivery;
 use crate::http_client;
 use crate::stack::Settings;
 
-pub(super) const GREETING: &str = "Hello, where is my parcel?";
-pub(super) const CAPTION: &str = "It should look like this";
-pub(super) const REPLY: &str = "It is on its way and arrives tomorrow.";
+/// What the agent answers.
+pub(super) const REPLY: &str = "It is. Shall we put it aside for you?";
 
 /// Everybody who takes part.
 pub(super) struct Script {
     pub(super) settings: Settings,
     pub(super) phones: Phones,
+    pub(super) vectors: Vectors,
     /// Ada and Ben.
     pub(super) agents: [Agent; 2],
     /// Writes first.
@@ -35,7 +37,7 @@ pub(super) struct Chat {
 
 impl Script {
     /// Signs both agents in.
-    pub(super) async fn prepare(settings: &Settings) -> Result<(Self, String)> {
+    pub(super) async fn prepare(settings: &Settings, root: &Path) -> Result<(Self, String)> {
         let client = http_client::client()?;
         let [ada, ben] = &settings.agents;
         let agents = [
@@ -46,6 +48,7 @@ impl Script {
         let script = Self {
             settings: settings.clone(),
             phones: Phones::of(&client, settings),
+            vectors: Vectors::of(root),
             agents,
             maria: Contact::new("Maria Silva"),
             tom: Contact::new("Tom Becker"),
@@ -61,10 +64,10 @@ impl Script {
                 ..Delivery::default()
             })
             .await?;
-        let expected = step("both go online", self.go_online()).await?;
+        let expected = step_giving("both go online", self.go_online()).await?;
         let greeting = new_wamid();
-        let chat = step("a text comes in", self.text_arrives(&greeting, &expected)).await?;
-        step("an image with a caption", self.image_arrives(&chat)).await?;
+        let chat = step_giving("a text comes in", self.text_arrives(&greeting, &expected)).await?;
+        let caption = step_giving("an image with a caption", self.image_arrives(&chat)).await?;
         step("a new contact writes three at once", self.burst_arrives()).await?;
         step(
             "the text is delivered twice more",
@@ -77,9 +80,13 @@ impl Script {
         )
         .await?;
         let agent = self.agent_of(&chat)?;
-        step("the agent reads the inbox", self.read_inbox(agent, &chat)).await?;
+        step(
+            "the agent reads the inbox",
+            self.read_inbox(agent, &chat, &caption),
+        )
+        .await?;
         step("why the chat is theirs", self.explain(agent, &chat)).await?;
-        let message = step("the agent answers", self.answer(agent, &chat)).await?;
+        let message = step_giving("the agent answers", self.answer(agent, &chat)).await?;
         step("the phone gets it", self.phone_gets_it(agent, &message)).await?;
         step(
             "the ticks come back shuffled",

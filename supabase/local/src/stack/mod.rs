@@ -30,11 +30,13 @@ use crate::migrate::Sources;
 use crate::ports::{self, Ports};
 use crate::process::ProcessId;
 use crate::server::{DefaultPrivileges, SUPERUSER, Server};
-use cast::{ADA, APP_ID, BEN, BUSINESS_ACCOUNT_ID, DATABASE, DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID};
+use cast::{
+    ADA, APP_ID, BEN, BUSINESS_ACCOUNT_ID, DATABASE, DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID,
+};
 pub use detach::detach;
 pub use settings::{Login, Settings, WhatsApp};
-pub use state::{Folder, Running, Secrets};
 use state::Kept;
+pub use state::{Folder, Running, Secrets};
 pub use stop::stop;
 use worker::Worker;
 
@@ -74,23 +76,40 @@ impl Stack {
         let ports = options.ports;
         let folder = Folder::of(ports.base());
         folder.make()?;
-        let lock = folder.lock()?.ok_or(Error::AlreadyRuns { base: ports.base() })?;
+        let lock = folder
+            .lock()?
+            .ok_or(Error::AlreadyRuns { base: ports.base() })?;
         ports.check_free()?;
         let installation = Installation::of_machine(15)?;
         let sources = Sources::of(&options.root);
         sources.install_extension(&installation, &options.build)?;
 
-        let (cluster, secrets) = database(options, &folder, &sources, installation, &progress).await?;
+        let (cluster, secrets) =
+            database(options, &folder, &sources, installation, &progress).await?;
         let settings = Settings::of(ports, &secrets);
 
         progress.say("starting the Graph simulator, the API and the worker");
         let graph = simulator(ports, &secrets).await?;
-        let api = Api::serve(ports::bind(ports.api())?, cluster.server(), DATABASE, &secrets.jwt).await?;
+        let api = Api::serve(
+            ports::bind(ports.api())?,
+            cluster.server(),
+            DATABASE,
+            &secrets.jwt,
+        )
+        .await?;
         let log = folder.file("worker.log");
         let mut worker = Worker::start(&options.worker, ports, &settings, log.clone())?;
-        let parts = [Some(worker.process()), cluster.process()].into_iter().flatten().collect();
+        let parts = [Some(worker.process()), cluster.process()]
+            .into_iter()
+            .flatten()
+            .collect();
         let supervisor = ProcessId::own()?;
-        let mut running = Running { supervisor, parts, ready: false, settings };
+        let mut running = Running {
+            supervisor,
+            parts,
+            ready: false,
+            settings,
+        };
         folder.run(&running)?;
         worker.ready().await?;
         number_confirmed(cluster.server(), log).await?;
@@ -99,7 +118,16 @@ impl Stack {
         progress.say("ready");
 
         let partitions = keep_partitions(cluster.server().clone());
-        Ok(Self { folder, settings: running.settings, worker, api, graph, partitions, cluster, _lock: lock })
+        Ok(Self {
+            folder,
+            settings: running.settings,
+            worker,
+            api,
+            graph,
+            partitions,
+            cluster,
+            _lock: lock,
+        })
     }
 
     /// Its addresses and keys.
@@ -115,7 +143,10 @@ impl Stack {
             }
             if self.cluster.ended() {
                 let said = format!("it ended; its log is {}", self.cluster.log().display());
-                return Error::Program { program: "PostgreSQL".to_owned(), said };
+                return Error::Program {
+                    program: "PostgreSQL".to_owned(),
+                    said,
+                };
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -149,8 +180,11 @@ async fn database(
         folder.forget()?;
     }
     if let Some(kept) = folder.kept()? {
-        if kept.fingerprint != fingerprint || kept.default_privileges != options.default_privileges {
-            return Err(Error::StaleDatabase { path: folder.path().to_owned() });
+        if kept.fingerprint != fingerprint || kept.default_privileges != options.default_privileges
+        {
+            return Err(Error::StaleDatabase {
+                path: folder.path().to_owned(),
+            });
         }
         progress.say("starting the database that was kept");
         let cluster = Cluster::kept(installation, folder.path(), port).await?;
@@ -165,14 +199,34 @@ async fn database(
     let cluster = Cluster::kept(installation, folder.path(), port).await?;
     let server = cluster.server();
     server.make_roles(&secrets.jwt).await?;
-    server.make_database(DATABASE, options.default_privileges).await?;
+    server
+        .make_database(DATABASE, options.default_privileges)
+        .await?;
     progress.say("applying migrations and the seed");
     sources.apply(server, DATABASE).await?;
     server.let_worker_in().await?;
-    auth::new_user(server, DATABASE, ADA.user_id, ADA.email, &secrets.ada_password).await?;
-    auth::new_user(server, DATABASE, BEN.user_id, BEN.email, &secrets.ben_password).await?;
+    auth::new_user(
+        server,
+        DATABASE,
+        ADA.user_id,
+        ADA.email,
+        &secrets.ada_password,
+    )
+    .await?;
+    auth::new_user(
+        server,
+        DATABASE,
+        BEN.user_id,
+        BEN.email,
+        &secrets.ben_password,
+    )
+    .await?;
     sources.seed_into(server, DATABASE).await?;
-    let kept = Kept { fingerprint, default_privileges: options.default_privileges, secrets };
+    let kept = Kept {
+        fingerprint,
+        default_privileges: options.default_privileges,
+        secrets,
+    };
     folder.keep(&kept)?;
     Ok((cluster, kept.secrets))
 }
@@ -208,7 +262,11 @@ async fn number_confirmed(server: &Server, log: PathBuf) -> Result<()> {
             return Ok(());
         }
         if tokio::time::Instant::now() >= until {
-            return Err(Error::NotReady { what: "The WhatsApp number", seconds: CONFIRM_SECONDS, log });
+            return Err(Error::NotReady {
+                what: "The WhatsApp number",
+                seconds: CONFIRM_SECONDS,
+                log,
+            });
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -233,7 +291,9 @@ struct Progress {
 
 impl Progress {
     fn start() -> Self {
-        Self { since: Instant::now() }
+        Self {
+            since: Instant::now(),
+        }
     }
 
     fn say(&self, what: &str) {

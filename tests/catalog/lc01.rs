@@ -1,0 +1,144 @@
+//! LC-01's schema: dashboards that were written for it find every table, column, word and index under its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use pg_chat_tests::TestDb;
+use serde::Deserialize;
+
+/// A table of lc01.toml.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// `name type`
+    columns: Vec<String>,
+    /// What a check allows in a column.
+    #[serde(default)]
+    words: BTreeMap<String, BTreeSet<String>>,
+    /// `column, column`
+    #[serde(default)]
+    indexes: Vec<String>,
+    /// `column, column`
+    #[serde(default)]
+    unique: Vec<String>,
+}
+
+fn tables() -> Result<BTreeMap<String, Table>> {
+    Ok(toml::from_str(include_str!("lc01.toml"))?)
+}
+
+#[tokio::test]
+async fn every_column_of_lc01_is_there_with_its_type() -> Result<()> {
+    let db = TestDb::new().await?;
+    let present: BTreeSet<String> = sqlx::query_scalar(
+        "select format('%s.%s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod))
+        from pg_attribute a
+        join pg_class c on c.oid = a.attrelid
+        where c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped",
+    )
+    .fetch_all(db.owner())
+    .await?
+    .into_iter()
+    .collect();
+    let tables = tables()?;
+    let wanted = tables.iter().flat_map(|(name, table)| {
+        table
+            .columns
+            .iter()
+            .map(move |column| format!("{name}.{column}"))
+    });
+    let absent: Vec<_> = wanted.filter(|column| !present.contains(column)).collect();
+    ensure!(
+        absent.is_empty(),
+        "columns of LC-01 that are missing:\n  {}",
+        absent.join("\n  ")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_words_of_lc01s_checks_are_the_words_of_ours() -> Result<()> {
+    let db = TestDb::new().await?;
+    for (name, table) in tables()? {
+        for (column, words) in table.words {
+            let allowed: BTreeSet<String> = sqlx::query_scalar(
+                "select (regexp_matches(pg_get_constraintdef(k.oid), '''([a-z_-]+)''', 'g'))[1]
+                from pg_constraint k
+                join pg_attribute a on a.attrelid = k.conrelid and k.conkey = array[a.attnum]
+                where k.contype = 'c' and k.conrelid = to_regclass('public.' || $1) and a.attname = $2",
+            )
+            .bind(&name)
+            .bind(&column)
+            .fetch_all(db.owner())
+            .await?
+            .into_iter()
+            .collect();
+            ensure!(
+                allowed == words,
+                "{name}.{column} allows {allowed:?}, LC-01 {words:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// An index of ours that begins with the columns of LC-01's does its work.
+#[tokio::test]
+async fn every_index_and_unique_key_of_lc01_is_there() -> Result<()> {
+    let db = TestDb::new().await?;
+    let present: Vec<(String, bool, String)> = sqlx::query_as(
+        "select i.indrelid::regclass::text, i.indisunique, string_agg(a.attname, ', ' order by key.place)
+        from pg_index i
+        cross join lateral unnest(i.indkey::smallint[]) with ordinality as key (number, place)
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = key.number
+        where i.indpred is null and i.indexprs is null
+        group by i.indexrelid, i.indrelid, i.indisunique",
+    )
+    .fetch_all(db.owner())
+    .await?;
+    let mut absent = Vec::new();
+    for (name, table) in tables()? {
+        let begins = |columns: &str, wanted: &str| {
+            columns == wanted || columns.starts_with(&format!("{wanted}, "))
+        };
+        let here = || present.iter().filter(|(on, ..)| *on == name);
+        let no_index = |wanted: &&String| !here().any(|(_, _, columns)| begins(columns, wanted));
+        let no_key =
+            |wanted: &&String| !here().any(|(_, unique, columns)| *unique && columns == *wanted);
+        absent.extend(
+            table
+                .indexes
+                .iter()
+                .filter(no_index)
+                .map(|index| format!("index on {name} ({index})")),
+        );
+        absent.extend(
+            table
+                .unique
+                .iter()
+                .filter(no_key)
+                .map(|key| format!("unique key on {name} ({key})")),
+        );
+    }
+    ensure!(
+        absent.is_empty(),
+        "of LC-01 there are missing:\n  {}",
+        absent.join("\n  ")
+    );
+    Ok(())
+}
+
+/// A null agent stands for the whole site, and a site has one row a day.
+#[tokio::test]
+async fn a_day_of_a_site_has_one_row_for_the_site_itself() -> Result<()> {
+    let db = TestDb::new().await?;
+    let site = pg_chat_tests::Site::make(&db).await?;
+    let insert = "insert into public.mod_chat_analytics (site_id, date) values ($1, '2026-01-01')";
+    sqlx::query(insert)
+        .bind(site.id)
+        .execute(db.owner())
+        .await?;
+    let again = sqlx::query(insert).bind(site.id).execute(db.owner()).await;
+    assert_eq!(pg_chat_tests::Refusal::expect(again).sqlstate, "23505");
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! People arrive, write and are done with, agents come and go, and no timer helps: nobody waits beside a free agent.
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
+use pg_chat_tests::race::Race;
+use pg_chat_tests::recount::assert_counters_equal_recount;
+use pg_chat_tests::webhook::{receive, text};
+use pg_chat_tests::{Agent, AgentIs, Number, Person, Site, TestDb};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use serde_json::Value;
+
+const CLIENTS: usize = 16;
+const AGENTS: usize = 6;
+const CAPACITY: i32 = 3;
+/// People who write, more than there is room for.
+const PEOPLE: usize = 60;
+
+#[cfg(test)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_while_somebody_has_room() -> Result<()> {
+    race(Race::short()).await
+}
+
+/// At the end, without any tick: no chat waits beside room, nobody has more than their room, no deadlock.
+pub async fn race(race: Race) -> Result<()> {
+    println!("seed {}", race.seed);
+    let rounds = race.size(4, 40);
+    let steps = race.size(40, 200);
+    let db = TestDb::new().await?;
+    let site = Site::make(&db).await?;
+    let number = site.number(&db, "106540352242922").await?;
+    let mut agents = Vec::new();
+    for n in 0..AGENTS {
+        agents.push(
+            site.agent(
+                &format!("Agent {n}"),
+                AgentIs {
+                    max: CAPACITY,
+                    ..AgentIs::default()
+                },
+            )
+            .await?,
+        );
+    }
+    for round in 0..rounds {
+        let mut players = Vec::new();
+        for client in 0..CLIENTS {
+            let (name, agent) = (round * CLIENTS + client, agents[client % AGENTS]);
+            players.push(Player {
+                person: db.as_user(agent.user).await?,
+                agent,
+                db: &db,
+                site: &site,
+                number: &number,
+                chance: race.chance(name),
+                name,
+                written: 0,
+            });
+        }
+        try_join_all(players.iter_mut().map(|player| player.play(steps))).await?;
+        assert_nobody_waits(&db)
+            .await
+            .with_context(|| format!("after round {round}"))?;
+        assert_counters_equal_recount(&db).await?;
+    }
+    let deadlocks = db.deadlocks().await?;
+    ensure!(deadlocks == 0, "{deadlocks} deadlocks");
+    Ok(())
+}
+
+/// One of those who play at once.
+struct Player<'a> {
+    db: &'a TestDb,
+    site: &'a Site,
+    number: &'a Number,
+    agent: Agent,
+    /// The agent, signed in.
+    person: Person,
+    chance: StdRng,
+    name: usize,
+    written: usize,
+}
+
+impl Player<'_> {
+    async fn play(&mut self, steps: usize) -> Result<()> {
+        for _ in 0..steps {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        match self.chance.random_range(0..10) {
+            0..4 => self.write().await,
+            4..7 => self.end_a_chat().await,
+            7 => self.answer().await,
+            _ => self.come_or_go().await,
+        }
+    }
+
+    /// One or several people write, known ones or new.
+    async fn write(&mut self) -> Result<()> {
+        let mut messages = Vec::new();
+        for _ in 0..self.chance.random_range(1..=4) {
+            self.written += 1;
+            let phone = format!("1555040{:04}", self.chance.random_range(0..PEOPLE));
+            messages.push(text(
+                &phone,
+                &format!("wamid.{}.{}", self.name, self.written),
+                "Hello",
+            ));
+        }
+        receive(self.db, self.number, &messages).await?;
+        Ok(())
+    }
+
+    /// Some open conversation, whoever's it is.
+    async fn some_chat(&mut self, status: &str) -> Result<Option<Value>> {
+        let of_site = format!("site_id = '{}' and status = '{status}'", self.site.id);
+        let chats = self
+            .db
+            .rows(&format!(
+                "select id, assigned_agent_id from mod_chat_conversations where {of_site}"
+            ))
+            .await?;
+        Ok(chats.choose(&mut self.chance).cloned())
+    }
+
+    async fn end_a_chat(&mut self) -> Result<()> {
+        let Some(chat) = self.some_chat("active").await? else {
+            return Ok(());
+        };
+        let end = ["resolved", "closed"][self.chance.random_range(0..2)];
+        let id = chat["id"].as_str().context("id")?;
+        self.person.execute(&format!("update mod_chat_conversations set status = '{end}' where id = '{id}' and status = 'active'")).await?;
+        Ok(())
+    }
+
+    /// A note, which is welcome in every conversation, waiting ones too.
+    async fn answer(&mut self) -> Result<()> {
+        let status = if self.chance.random_bool(0.5) {
+            "pending"
+        } else {
+            "active"
+        };
+        let Some(chat) = self.some_chat(status).await? else {
+            return Ok(());
+        };
+        let id = chat["id"].as_str().context("id")?;
+        let note = format!(
+            "insert into mod_chat_messages (conversation_id, content, kind) values ('{id}', 'seen', 'note')"
+        );
+        self.person.execute(&note).await?;
+        Ok(())
+    }
+
+    async fn come_or_go(&mut self) -> Result<()> {
+        let status = ["online", "online", "away", "offline"][self.chance.random_range(0..4)];
+        let rows = self
+            .person
+            .rows(&format!(
+                "select * from chat_set_status('{}', '{status}')",
+                self.site.id
+            ))
+            .await?;
+        ensure!(
+            rows[0]["id"] == self.agent.id.to_string(),
+            "somebody else's status was set"
+        );
+        Ok(())
+    }
+}
+
+async fn assert_nobody_waits(db: &TestDb) -> Result<()> {
+    let over = db
+        .count("mod_chat_agents where current_chat_count > max_concurrent_chats")
+        .await?;
+    ensure!(over == 0, "{over} agents have more chats than room");
+    let waiting = db
+        .count("mod_chat_conversations where status = 'pending'")
+        .await?;
+    let room = db
+        .row(
+            "select coalesce(sum(max_concurrent_chats - current_chat_count), 0)::int as room
+        from mod_chat_agents where status = 'online' and is_active",
+        )
+        .await?;
+    ensure!(
+        waiting == 0 || room["room"] == 0,
+        "{waiting} chats wait beside room for {}",
+        room["room"]
+    );
+    Ok(())
+}
