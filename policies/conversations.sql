@@ -84,7 +84,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id;
+    -- Back to pending takes it away from whoever has it.
+    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id
+        or new.status = 'pending' and old.assigned_agent_id is not null;
     claim constant boolean := assigned and old.assigned_agent_id is null
         and new.department_id is not distinct from old.department_id and new.priority = old.priority;
 begin

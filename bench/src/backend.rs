@@ -19,7 +19,11 @@ pub struct Backend {
 impl Backend {
     /// The process that serves this connection.
     pub async fn of(connection: &mut PgConnection) -> Result<Self> {
-        Ok(Self { pid: sqlx::query_scalar("select pg_backend_pid()").fetch_one(connection).await? })
+        Ok(Self {
+            pid: sqlx::query_scalar("select pg_backend_pid()")
+                .fetch_one(connection)
+                .await?,
+        })
     }
 
     /// User and system time since it started: from the scheduler in nanoseconds, else in ticks.
@@ -28,7 +32,9 @@ impl Backend {
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-                Ok(Duration::from_nanos(nanoseconds.with_context(|| format!("{path} says {text:?}"))?))
+                Ok(Duration::from_nanos(
+                    nanoseconds.with_context(|| format!("{path} says {text:?}"))?,
+                ))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => self.ticks(),
             Err(error) => Err(error).with_context(|| format!("cannot read {path}")),
@@ -40,8 +46,15 @@ impl Backend {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
         // The name in parentheses may hold spaces; utime and stime are the 14th and 15th field of proc(5).
         let fields = text.rsplit(") ").next().unwrap_or_default();
-        let times: Vec<u32> = fields.split(' ').skip(11).take(2).map_while(|field| field.parse().ok()).collect();
-        let [user, system] = times[..] else { anyhow::bail!("{path} says {text:?}") };
+        let times: Vec<u32> = fields
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map_while(|field| field.parse().ok())
+            .collect();
+        let [user, system] = times[..] else {
+            anyhow::bail!("{path} says {text:?}")
+        };
         Ok(TICK * (user + system))
     }
 }

@@ -26,9 +26,16 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster the environment names.
     pub fn from_environment() -> Result<Self> {
-        let variable = |name| std::env::var(name).context("a measurement needs a cluster: run `cargo x bench NAME`");
-        let port = variable("PG_CHAT_TEST_PORT")?.parse().context("PG_CHAT_TEST_PORT is no port")?;
-        Ok(Self { port, password: variable("PG_CHAT_TEST_PASSWORD")? })
+        let variable = |name| {
+            std::env::var(name).context("a measurement needs a cluster: run `cargo x bench NAME`")
+        };
+        let port = variable("PG_CHAT_TEST_PORT")?
+            .parse()
+            .context("PG_CHAT_TEST_PORT is no port")?;
+        Ok(Self {
+            port,
+            password: variable("PG_CHAT_TEST_PASSWORD")?,
+        })
     }
 
     /// One connection of a role.
@@ -40,7 +47,9 @@ impl Cluster {
             .password(&self.password)
             .database(database)
             .ssl_mode(PgSslMode::Disable);
-        PgConnection::connect_with(&options).await.with_context(|| format!("{role} cannot connect to {database}"))
+        PgConnection::connect_with(&options)
+            .await
+            .with_context(|| format!("{role} cannot connect to {database}"))
     }
 
     /// Makes a database out of another one that nobody is connected to, in place of an earlier one of that name.
@@ -51,7 +60,10 @@ impl Cluster {
             format!("create database {name} template {template} owner {OWNER}"),
         ];
         for statement in clone {
-            admin.execute(AssertSqlSafe(statement)).await.with_context(|| format!("cannot make {name}"))?;
+            admin
+                .execute(AssertSqlSafe(statement))
+                .await
+                .with_context(|| format!("cannot make {name}"))?;
         }
         Ok(admin.close().await?)
     }

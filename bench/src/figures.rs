@@ -51,7 +51,13 @@ impl Measure {
     /// Ours by the other's, round by round.
     fn ratios(&self) -> Option<Vec<f64>> {
         let (_, others) = self.against.as_ref()?;
-        Some(self.samples.iter().zip(others).map(|(ours, other)| ours / other).collect())
+        Some(
+            self.samples
+                .iter()
+                .zip(others)
+                .map(|(ours, other)| ours / other)
+                .collect(),
+        )
     }
 
     /// Whether the goal is met, by the median.
@@ -71,9 +77,14 @@ impl Measure {
             self.unit.to_owned(),
             ratio(minimum).unwrap_or_default(),
             ratio(median).unwrap_or_default(),
-            self.against.as_ref().map(|(name, _)| format!("x {name}")).unwrap_or_default(),
+            self.against
+                .as_ref()
+                .map(|(name, _)| format!("x {name}"))
+                .unwrap_or_default(),
             match (self.goal, self.met()) {
-                (Some(goal), Some(met)) => format!("{} {}", goal.text(), if met { "met" } else { "NOT MET" }),
+                (Some(goal), Some(met)) => {
+                    format!("{} {}", goal.text(), if met { "met" } else { "NOT MET" })
+                }
                 _ => String::new(),
             },
         ]
@@ -92,7 +103,11 @@ impl Measure {
             goal: None,
             met: None,
         };
-        let decisive = Row { goal: self.goal.map(Goal::text), met: self.met(), ..row("median", median) };
+        let decisive = Row {
+            goal: self.goal.map(Goal::text),
+            met: self.met(),
+            ..row("median", median)
+        };
         [row("minimum", minimum), decisive]
     }
 }
@@ -129,23 +144,46 @@ struct Row<'a> {
 
 /// Prints measures as a table under a heading.
 pub fn print(heading: &str, measures: &[Measure]) {
-    let head = ["case", "measure", "min", "median", "", "min", "median", "", "goal"].map(str::to_owned);
+    let head = [
+        "case", "measure", "min", "median", "", "min", "median", "", "goal",
+    ]
+    .map(str::to_owned);
     println!("\n{heading}");
-    print_aligned(&std::iter::once(head).chain(measures.iter().map(Measure::line)).collect::<Vec<_>>());
+    print_aligned(
+        &std::iter::once(head)
+            .chain(measures.iter().map(Measure::line))
+            .collect::<Vec<_>>(),
+    );
 }
 
 /// Prints lines with their columns aligned: figures to the right, words to the left.
 pub fn print_aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) {
-    let widths: Vec<_> =
-        (0..COLUMNS).map(|n| lines.iter().map(|line| line[n].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<_> = (0..COLUMNS)
+        .map(|n| {
+            lines
+                .iter()
+                .map(|line| line[n].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     let figures: Vec<_> = (0..COLUMNS)
-        .map(|n| lines.iter().skip(1).all(|line| line[n].is_empty() || line[n].parse::<f64>().is_ok()))
+        .map(|n| {
+            lines
+                .iter()
+                .skip(1)
+                .all(|line| line[n].is_empty() || line[n].parse::<f64>().is_ok())
+        })
         .collect();
     for line in lines {
         let cells: Vec<_> = (0..COLUMNS)
             .map(|n| {
                 let (cell, width) = (&line[n], widths[n]);
-                if figures[n] { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                if figures[n] {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
             })
             .collect();
         println!("  {}", cells.join("  ").trim_end());
@@ -171,7 +209,11 @@ pub fn median(samples: &[f64]) -> f64 {
 
 /// A value with as many digits as a reader can use.
 fn rounded(value: f64) -> String {
-    if value.abs() < 100.0 && value.fract() != 0.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value.abs() < 100.0 && value.fract() != 0.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 #[cfg(test)]
@@ -202,12 +244,17 @@ mod tests {
         let noisy = measure(&[20.0, 60.0, 300.0], &[10.0, 30.0, 30.0], Goal::AtMost(2.0));
         assert_eq!(noisy.ratios(), Some(vec![2.0, 2.0, 10.0]));
         assert_eq!(noisy.met(), Some(true));
-        assert_eq!(measure(&[20.0], &[10.0], Goal::AtLeast(2.5)).met(), Some(false));
+        assert_eq!(
+            measure(&[20.0], &[10.0], Goal::AtLeast(2.5)).met(),
+            Some(false)
+        );
     }
 
     #[test]
     fn a_goal_stands_in_the_row_of_the_median() {
-        let json = Figures(vec![measure(&[20.0], &[10.0], Goal::AtMost(8.0))]).to_json().unwrap();
+        let json = Figures(vec![measure(&[20.0], &[10.0], Goal::AtMost(8.0))])
+            .to_json()
+            .unwrap();
         let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(rows[0]["metric"], "CPU, minimum");
         assert_eq!(rows[0]["met"], serde_json::Value::Null);

@@ -53,13 +53,18 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let cluster = Cluster::from_environment()?;
-    let size = if arguments.large { Size::Large } else { Size::Usual };
+    let size = if arguments.large {
+        Size::Large
+    } else {
+        Size::Usual
+    };
     let figures = match arguments.suite {
         Suite::Path => path::run(&cluster, size).await?,
         Suite::PathProfile => path_profile::run(&cluster, size).await?,
     };
     if let Some(file) = &arguments.json {
-        std::fs::write(file, figures.to_json()?).with_context(|| format!("cannot write {}", file.display()))?;
+        std::fs::write(file, figures.to_json()?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }

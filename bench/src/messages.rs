@@ -39,13 +39,18 @@ impl Message {
 
     /// What the worker hands to `chat_receive_whatsapp` after Meta posted it alone.
     pub fn run(&self) -> Result<Value> {
-        runs(std::slice::from_ref(self))?.pop().context("a message makes a run")
+        runs(std::slice::from_ref(self))?
+            .pop()
+            .context("a message makes a run")
     }
 }
 
 /// What the worker makes of one webhook body with these messages.
 pub fn runs(messages: &[Message]) -> Result<Vec<Value>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)?
+        .as_secs()
+        .to_string();
     let contacts: Vec<_> = messages
         .iter()
         .map(|m| json!({"wa_id": m.phone, "user_id": user_of(m.person), "profile": {"name": m.name}}))
@@ -68,7 +73,10 @@ pub fn runs(messages: &[Message]) -> Result<Vec<Value>> {
         "entry": [{"id": WABA_ID, "changes": [{"field": "messages", "value": value}]}],
     });
     let items = parse(body.to_string().as_bytes())?;
-    Ok(cut_runs(items).iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
+    Ok(cut_runs(items)
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()?)
 }
 
 /// The digits of a person's phone: one of the numbers kept free for fiction, and on.

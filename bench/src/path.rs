@@ -51,7 +51,10 @@ async fn say_settings(connection: &mut PgConnection) -> Result<()> {
     .fetch_all(&mut *connection)
     .await?;
     println!("settings: {}", settings.join(", "));
-    println!("fillfactor: {}; all others, and all tables of the peers, 100", fillfactors.join(", "));
+    println!(
+        "fillfactor: {}; all others, and all tables of the peers, 100",
+        fillfactors.join(", ")
+    );
     Ok(())
 }
 

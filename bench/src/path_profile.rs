@@ -26,9 +26,11 @@ pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
     let mut admin = cluster.connect(SUPERUSER, Case::Ours.database()).await?;
     // As the superuser, who alone may turn the counting on, in the worker's name.
     let mut worker = cluster.connect(SUPERUSER, Case::Ours.database()).await?;
-    for statement in
-        ["set track_functions = 'all'", "set synchronous_commit = off", "set session authorization chat_worker"]
-    {
+    for statement in [
+        "set track_functions = 'all'",
+        "set synchronous_commit = off",
+        "set session authorization chat_worker",
+    ] {
         worker.execute(statement).await?;
     }
     let backend = Backend::of(&mut worker).await?;
@@ -67,12 +69,24 @@ pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
     );
     print(&functions, messages, all);
     let mut figures = Figures::default();
-    figures.add(functions.iter().map(|function| measure(function, messages, all)).collect());
+    figures.add(
+        functions
+            .iter()
+            .map(|function| measure(function, messages, all))
+            .collect(),
+    );
     Ok(figures)
 }
 
 fn print(functions: &[Function], messages: f64, all: f64) {
-    let head = ["function", "calls a message", "self µs", "with callees µs", "self %"].map(str::to_owned);
+    let head = [
+        "function",
+        "calls a message",
+        "self µs",
+        "with callees µs",
+        "self %",
+    ]
+    .map(str::to_owned);
     let lines = functions.iter().map(|(name, calls, total, own)| {
         let own = own * 1e3 / messages;
         #[expect(clippy::cast_precision_loss, reason = "thousands of calls")]

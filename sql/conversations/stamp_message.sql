@@ -54,6 +54,11 @@ begin
     new.sent_at := chat.sent_at_of(new.sent_at, at);
     if new.sender_type = 'visitor' then
         new.sender_id := conversation.visitor_id::text;
+    elsif new.sender_type = 'agent' and new.sender_id is not null and not exists (
+        select from public.mod_chat_agents a where a.site_id = conversation.site_id and a.id::text = new.sender_id)
+    then
+        raise exception 'there is no agent % at this site', new.sender_id
+            using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'sender_id is the id of a row of mod_chat_agents';
     end if;
 
     if conversation.archived_at is not null and new.origin = 'live' and new.sender_type in ('agent', 'ai')

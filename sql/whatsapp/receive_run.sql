@@ -50,19 +50,18 @@ begin
         end if;
     end loop;
 
-    -- Identities: known ones by id, then new ones in the order of the run.
+    -- Identities: new ones are made in the order of the run, while nothing else is held; then all are locked by id.
     for place in 1 .. jsonb_array_length(messages) loop
-        people := people || chat.find_identity(number.site_id, number.portfolio, messages -> (place - 1));
+        item := messages -> (place - 1);
+        people := people || coalesce(
+            chat.find_identity(number.site_id, number.portfolio, item),
+            chat.make_identity(number.site_id, number.portfolio, item));
     end loop;
     foreach one in array chat.in_order(people) loop
         perform from chat.identities i where i.id = one for no key update;
     end loop;
     for place in 1 .. cardinality(people) loop
         item := messages -> (place - 1);
-        if people[place] is null then
-            people[place] := chat.make_identity(number.site_id, number.portfolio, item);
-            perform from chat.identities i where i.id = people[place] for no key update;
-        end if;
         -- Somebody found by the only id they came with brings nothing new.
         if item ->> 'bsuid' is not null and item ->> 'phone' is not null or item -> 'phone_variants' <> '[]'
             or coalesce(item ->> 'new_bsuid', item ->> 'new_phone') is not null

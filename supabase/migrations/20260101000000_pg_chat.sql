@@ -1584,6 +1584,11 @@ begin
     new.sent_at := chat.sent_at_of(new.sent_at, at);
     if new.sender_type = 'visitor' then
         new.sender_id := conversation.visitor_id::text;
+    elsif new.sender_type = 'agent' and new.sender_id is not null and not exists (
+        select from public.mod_chat_agents a where a.site_id = conversation.site_id and a.id::text = new.sender_id)
+    then
+        raise exception 'there is no agent % at this site', new.sender_id
+            using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'sender_id is the id of a row of mod_chat_agents';
     end if;
 
     if conversation.archived_at is not null and new.origin = 'live' and new.sender_type in ('agent', 'ai')
@@ -2640,19 +2645,18 @@ begin
         end if;
     end loop;
 
-    -- Identities: known ones by id, then new ones in the order of the run.
+    -- Identities: new ones are made in the order of the run, while nothing else is held; then all are locked by id.
     for place in 1 .. jsonb_array_length(messages) loop
-        people := people || chat.find_identity(number.site_id, number.portfolio, messages -> (place - 1));
+        item := messages -> (place - 1);
+        people := people || coalesce(
+            chat.find_identity(number.site_id, number.portfolio, item),
+            chat.make_identity(number.site_id, number.portfolio, item));
     end loop;
     foreach one in array chat.in_order(people) loop
         perform from chat.identities i where i.id = one for no key update;
     end loop;
     for place in 1 .. cardinality(people) loop
         item := messages -> (place - 1);
-        if people[place] is null then
-            people[place] := chat.make_identity(number.site_id, number.portfolio, item);
-            perform from chat.identities i where i.id = people[place] for no key update;
-        end if;
         -- Somebody found by the only id they came with brings nothing new.
         if item ->> 'bsuid' is not null and item ->> 'phone' is not null or item -> 'phone_variants' <> '[]'
             or coalesce(item ->> 'new_bsuid', item ->> 'new_phone') is not null
@@ -3672,7 +3676,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id;
+    -- Back to pending takes it away from whoever has it.
+    assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id
+        or new.status = 'pending' and old.assigned_agent_id is not null;
     claim constant boolean := assigned and old.assigned_agent_id is null
         and new.department_id is not distinct from old.department_id and new.priority = old.priority;
 begin

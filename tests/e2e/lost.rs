@@ -1,39 +1,45 @@
 //! Nothing that Meta delivers is lost: not for one bad item among many, not while the database is away.
 
 use anyhow::Result;
+use local_stack::server::{SUPERUSER, Server};
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{body_of_messages, text};
-use pg_chat_tests::{TestDb, wait_until};
+use pg_chat_tests::{TestDb, environment, wait_until};
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::postgres::PgPool;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::stage::Stage;
 
 const ZOE: &str = "16505551234";
 
 /// The database lets nobody in, until this is told to end.
-struct Away(PgConnection);
+struct Away {
+    admin: PgConnection,
+    database: String,
+}
 
 impl Away {
     async fn begin(db: &TestDb) -> Result<Self> {
-        let mut last = db.connect_as("supabase_admin").await?;
-        let close = format!("alter database {} allow_connections false", db.name());
-        sqlx::query(sqlx::AssertSqlSafe(close)).execute(&mut last).await?;
-        sqlx::query(
-            "select pg_terminate_backend(pid) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()",
-        )
-        .execute(&mut last)
-        .await?;
-        Ok(Self(last))
+        let admin = Server::on(environment().port).connect(SUPERUSER, "postgres").await?;
+        let mut away = Self { admin, database: db.name().to_owned() };
+        away.let_in(false).await?;
+        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1")
+            .bind(&away.database)
+            .execute(&mut away.admin)
+            .await?;
+        Ok(away)
     }
 
-    async fn end(mut self, db: &TestDb) -> Result<()> {
-        let open = format!("alter database {} allow_connections true", db.name());
-        sqlx::query(sqlx::AssertSqlSafe(open)).execute(&mut self.0).await?;
-        self.0.close().await?;
+    async fn end(mut self) -> Result<()> {
+        self.let_in(true).await?;
+        Ok(self.admin.close().await?)
+    }
+
+    async fn let_in(&mut self, everybody: bool) -> Result<()> {
+        let alter = format!("alter database {} allow_connections {everybody}", self.database);
+        self.admin.execute(AssertSqlSafe(alter)).await?;
         Ok(())
     }
 }
@@ -75,7 +81,7 @@ async fn a_delivery_while_the_database_is_away_is_asked_for_again_and_stored_onc
     assert_eq!(stage.get("/readyz").await?.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(stage.get("/healthz").await?.status(), StatusCode::OK);
     assert_eq!(stage.figure("chat_database_up ").await?, 0.0);
-    away.end(&stage.db).await?;
+    away.end().await?;
 
     wait_until("the repeated delivery is taken", async || {
         Ok((stage.worker.post(&body).await? == StatusCode::OK).then_some(()))

@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -8,16 +9,37 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::repo;
 
+/// A command without what cargo tells a program that it runs about the program's own crate. Build scripts look at
+/// these names (ring's does), and would run anew each time cargo is called from here after it was called from a shell.
+pub fn new(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let about_us = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if about_us
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// The cargo that runs us, in the repository's root.
 pub fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(repo::root());
     command
 }
 
 /// The compiler of the repository's toolchain.
 pub fn rustc() -> Command {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let mut command = new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.current_dir(repo::root());
     command
 }

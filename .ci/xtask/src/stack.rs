@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::repo;
+use crate::{command, repo};
 
 /// Its exit status for what cannot be done on this machine and is nobody's fault.
 const SKIPPED: i32 = 77;
 
 /// `local_stack` out of the folder of built programs, working on this clone.
 pub fn program(programs: &Path) -> Command {
-    let mut command = Command::new(programs.join("local_stack"));
+    let mut command = command::new(programs.join("local_stack"));
     command.arg("--root").arg(repo::root());
     command
 }

@@ -27,7 +27,13 @@ pub enum Case {
 
 impl Case {
     /// Every one of them.
-    pub const ALL: [Self; 5] = [Self::Floor, Self::Seeds, Self::SeedsEqual, Self::OursQuiet, Self::Ours];
+    pub const ALL: [Self; 5] = [
+        Self::Floor,
+        Self::Seeds,
+        Self::SeedsEqual,
+        Self::OursQuiet,
+        Self::Ours,
+    ];
 
     /// As the tables call it.
     pub fn name(self) -> &'static str {
@@ -42,12 +48,24 @@ impl Case {
 
     /// Where it is done.
     pub fn database(self) -> &'static str {
-        if self == Self::OursQuiet { "bench_path_quiet" } else { "bench_path" }
+        if self == Self::OursQuiet {
+            "bench_path_quiet"
+        } else {
+            "bench_path"
+        }
     }
 
     /// A connection of the role that does it; commits of the role wait for the disk or not.
-    pub async fn connect(self, cluster: &Cluster, synchronous_commit: &str) -> Result<PgConnection> {
-        let role = if matches!(self, Self::Ours | Self::OursQuiet) { WORKER } else { OWNER };
+    pub async fn connect(
+        self,
+        cluster: &Cluster,
+        synchronous_commit: &str,
+    ) -> Result<PgConnection> {
+        let role = if matches!(self, Self::Ours | Self::OursQuiet) {
+            WORKER
+        } else {
+            OWNER
+        };
         let mut connection = cluster.connect(role, self.database()).await?;
         sqlx::query("select set_config('synchronous_commit', $1, false)")
             .bind(synchronous_commit)
@@ -120,7 +138,11 @@ impl Case {
         let statement = match self {
             Self::Ours | Self::OursQuiet => {
                 let runs: Vec<_> = batch.runs.iter().map(Json).collect();
-                sqlx::query("call bench.each($1, $2)").bind(APP).bind(runs).execute(connection).await?;
+                sqlx::query("call bench.each($1, $2)")
+                    .bind(APP)
+                    .bind(runs)
+                    .execute(connection)
+                    .await?;
                 return Ok(());
             }
             Self::Floor => "call floor.each($1, $2, $3, $4, $5, $6)",
@@ -155,8 +177,14 @@ impl Batch {
     /// Turns messages of people of the site into all forms.
     pub fn of(messages: &[Message], site: &Site) -> Result<Self> {
         Ok(Self {
-            conversations: messages.iter().map(|m| site.people[m.person].conversation).collect(),
-            visitors: messages.iter().map(|m| site.people[m.person].visitor.to_string()).collect(),
+            conversations: messages
+                .iter()
+                .map(|m| site.people[m.person].conversation)
+                .collect(),
+            visitors: messages
+                .iter()
+                .map(|m| site.people[m.person].visitor.to_string())
+                .collect(),
             names: messages.iter().map(|m| m.name.clone()).collect(),
             texts: messages.iter().map(|m| m.text.clone()).collect(),
             wamids: messages.iter().map(|m| m.wamid.clone()).collect(),

@@ -30,12 +30,23 @@ struct Contender {
 
 /// Rounds in shuffled order; a table of rates and one of multixacts.
 pub async fn run(cluster: &Cluster, site: &mut Site, size: Size) -> Result<Vec<Measure>> {
-    let (rounds, messages) = if size == Size::Large { (21, 500) } else { (7, 200) };
-    println!("\n{rounds} rounds of {CLIENTS} x {messages} messages for each case, in shuffled order ...");
+    let (rounds, messages) = if size == Size::Large {
+        (21, 500)
+    } else {
+        (7, 200)
+    };
+    println!(
+        "\n{rounds} rounds of {CLIENTS} x {messages} messages for each case, in shuffled order ..."
+    );
     let mut contenders: Vec<_> = ["off", "on"]
         .into_iter()
         .flat_map(|synchronous_commit| {
-            CASES.map(|case| Contender { case, synchronous_commit, rate: Vec::new(), multixacts: Vec::new() })
+            CASES.map(|case| Contender {
+                case,
+                synchronous_commit,
+                rate: Vec::new(),
+                multixacts: Vec::new(),
+            })
         })
         .collect();
     let mut admin = cluster.connect(SUPERUSER, Case::Ours.database()).await?;
@@ -44,7 +55,14 @@ pub async fn run(cluster: &Cluster, site: &mut Site, size: Size) -> Result<Vec<M
         order.shuffle(site.chance());
         for place in order {
             let batches = (0..CLIENTS)
-                .map(|_| Batch::of(&(0..messages).map(|_| site.write(PERSON)).collect::<Vec<_>>(), site))
+                .map(|_| {
+                    Batch::of(
+                        &(0..messages)
+                            .map(|_| site.write(PERSON))
+                            .collect::<Vec<_>>(),
+                        site,
+                    )
+                })
                 .collect::<Result<_>>()?;
             contenders[place].take(cluster, &mut admin, batches).await?;
         }
@@ -54,7 +72,12 @@ pub async fn run(cluster: &Cluster, site: &mut Site, size: Size) -> Result<Vec<M
 }
 
 impl Contender {
-    async fn take(&mut self, cluster: &Cluster, admin: &mut PgConnection, batches: Vec<Batch>) -> Result<()> {
+    async fn take(
+        &mut self,
+        cluster: &Cluster,
+        admin: &mut PgConnection,
+        batches: Vec<Batch>,
+    ) -> Result<()> {
         self.case.settle(admin).await?;
         let (case, synchronous_commit) = (self.case, self.synchronous_commit);
         let connections =
@@ -62,13 +85,19 @@ impl Contender {
         let before = next_multixact(admin).await?;
         let messages: usize = batches.iter().map(Batch::len).sum();
         let start = Instant::now();
-        let clients = connections.into_iter().zip(batches).map(|(mut connection, batch)| {
-            tokio::spawn(async move {
-                case.over_the_wire(&mut connection, &batch).await?;
-                anyhow::Ok(connection)
-            })
-        });
-        let connections = try_join_all(clients).await?.into_iter().collect::<Result<Vec<_>>>()?;
+        let clients = connections
+            .into_iter()
+            .zip(batches)
+            .map(|(mut connection, batch)| {
+                tokio::spawn(async move {
+                    case.over_the_wire(&mut connection, &batch).await?;
+                    anyhow::Ok(connection)
+                })
+            });
+        let connections = try_join_all(clients)
+            .await?
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?;
         let seconds = start.elapsed().as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "thousands of messages")]
         self.rate.push(messages as f64 / seconds);
@@ -80,14 +109,16 @@ impl Contender {
 /// The next multixact id; only a checkpoint tells it.
 async fn next_multixact(admin: &mut PgConnection) -> Result<f64> {
     admin.execute("checkpoint").await?;
-    let next = sqlx::query_scalar("select next_multixact_id::text::float8 from pg_control_checkpoint()");
+    let next =
+        sqlx::query_scalar("select next_multixact_id::text::float8 from pg_control_checkpoint()");
     Ok(next.fetch_one(admin).await?)
 }
 
 fn report(contenders: &[Contender]) -> Vec<Measure> {
     let rates = contenders.iter().map(|contender| {
         let peer = contenders.iter().find(|other| {
-            other.case == Case::SeedsEqual && other.synchronous_commit == contender.synchronous_commit
+            other.case == Case::SeedsEqual
+                && other.synchronous_commit == contender.synchronous_commit
         });
         let against = peer.filter(|peer| peer.case != contender.case);
         Measure {
@@ -100,16 +131,20 @@ fn report(contenders: &[Contender]) -> Vec<Measure> {
             goal: (contender.case == Case::Ours).then_some(Goal::AtLeast(1.0)),
         }
     });
-    let ours = contenders.iter().filter(|contender| contender.case == Case::Ours);
-    let enough = ours.filter(|contender| contender.synchronous_commit == "off").map(|contender| Measure {
-        suite: SUITE,
-        case: contender.name(),
-        metric: "messages a second, by itself",
-        unit: "1/s",
-        samples: contender.rate.clone(),
-        against: None,
-        goal: Some(Goal::AtLeast(1000.0)),
-    });
+    let ours = contenders
+        .iter()
+        .filter(|contender| contender.case == Case::Ours);
+    let enough = ours
+        .filter(|contender| contender.synchronous_commit == "off")
+        .map(|contender| Measure {
+            suite: SUITE,
+            case: contender.name(),
+            metric: "messages a second, by itself",
+            unit: "1/s",
+            samples: contender.rate.clone(),
+            against: None,
+            goal: Some(Goal::AtLeast(1000.0)),
+        });
     let multixacts = contenders.iter().map(|contender| Measure {
         suite: SUITE,
         case: contender.name(),
@@ -120,12 +155,19 @@ fn report(contenders: &[Contender]) -> Vec<Measure> {
         goal: (contender.case == Case::Ours).then_some(Goal::AtMost(0.0)),
     });
     let all: Vec<_> = rates.chain(enough).chain(multixacts).collect();
-    figures::print(&format!("one conversation, {CLIENTS} clients, a call a message"), &all);
+    figures::print(
+        &format!("one conversation, {CLIENTS} clients, a call a message"),
+        &all,
+    );
     all
 }
 
 impl Contender {
     fn name(&self) -> String {
-        format!("{}, synchronous_commit {}", self.case.name(), self.synchronous_commit)
+        format!(
+            "{}, synchronous_commit {}",
+            self.case.name(),
+            self.synchronous_commit
+        )
     }
 }

@@ -48,15 +48,24 @@ impl Site {
         let database = Case::Ours.database();
         cluster.clone_database(database, TEMPLATE).await?;
         let mut admin = cluster.connect(SUPERUSER, database).await?;
-        sqlx::raw_sql(include_str!("../../sql/path/ours.sql")).execute(&mut admin).await.context("sql/path/ours.sql")?;
+        sqlx::raw_sql(include_str!("../../sql/path/ours.sql"))
+            .execute(&mut admin)
+            .await
+            .context("sql/path/ours.sql")?;
 
-        let mut site = Self { people: Vec::new(), written: 0, chance: StdRng::seed_from_u64(1) };
+        let mut site = Self {
+            people: Vec::new(),
+            written: 0,
+            chance: StdRng::seed_from_u64(1),
+        };
         let history = if size == Size::Large { 40 } else { 4 };
         println!("{PEOPLE} people write {history} messages each ...");
         let mut worker = cluster.connect(WORKER, database).await?;
         for round in 0..history {
             for first in (0..PEOPLE).step_by(RUN) {
-                let written: Vec<_> = (first..first + RUN).map(|person| site.write(person)).collect();
+                let written: Vec<_> = (first..first + RUN)
+                    .map(|person| site.write(person))
+                    .collect();
                 for run in messages::runs(&written)? {
                     sqlx::query("select public.chat_receive_whatsapp($1, $2)")
                         .bind(APP)
@@ -83,7 +92,9 @@ impl Site {
         let quiet = Case::OursQuiet.database();
         cluster.clone_database(quiet, Case::Ours.database()).await?;
         let mut admin = cluster.connect(SUPERUSER, quiet).await?;
-        admin.execute("alter schema realtime rename to realtime_elsewhere").await?;
+        admin
+            .execute("alter schema realtime rename to realtime_elsewhere")
+            .await?;
         admin.execute("vacuum (analyze)").await?;
         admin.close().await?;
 
@@ -94,7 +105,10 @@ impl Site {
             ("seeds.sql", include_str!("../../sql/path/seeds.sql")),
             ("loops.sql", include_str!("../../sql/path/loops.sql")),
         ] {
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut owner).await.context(file)?;
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut owner)
+                .await
+                .context(file)?;
         }
         owner.execute("vacuum (analyze)").await?;
         Ok(owner.close().await?)
@@ -128,8 +142,21 @@ async fn people(admin: &mut PgConnection) -> Result<Vec<Person>> {
     )
     .fetch_all(admin)
     .await?;
-    ensure!(found.len() == PEOPLE, "{} of {PEOPLE} conversations are open and assigned", found.len());
+    ensure!(
+        found.len() == PEOPLE,
+        "{} of {PEOPLE} conversations are open and assigned",
+        found.len()
+    );
     let first = found.first().map(|(phone, ..)| phone.as_str());
-    ensure!(first == Some(phone_of(0).as_str()), "{first:?} is not the first person");
-    Ok(found.into_iter().map(|(_, conversation, visitor)| Person { conversation, visitor }).collect())
+    ensure!(
+        first == Some(phone_of(0).as_str()),
+        "{first:?} is not the first person"
+    );
+    Ok(found
+        .into_iter()
+        .map(|(_, conversation, visitor)| Person {
+            conversation,
+            visitor,
+        })
+        .collect())
 }

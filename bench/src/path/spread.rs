@@ -16,6 +16,8 @@ use crate::backend::Backend;
 use crate::cluster::{Cluster, SUPERUSER};
 use crate::figures::{self, Goal, Measure};
 
+const CPU: &str = "server CPU a message";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Loop,
@@ -33,9 +35,16 @@ struct Contender {
     wal: Vec<f64>,
 }
 
+/// One quantity of a contender.
+type Samples = fn(&Contender) -> &Vec<f64>;
+
 /// Rounds in shuffled order, each with as many messages for every case; tables of processor time, wall time, WAL.
 pub async fn run(cluster: &Cluster, site: &mut Site, size: Size) -> Result<Vec<Measure>> {
-    let (rounds, messages) = if size == Size::Large { (31, 2_000) } else { (11, 1_000) };
+    let (rounds, messages) = if size == Size::Large {
+        (31, 2_000)
+    } else {
+        (11, 1_000)
+    };
     println!("{rounds} rounds of {messages} messages for each case, in shuffled order ...");
     let mut contenders = Vec::new();
     for case in Case::ALL {
@@ -58,14 +67,18 @@ pub async fn run(cluster: &Cluster, site: &mut Site, size: Size) -> Result<Vec<M
         order.shuffle(site.chance());
         for place in order {
             let batch: Vec<_> = (0..messages).map(|_| site.write_anywhere()).collect();
-            contenders[place].take(cluster, &Batch::of(&batch, site)?).await?;
+            contenders[place]
+                .take(cluster, &Batch::of(&batch, site)?)
+                .await?;
         }
         // The first round fills the caches of every process.
         if round == 0 {
             contenders.iter_mut().for_each(Contender::forget);
         }
     }
-    let measures = [Way::Loop, Way::Wire].map(|way| report(&contenders, way)).concat();
+    let measures = [Way::Loop, Way::Wire]
+        .map(|way| report(&contenders, way))
+        .concat();
     super::close(contenders.into_iter().map(|contender| contender.connection)).await?;
     Ok(measures)
 }
@@ -78,7 +91,11 @@ impl Contender {
         let before = self.backend.cpu()?;
         let start = Instant::now();
         match self.way {
-            Way::Loop => self.case.in_one_backend(&mut self.connection, batch).await?,
+            Way::Loop => {
+                self.case
+                    .in_one_backend(&mut self.connection, batch)
+                    .await?
+            }
             Way::Wire => self.case.over_the_wire(&mut self.connection, batch).await?,
         }
         let wall = start.elapsed();
@@ -101,25 +118,37 @@ impl Contender {
 
 /// Bytes of WAL that the server has written so far, by everybody.
 async fn wal_written(admin: &mut PgConnection) -> Result<f64> {
-    let bytes = sqlx::query_scalar("select (pg_current_wal_insert_lsn() - '0/0')::float8").fetch_one(admin).await?;
+    let bytes = sqlx::query_scalar("select (pg_current_wal_insert_lsn() - '0/0')::float8")
+        .fetch_one(admin)
+        .await?;
     Ok(bytes)
 }
 
 fn report(contenders: &[Contender], way: Way) -> Vec<Measure> {
-    let done: Vec<_> = contenders.iter().filter(|contender| contender.way == way).collect();
-    let samples = |case: Case, of: fn(&Contender) -> &Vec<f64>| {
-        done.iter().find(|contender| contender.case == case).map(|contender| of(contender).clone())
+    let done: Vec<_> = contenders
+        .iter()
+        .filter(|contender| contender.way == way)
+        .collect();
+    let samples = |case: Case, of: Samples| {
+        done.iter()
+            .find(|contender| contender.case == case)
+            .map(|contender| of(contender).clone())
     };
     let mut all = Vec::new();
-    let kinds: [(&str, &str, fn(&Contender) -> &Vec<f64>); 3] =
-        [("server CPU a message", "µs", |c| &c.cpu), ("time a message", "µs", |c| &c.wall), ("WAL a message", "B", |c| &c.wal)];
-    for (metric, unit, of) in kinds {
+    let quantities: [(_, _, Samples); 3] = [
+        (CPU, "µs", |contender| &contender.cpu),
+        ("time a message", "µs", |contender| &contender.wall),
+        ("WAL a message", "B", |contender| &contender.wal),
+    ];
+    for (metric, unit, of) in quantities {
         let words = match way {
             Way::Loop => "in a loop",
             Way::Wire => "over the wire",
         };
         for contender in &done {
-            let floor = (contender.case != Case::Floor).then(|| samples(Case::Floor, of)).flatten();
+            let floor = (contender.case != Case::Floor)
+                .then(|| samples(Case::Floor, of))
+                .flatten();
             all.push(Measure {
                 suite: SUITE,
                 case: format!("{}, {words}", contender.case.name()),
@@ -132,7 +161,9 @@ fn report(contenders: &[Contender], way: Way) -> Vec<Measure> {
         }
     }
     let heading = match way {
-        Way::Loop => "10,000 conversations, a loop in one backend, a transaction a message, synchronous_commit off",
+        Way::Loop => {
+            "10,000 conversations, a loop in one backend, a transaction a message, synchronous_commit off"
+        }
         Way::Wire => "10,000 conversations, one client, a call a message, synchronous_commit off",
     };
     figures::print(heading, &all);
@@ -142,8 +173,8 @@ fn report(contenders: &[Contender], way: Way) -> Vec<Measure> {
 /// The goals speak of the call as the worker makes it.
 fn goal(case: Case, way: Way, metric: &str) -> Option<Goal> {
     match (case, way, metric) {
-        (Case::Ours, Way::Wire, "server CPU a message") => Some(Goal::AtMost(8.0)),
-        (Case::OursQuiet, Way::Wire, "server CPU a message") => Some(Goal::AtMost(6.0)),
+        (Case::Ours, Way::Wire, CPU) => Some(Goal::AtMost(8.0)),
+        (Case::OursQuiet, Way::Wire, CPU) => Some(Goal::AtMost(6.0)),
         _ => None,
     }
 }

@@ -23,7 +23,7 @@ async fn a_choice_is_explained_in_words_with_its_facts_and_losers() -> Result<()
     let chat = scene.chat().await?;
     let why = scene.why(ada, &chat).await?;
     assert_eq!((&why["agent_id"], &why["agent_name"]), (&json!(ada.id), &json!("Ada")));
-    assert!(why["in_words"].as_str().is_some_and(|words| words.starts_with("Ada got it")), "{why}");
+    assert!(why["in_words"].as_str().is_some_and(|words| words.starts_with("Ada was the least busy")), "{why}");
     assert_eq!(why["choice"]["reason"], "least_busy");
     let reason_of = |agent: Agent| {
         let losers = why["choice"]["losers"].as_array().expect("losers");
