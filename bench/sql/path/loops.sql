@@ -1,4 +1,5 @@
--- What: the seeds' way with the rest of our path's work (an event row, a lane and its job, one broadcast of three), and loops that do one message a transaction.
+-- What: the seeds' way with the rest of our path's work (an event row, a lane and its job, one broadcast of three),
+--       and loops that do one message a transaction.
 -- Why: with equal work the hot conversation compares locks and row versions, not features; and a loop inside one backend
 --      shows a message's cost without the client's round trip.
 -- Leaves out: what only we do: the sender's identity, gapless numbers, the window, the visitor's figures.

@@ -98,17 +98,17 @@ impl Case {
 
     /// Stores every message with a call and a transaction of its own.
     pub async fn over_the_wire(self, connection: &mut PgConnection, batch: &Batch) -> Result<()> {
-        if matches!(self, Self::Ours | Self::OursQuiet) {
-            for run in &batch.runs {
-                sqlx::query("select public.chat_receive_whatsapp($1, $2)")
-                    .bind(APP)
-                    .bind(Json(run))
-                    .execute(&mut *connection)
-                    .await?;
-            }
-            return Ok(());
-        }
         let statement = match self {
+            Self::OursQuiet | Self::Ours => {
+                for run in &batch.runs {
+                    sqlx::query("select public.chat_receive_whatsapp($1, $2)")
+                        .bind(APP)
+                        .bind(Json(run))
+                        .execute(&mut *connection)
+                        .await?;
+                }
+                return Ok(());
+            }
             Self::Floor => concat!(
                 "insert into floor.messages (site_id, conversation_id, sender_type, sender_id, sender_name, content, ",
                 "status, whatsapp_message_id) values ($1, $2, 'visitor', $3, $4, $5, 'delivered', $6)"
@@ -117,7 +117,7 @@ impl Case {
                 "insert into seeds.messages (site_id, conversation_id, sender_type, sender_id, sender_name, content, ",
                 "status, whatsapp_message_id) values ($1, $2, 'visitor', $3, $4, $5, 'delivered', $6)"
             ),
-            _ => "select seeds.receive($1, $2, $3, $4, $5, $6)",
+            Self::SeedsEqual => "select seeds.receive($1, $2, $3, $4, $5, $6)",
         };
         for n in 0..batch.wamids.len() {
             sqlx::query(statement)
@@ -136,7 +136,7 @@ impl Case {
     /// Stores every message in a transaction of its own, in one call that loops.
     pub async fn in_one_backend(self, connection: &mut PgConnection, batch: &Batch) -> Result<()> {
         let statement = match self {
-            Self::Ours | Self::OursQuiet => {
+            Self::OursQuiet | Self::Ours => {
                 let runs: Vec<_> = batch.runs.iter().map(Json).collect();
                 sqlx::query("call bench.each($1, $2)")
                     .bind(APP)

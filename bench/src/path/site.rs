@@ -99,7 +99,6 @@ impl Site {
         admin.close().await?;
 
         let mut owner = cluster.connect(OWNER, Case::Ours.database()).await?;
-        // As `postgres`, who may make schemas where the superuser lets it.
         for (file, sql) in [
             ("floor.sql", include_str!("../../sql/path/floor.sql")),
             ("seeds.sql", include_str!("../../sql/path/seeds.sql")),

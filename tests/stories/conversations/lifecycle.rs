@@ -55,10 +55,12 @@ async fn an_agent_takes_a_waiting_chat_by_naming_themselves() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_status_of_pending_gives_the_chat_up() -> Result<()> {
+async fn a_status_of_pending_takes_the_chat_from_its_agent() -> Result<()> {
     let (scene, ada, chat) = scene_with_a_chat().await?;
     scene.turns(ada, "away").await?;
-    let waiting = scene.patch(ada, &chat, "status = 'pending'").await?.remove(0);
+    let is = AgentIs { role: "supervisor", status: "away", ..AgentIs::default() };
+    let boss = scene.site.agent("Boss", is).await?;
+    let waiting = scene.patch(boss, &chat, "status = 'pending'").await?.remove(0);
     assert!(waiting["assigned_agent_id"].is_null());
     assert_eq!(waiting["last_agent_id"], ada.id.to_string());
     assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 0);
