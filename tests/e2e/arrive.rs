@@ -16,11 +16,17 @@ async fn what_a_phone_writes_is_stored_and_marked_as_read() -> Result<()> {
 
     wait_until("the phone shows blue ticks", async || {
         let phone = graph.simulator().phone("16505551234");
-        Ok(phone.bubbles.iter().any(|bubble| bubble.marked_read).then_some(()))
+        Ok(phone
+            .bubbles
+            .iter()
+            .any(|bubble| bubble.marked_read)
+            .then_some(()))
     })
     .await?;
     let (wamid, content): (String, String) =
-        sqlx::query_as("select whatsapp_message_id, content from public.mod_chat_messages").fetch_one(db.owner()).await?;
+        sqlx::query_as("select whatsapp_message_id, content from public.mod_chat_messages")
+            .fetch_one(db.owner())
+            .await?;
     assert_eq!((wamid, content.as_str()), (said.wamid, "Hello"));
     assert_eq!(worker.stop().await?, Some(0));
     assert_counters_equal_recount(&db).await

@@ -27,7 +27,8 @@ impl Desk {
         let db = TestDb::new().await?;
         let site = Site::make(&db).await?;
         let number = site.number(&db, "106540352242922").await?;
-        let graph = graph::start(&number, "http://127.0.0.1:9/webhooks/whatsapp".to_owned()).await?;
+        let graph =
+            graph::start(&number, "http://127.0.0.1:9/webhooks/whatsapp".to_owned()).await?;
         let settings = vec![
             ("CHAT_DATABASE_URL", db.url("chat_worker")),
             ("CHAT_GRAPH_URL", graph.url()),
@@ -39,7 +40,12 @@ impl Desk {
             ("WHATSAPP_APP_SECRET", APP_SECRET.to_owned()),
             ("WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN.to_owned()),
         ];
-        Ok(Self { graph, number, settings, _db: db })
+        Ok(Self {
+            graph,
+            number,
+            settings,
+            _db: db,
+        })
     }
 
     fn set(mut self, name: &'static str, value: &str) -> Self {
@@ -49,22 +55,41 @@ impl Desk {
 
     async fn check(&self) -> Result<Said> {
         let mut check = Command::new(environment().programs.join("worker"));
-        check.arg("check").env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
+        check
+            .arg("check")
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         // Meta answers from this process meanwhile.
-        let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || check.output()).await??;
-        let words = format!("{}{}", String::from_utf8(stdout)?, String::from_utf8(stderr)?);
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = tokio::task::spawn_blocking(move || check.output()).await??;
+        let words = format!(
+            "{}{}",
+            String::from_utf8(stdout)?,
+            String::from_utf8(stderr)?
+        );
         for secret in [APP_SECRET, VERIFY_TOKEN, ACCESS_TOKEN] {
             assert!(!words.contains(secret), "a secret is shown:\n{words}");
         }
-        Ok(Said { words, status: status.code() })
+        Ok(Said {
+            words,
+            status: status.code(),
+        })
     }
 }
 
 impl Said {
     /// There is a line of this mark that speaks of all this.
     fn assert_line(&self, mark: &str, speaks_of: &[&str]) {
-        let is_it = |line: &str| line.starts_with(mark) && speaks_of.iter().all(|word| line.contains(word));
-        assert!(self.words.lines().any(is_it), "no line `{mark} … {speaks_of:?}` in:\n{}", self.words);
+        let is_it =
+            |line: &str| line.starts_with(mark) && speaks_of.iter().all(|word| line.contains(word));
+        assert!(
+            self.words.lines().any(is_it),
+            "no line `{mark} … {speaks_of:?}` in:\n{}",
+            self.words
+        );
     }
 }
 
@@ -72,23 +97,35 @@ impl Said {
 async fn all_is_well_where_all_is_well() -> Result<()> {
     let said = Desk::open().await?.check().await?;
     assert_eq!(said.status, Some(0), "{}", said.words);
-    assert!(said.words.lines().all(|line| line.starts_with("ok ")), "{}", said.words);
+    assert!(
+        said.words.lines().all(|line| line.starts_with("ok ")),
+        "{}",
+        said.words
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_wrong_token_is_named_with_the_way_out() -> Result<()> {
-    let desk = Desk::open().await?.set("WHATSAPP_ACCESS_TOKEN", "another token");
+    let desk = Desk::open()
+        .await?
+        .set("WHATSAPP_ACCESS_TOKEN", "another token");
     let said = desk.check().await?;
     assert_eq!(said.status, Some(1));
-    said.assert_line("wrong", &["number", &desk.number.phone_number_id, "190", "new token"]);
+    said.assert_line(
+        "wrong",
+        &["number", &desk.number.phone_number_id, "190", "new token"],
+    );
     assert!(!said.words.contains("another token"));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named() -> Result<()> {
-    let desk = Desk::open().await?.set("CHAT_DATABASE_URL", "postgresql://chat_worker:pw-of-nobody@127.0.0.1:9/nowhere");
+    let desk = Desk::open().await?.set(
+        "CHAT_DATABASE_URL",
+        "postgresql://chat_worker:pw-of-nobody@127.0.0.1:9/nowhere",
+    );
     let said = desk.check().await?;
     assert_eq!(said.status, Some(1));
     said.assert_line("wrong", &["database", "CHAT_DATABASE_URL"]);
@@ -109,8 +146,17 @@ async fn a_role_that_may_too_much_is_wrong() -> Result<()> {
 #[tokio::test]
 async fn an_app_that_is_not_subscribed_is_wrong() -> Result<()> {
     let desk = Desk::open().await?;
-    let apps = format!("{}/v26.0/{}/subscribed_apps", desk.graph.url(), desk.number.waba_id);
-    http_client().delete(apps).bearer_auth(ACCESS_TOKEN).send().await?.error_for_status()?;
+    let apps = format!(
+        "{}/v26.0/{}/subscribed_apps",
+        desk.graph.url(),
+        desk.number.waba_id
+    );
+    http_client()
+        .delete(apps)
+        .bearer_auth(ACCESS_TOKEN)
+        .send()
+        .await?
+        .error_for_status()?;
     let said = desk.check().await?;
     assert_eq!(said.status, Some(1));
     said.assert_line("wrong", &["webhooks", "no app is subscribed"]);
@@ -120,7 +166,8 @@ async fn an_app_that_is_not_subscribed_is_wrong() -> Result<()> {
 #[tokio::test]
 async fn settings_that_are_missing_are_named_by_their_variables() -> Result<()> {
     let mut desk = Desk::open().await?;
-    desk.settings.retain(|(name, _)| !matches!(*name, "WHATSAPP_APP_SECRET" | "WHATSAPP_VERIFY_TOKEN"));
+    desk.settings
+        .retain(|(name, _)| !matches!(*name, "WHATSAPP_APP_SECRET" | "WHATSAPP_VERIFY_TOKEN"));
     let said = desk.check().await?;
     assert_eq!(said.status, Some(1));
     said.assert_line("missing", &["WHATSAPP_APP_SECRET"]);

@@ -22,8 +22,13 @@ struct Away {
 
 impl Away {
     async fn begin(db: &TestDb) -> Result<Self> {
-        let admin = Server::on(environment().port).connect(SUPERUSER, "postgres").await?;
-        let mut away = Self { admin, database: db.name().to_owned() };
+        let admin = Server::on(environment().port)
+            .connect(SUPERUSER, "postgres")
+            .await?;
+        let mut away = Self {
+            admin,
+            database: db.name().to_owned(),
+        };
         away.let_in(false).await?;
         sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1")
             .bind(&away.database)
@@ -38,7 +43,10 @@ impl Away {
     }
 
     async fn let_in(&mut self, everybody: bool) -> Result<()> {
-        let alter = format!("alter database {} allow_connections {everybody}", self.database);
+        let alter = format!(
+            "alter database {} allow_connections {everybody}",
+            self.database
+        );
         self.admin.execute(AssertSqlSafe(alter)).await?;
         Ok(())
     }
@@ -46,7 +54,9 @@ impl Away {
 
 /// Makes the database refuse a message with this text, as a bug of ours might.
 async fn refuse_a_text(owner: &PgPool) -> Result<()> {
-    sqlx::query("alter table public.mod_chat_messages add constraint bad check (content <> 'bad')").execute(owner).await?;
+    sqlx::query("alter table public.mod_chat_messages add constraint bad check (content <> 'bad')")
+        .execute(owner)
+        .await?;
     Ok(())
 }
 
@@ -56,15 +66,41 @@ async fn of_a_thousand_messages_one_bad_one_becomes_a_placeholder() -> Result<()
     refuse_a_text(stage.db.owner()).await?;
     let messages: Vec<_> = (0..1_000)
         .map(|n| {
-            let words = if n == 617 { "bad".to_owned() } else { format!("number {n}") };
-            text(&format!("165055500{:02}", n % 20), &format!("wamid.{n}"), &words)
+            let words = if n == 617 {
+                "bad".to_owned()
+            } else {
+                format!("number {n}")
+            };
+            text(
+                &format!("165055500{:02}", n % 20),
+                &format!("wamid.{n}"),
+                &words,
+            )
         })
         .collect();
-    assert_eq!(stage.worker.post(&body_of_messages(&stage.number, &messages)).await?, StatusCode::OK);
+    assert_eq!(
+        stage
+            .worker
+            .post(&body_of_messages(&stage.number, &messages))
+            .await?,
+        StatusCode::OK
+    );
 
-    assert_eq!(stage.db.count("public.mod_chat_messages where kind = 'text'").await?, 999);
-    let bad = stage.db.row("select * from public.mod_chat_messages where kind <> 'text'").await?;
-    assert_eq!((&bad["kind"], &bad["whatsapp_message_id"], &bad["content"]), (&json!("unknown"), &json!("wamid.617"), &json!(null)));
+    assert_eq!(
+        stage
+            .db
+            .count("public.mod_chat_messages where kind = 'text'")
+            .await?,
+        999
+    );
+    let bad = stage
+        .db
+        .row("select * from public.mod_chat_messages where kind <> 'text'")
+        .await?;
+    assert_eq!(
+        (&bad["kind"], &bad["whatsapp_message_id"], &bad["content"]),
+        (&json!("unknown"), &json!("wamid.617"), &json!(null))
+    );
     assert_eq!(bad["metadata"]["raw"]["text"]["body"], "bad");
     assert_eq!(stage.db.count("public.mod_chat_conversations").await?, 20);
     assert_counters_equal_recount(&stage.db).await
@@ -72,13 +108,29 @@ async fn of_a_thousand_messages_one_bad_one_becomes_a_placeholder() -> Result<()
 
 #[tokio::test]
 async fn a_delivery_while_the_database_is_away_is_asked_for_again_and_stored_once() -> Result<()> {
-    let stage = Stage::open_with(&[("CHAT_DATABASE_ACQUIRE_MS", "300"), ("CHAT_WEBHOOKS_TRIES", "2")]).await?;
-    let body = body_of_messages(&stage.number, &[text(ZOE, "wamid.1", "Hello"), text(ZOE, "wamid.2", "Anybody?")]);
+    let stage = Stage::open_with(&[
+        ("CHAT_DATABASE_ACQUIRE_MS", "300"),
+        ("CHAT_WEBHOOKS_TRIES", "2"),
+    ])
+    .await?;
+    let body = body_of_messages(
+        &stage.number,
+        &[
+            text(ZOE, "wamid.1", "Hello"),
+            text(ZOE, "wamid.2", "Anybody?"),
+        ],
+    );
     let away = Away::begin(&stage.db).await?;
     for _ in 0..3 {
-        assert_eq!(stage.worker.post(&body).await?, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            stage.worker.post(&body).await?,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
-    assert_eq!(stage.get("/readyz").await?.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        stage.get("/readyz").await?.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     assert_eq!(stage.get("/healthz").await?.status(), StatusCode::OK);
     assert_eq!(stage.figure("chat_database_up ").await?, 0.0);
     away.end().await?;

@@ -32,16 +32,33 @@ impl Stage {
     }
 
     /// The same with more numbers, which only receive: Meta knows nothing of them.
-    pub async fn open_for(more_numbers: &BTreeSet<String>, settings: &[(&str, &str)]) -> Result<Self> {
+    pub async fn open_for(
+        more_numbers: &BTreeSet<String>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let db = TestDb::new().await?;
         let site = Site::make(&db).await?;
-        let ada = site.agent("Ada", AgentIs { max: 100, ..AgentIs::default() }).await?;
+        let ada = site
+            .agent(
+                "Ada",
+                AgentIs {
+                    max: 100,
+                    ..AgentIs::default()
+                },
+            )
+            .await?;
         let number = site.number(&db, NUMBER).await?;
         for number in more_numbers.iter().filter(|number| *number != NUMBER) {
             site.number(&db, number).await?;
         }
         let (graph, worker) = Worker::start_with(&db, &site, &number, settings).await?;
-        Ok(Self { worker, graph, number, ada, db })
+        Ok(Self {
+            worker,
+            graph,
+            number,
+            ada,
+            db,
+        })
     }
 
     /// Meta, to be directed.
@@ -67,7 +84,11 @@ impl Stage {
 
     /// A message as it stands now.
     pub async fn message(&self, id: Uuid) -> Result<Value> {
-        self.db.row(&format!("select * from public.mod_chat_messages where id = '{id}'")).await
+        self.db
+            .row(&format!(
+                "select * from public.mod_chat_messages where id = '{id}'"
+            ))
+            .await
     }
 
     /// A message once its delivery has got to a state.
@@ -88,12 +109,17 @@ impl Stage {
 
     /// The words of it.
     pub fn words_on(&self, phone: &str) -> Vec<String> {
-        self.sent_to(phone).into_iter().map(|bubble| bubble.text).collect()
+        self.sent_to(phone)
+            .into_iter()
+            .map(|bubble| bubble.text)
+            .collect()
     }
 
     /// Every pause of the queue is over.
     pub async fn pauses_end(&self) -> Result<()> {
-        self.db.as_owner("update chat.lanes set next_at = clock_timestamp() where not busy").await?;
+        self.db
+            .as_owner("update chat.lanes set next_at = clock_timestamp() where not busy")
+            .await?;
         Ok(())
     }
 

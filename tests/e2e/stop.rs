@@ -15,14 +15,23 @@ async fn a_send_that_has_begun_hears_its_answer_and_the_rest_is_given_back() -> 
     let mut stage = Stage::open_with(&[("CHAT_QUEUE_SLOTS", "1")]).await?;
     let zoe = stage.writes(ZOE, "Hello").await?;
     let yuki = stage.writes("16505551235", "Hello").await?;
-    stage.meta().add_fault(Fault::next(Misbehaviour::Slow { millis: 2_000 }).to(ZOE))?;
+    stage
+        .meta()
+        .add_fault(Fault::next(Misbehaviour::Slow { millis: 2_000 }).to(ZOE))?;
     let slow = stage.answers(zoe, "slow").await?;
     stage.once(slow, "sending").await?;
     let waiting = stage.answers(yuki, "waits").await?;
     assert_eq!(stage.worker.stop().await?, Some(0));
     let sent = stage.message(slow).await?;
-    assert!(!sent["whatsapp_message_id"].is_null(), "its answer was heard: {sent}");
-    assert_eq!(stage.db.count("chat.lanes where busy").await?, 0, "no lease is left");
+    assert!(
+        !sent["whatsapp_message_id"].is_null(),
+        "its answer was heard: {sent}"
+    );
+    assert_eq!(
+        stage.db.count("chat.lanes where busy").await?,
+        0,
+        "no lease is left"
+    );
 
     stage.worker.restart().await?;
     stage.once(slow, "read").await?;
@@ -34,19 +43,41 @@ async fn a_send_that_has_begun_hears_its_answer_and_the_rest_is_given_back() -> 
 #[tokio::test]
 async fn neither_form_of_the_log_holds_a_secret_a_text_or_a_phone() -> Result<()> {
     for format in ["human", "json"] {
-        let mut stage = Stage::open_with(&[("CHAT_LOG_FORMAT", format), ("CHAT_LOG_LEVEL", "debug")]).await?;
+        let mut stage =
+            Stage::open_with(&[("CHAT_LOG_FORMAT", format), ("CHAT_LOG_LEVEL", "debug")]).await?;
         let conversation = stage.writes(ZOE, "my-very-private-question").await?;
-        stage.meta().add_fault(Fault::next(Misbehaviour::Refuse { code: 131_026, http: None }))?;
-        let failed = stage.answers(conversation, "a-first-private-answer").await?;
+        stage.meta().add_fault(Fault::next(Misbehaviour::Refuse {
+            code: 131_026,
+            http: None,
+        }))?;
+        let failed = stage
+            .answers(conversation, "a-first-private-answer")
+            .await?;
         stage.once(failed, "failed").await?;
-        let answer = stage.answers(conversation, "a-second-private-answer").await?;
+        let answer = stage
+            .answers(conversation, "a-second-private-answer")
+            .await?;
         stage.once(answer, "read").await?;
-        stage.worker.post_bytes(b"{\"a\":\"unsigned-private-text\"}".to_vec(), "sha256=00").await?;
-        wait_until("the refusal is logged", async || Ok(stage.worker.log()?.contains("malformed").then_some(()))).await?;
+        stage
+            .worker
+            .post_bytes(b"{\"a\":\"unsigned-private-text\"}".to_vec(), "sha256=00")
+            .await?;
+        wait_until("the refusal is logged", async || {
+            Ok(stage.worker.log()?.contains("malformed").then_some(()))
+        })
+        .await?;
         stage.worker.stop().await?;
 
         let log = stage.worker.log()?;
-        let secrets = [APP_SECRET, VERIFY_TOKEN, ACCESS_TOKEN, "private-question", "private-answer", "private-text", ZOE];
+        let secrets = [
+            APP_SECRET,
+            VERIFY_TOKEN,
+            ACCESS_TOKEN,
+            "private-question",
+            "private-answer",
+            "private-text",
+            ZOE,
+        ];
         for secret in secrets {
             assert!(!log.contains(secret), "the {format} log holds {secret}");
         }

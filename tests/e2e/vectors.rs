@@ -40,7 +40,8 @@ fn vectors() -> Result<Vec<(String, Vec<u8>)>> {
     for entry in fs::read_dir(repository().join("tests/vectors/webhooks"))? {
         let path = entry?.path();
         let name = path.display().to_string();
-        let vector: Vector = serde_json::from_slice(&fs::read(&path)?).with_context(|| name.clone())?;
+        let vector: Vector =
+            serde_json::from_slice(&fs::read(&path)?).with_context(|| name.clone())?;
         vectors.push((name, vector.bytes()?));
     }
     Ok(vectors)
@@ -50,7 +51,11 @@ fn vectors() -> Result<Vec<(String, Vec<u8>)>> {
 pub fn numbers_of<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<BTreeSet<String>> {
     let mut numbers = BTreeSet::new();
     for body in bodies {
-        numbers.extend(parse(body)?.into_iter().filter_map(|item| item.phone_number_id));
+        numbers.extend(
+            parse(body)?
+                .into_iter()
+                .filter_map(|item| item.phone_number_id),
+        );
     }
     Ok(numbers)
 }
@@ -61,9 +66,12 @@ pub const NO_TICK: [(&str, &str); 1] = [("CHAT_QUEUE_TICK_MS", "0")];
 impl Stage {
     /// Nobody ever wrote.
     pub async fn forget_everybody(&self) -> Result<()> {
-        let forget = "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters cascade";
+        let forget =
+            "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters cascade";
         self.db.as_owner(forget).await?;
-        self.db.as_owner("update public.mod_chat_agents set current_chat_count = 0").await?;
+        self.db
+            .as_owner("update public.mod_chat_agents set current_chat_count = 0")
+            .await?;
         Ok(())
     }
 
@@ -77,32 +85,65 @@ impl Stage {
             What::Message => return self.assert_shown(&serde_json::to_value(item)?).await,
             What::Status => {
                 let word = item.status.as_deref().unwrap_or_default();
-                let status = format!("chat.orphan_statuses where wamid = '{wamid}' and status = '{word}'");
-                let is_applied = format!("public.mod_chat_messages where whatsapp_message_id = '{wamid}'");
+                let status =
+                    format!("chat.orphan_statuses where wamid = '{wamid}' and status = '{word}'");
+                let is_applied =
+                    format!("public.mod_chat_messages where whatsapp_message_id = '{wamid}'");
                 let kept = self.db.count(&status).await? + self.db.count(&is_applied).await?;
                 ensure!(kept == 1, "the status {word} waits for its message");
                 return Ok(());
             }
         };
         let letter = format!("chat.dead_letters where reason = '{reason}'");
-        ensure!(self.db.count(&letter).await? > 0, "it is kept aside for {reason}");
+        ensure!(
+            self.db.count(&letter).await? > 0,
+            "it is kept aside for {reason}"
+        );
         Ok(())
     }
 
     /// A message's row says what its item says.
     async fn assert_shown(&self, item: &Value) -> Result<()> {
         let wamid = item["wamid"].as_str().context("a message has a wamid")?;
-        let row = self.db.row(&format!("select * from public.mod_chat_messages where whatsapp_message_id = '{wamid}'")).await?;
+        let row = self
+            .db
+            .row(&format!(
+                "select * from public.mod_chat_messages where whatsapp_message_id = '{wamid}'"
+            ))
+            .await?;
         // A reaction to a message we do not have is a placeholder.
-        let kind = if item["kind"] == "reaction" { "unsupported" } else { item["kind"].as_str().context("kind")? };
-        ensure!(row["kind"] == kind, "its kind is {}, not {kind}", row["kind"]);
-        ensure!(row["content"] == item["content"], "its content is {}", row["content"]);
+        let kind = if item["kind"] == "reaction" {
+            "unsupported"
+        } else {
+            item["kind"].as_str().context("kind")?
+        };
+        ensure!(
+            row["kind"] == kind,
+            "its kind is {}, not {kind}",
+            row["kind"]
+        );
+        ensure!(
+            row["content"] == item["content"],
+            "its content is {}",
+            row["content"]
+        );
         if kind != "unsupported" {
-            ensure!(row["content_type"] == item["content_type"], "its content_type is {}", row["content_type"]);
+            ensure!(
+                row["content_type"] == item["content_type"],
+                "its content_type is {}",
+                row["content_type"]
+            );
         }
-        if let Some(at) = item["at"].as_str().map(str::parse::<Timestamp>).transpose()? {
+        if let Some(at) = item["at"]
+            .as_str()
+            .map(str::parse::<Timestamp>)
+            .transpose()?
+        {
             let sent: Timestamp = row["sent_at"].as_str().context("sent_at")?.parse()?;
-            ensure!(sent == at || at > Timestamp::now(), "it was sent at {sent}, not {at}");
+            ensure!(
+                sent == at || at > Timestamp::now(),
+                "it was sent at {sent}, not {at}"
+            );
         }
         Ok(())
     }
@@ -129,8 +170,15 @@ async fn every_vector_is_taken_and_kept_as_expected() -> Result<()> {
                 wrong.push(format!("{name}: {error:#} ({item:?})"));
             }
         }
-        assert_counters_equal_recount(&stage.db).await.with_context(|| name.clone())?;
+        assert_counters_equal_recount(&stage.db)
+            .await
+            .with_context(|| name.clone())?;
     }
-    ensure!(wrong.is_empty(), "{} are wrong:\n  {}", wrong.len(), wrong.join("\n  "));
+    ensure!(
+        wrong.is_empty(),
+        "{} are wrong:\n  {}",
+        wrong.len(),
+        wrong.join("\n  ")
+    );
     Ok(())
 }

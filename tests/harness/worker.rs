@@ -62,7 +62,7 @@ impl Worker {
             ("WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN),
         ];
         variables.extend(settings);
-        let variables = variables
+        let variables: Vec<(String, String)> = variables
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
@@ -171,7 +171,7 @@ impl Drop for Worker {
     }
 }
 
-fn spawn(variables: &Vec<(String, String)>, log: &NamedTempFile) -> Result<Child> {
+fn spawn(variables: &[(String, String)], log: &NamedTempFile) -> Result<Child> {
     let program = environment().programs.join("worker");
     let output = log.as_file().try_clone()?;
     Command::new(&program)

@@ -59,7 +59,8 @@ pub async fn race(race: Race) -> Result<()> {
             answers.extend(answer_everybody(&db, ada, kill).await?);
             worker.kill().await?;
             // The dead worker's leases, and only its, as nobody else works.
-            db.as_owner("update chat.lanes set lease_until = clock_timestamp() where busy").await?;
+            db.as_owner("update chat.lanes set lease_until = clock_timestamp() where busy")
+                .await?;
             worker.restart().await?;
         }
         Ok(())

@@ -63,13 +63,21 @@ async fn replies_come_before_all_else() -> Result<()> {
 async fn two_workers_at_once_get_different_jobs() -> Result<()> {
     let scene = Scene::open().await?;
     for n in 0..4 {
-        scene.enqueue(&format!("lane {n}"), "bulk", &json!(n)).await?;
+        scene
+            .enqueue(&format!("lane {n}"), "bulk", &json!(n))
+            .await?;
     }
     let mut one = scene.db.as_worker().begin().await?;
-    let first: Value = sqlx::query_scalar("select chat_claim_jobs(2)").fetch_one(&mut *one).await?;
+    let first: Value = sqlx::query_scalar("select chat_claim_jobs(2)")
+        .fetch_one(&mut *one)
+        .await?;
     let second = scene.claim(8).await?;
     one.commit().await?;
-    assert_eq!((first.as_array().map(Vec::len), second.len()), (Some(2), 2), "none waited, none was doubled");
+    assert_eq!(
+        (first.as_array().map(Vec::len), second.len()),
+        (Some(2), 2),
+        "none waited, none was doubled"
+    );
     Ok(())
 }
 
@@ -85,7 +93,11 @@ async fn a_worker_that_stops_gives_back_what_it_has_not_begun() -> Result<()> {
     assert_eq!(given, 1);
     assert_eq!(scene.end(&job, done()).await?, "stale");
     let again = scene.claim(1).await?.remove(0);
-    assert_eq!((again.job_id, again.tries), (job.job_id, 1), "giving back is no try");
+    assert_eq!(
+        (again.job_id, again.tries),
+        (job.job_id, 1),
+        "giving back is no try"
+    );
     Ok(())
 }
 
@@ -95,10 +107,20 @@ async fn a_dead_job_keeps_its_reason_and_its_lane_goes_on() -> Result<()> {
     scene.enqueue("lane", "bulk", &json!(1)).await?;
     scene.enqueue("lane", "bulk", &json!(2)).await?;
     let job = scene.claim(1).await?.remove(0);
-    assert_eq!(scene.end(&job, json!({"is": "dead", "why": "no such number"})).await?, "dead");
+    assert_eq!(
+        scene
+            .end(&job, json!({"is": "dead", "why": "no such number"}))
+            .await?,
+        "dead"
+    );
     assert_eq!(payloads(&scene.claim(1).await?), [json!(2)]);
-    let dead = scene.row("select * from chat.jobs where died_at is not null").await?;
-    assert_eq!(only(&dead, "payload reason"), json!({"payload": 1, "reason": "no such number"}));
+    let dead = scene
+        .row("select * from chat.jobs where died_at is not null")
+        .await?;
+    assert_eq!(
+        only(&dead, "payload reason"),
+        json!({"payload": 1, "reason": "no such number"})
+    );
     Ok(())
 }
 
@@ -107,7 +129,15 @@ async fn a_job_that_is_tried_again_waits_and_counts_its_tries() -> Result<()> {
     let scene = Scene::open().await?;
     scene.enqueue("lane", "bulk", &json!(1)).await?;
     let job = scene.claim(1).await?.remove(0);
-    assert_eq!(scene.end(&job, json!({"is": "retry", "after_seconds": 60, "why": "busy"})).await?, "retry");
+    assert_eq!(
+        scene
+            .end(
+                &job,
+                json!({"is": "retry", "after_seconds": 60, "why": "busy"})
+            )
+            .await?,
+        "retry"
+    );
     assert!(scene.claim(1).await?.is_empty());
     scene.pauses_end().await?;
     assert_eq!(scene.claim(1).await?.remove(0).tries, 2);
@@ -131,15 +161,32 @@ async fn a_lease_that_ran_out_is_taken_over_first_of_all() -> Result<()> {
 async fn a_newer_read_mark_replaces_one_that_still_waits() -> Result<()> {
     let scene = Scene::open().await?;
     scene.hear_text(ZOE, "wamid.1", "One").await?;
-    scene.hear(&[text(ZOE, "wamid.2", "Two"), text(ZOE, "wamid.3", "Three"), text(YUKI, "wamid.4", "Me too")]).await?;
-    let marks = scene.rows("select payload from chat.jobs where kind = 'whatsapp.mark_read' order by lane").await?;
-    let mut wamids = marks.iter().map(|job| job["payload"]["wamid"].as_str().unwrap_or_default()).collect::<Vec<_>>();
+    scene
+        .hear(&[
+            text(ZOE, "wamid.2", "Two"),
+            text(ZOE, "wamid.3", "Three"),
+            text(YUKI, "wamid.4", "Me too"),
+        ])
+        .await?;
+    let marks = scene
+        .rows("select payload from chat.jobs where kind = 'whatsapp.mark_read' order by lane")
+        .await?;
+    let mut wamids = marks
+        .iter()
+        .map(|job| job["payload"]["wamid"].as_str().unwrap_or_default())
+        .collect::<Vec<_>>();
     wamids.sort_unstable();
     assert_eq!(wamids, ["wamid.3", "wamid.4"]);
 
     let running = scene.claim(2).await?;
     scene.hear_text(ZOE, "wamid.5", "Four").await?;
-    assert_eq!(scene.count("chat.jobs where kind = 'whatsapp.mark_read'").await?, 3, "one that runs is left alone");
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.mark_read'")
+            .await?,
+        3,
+        "one that runs is left alone"
+    );
     for job in &running {
         scene.end(job, done()).await?;
     }
@@ -155,7 +202,12 @@ async fn a_lane_that_was_idle_for_a_day_is_swept() -> Result<()> {
     }
     for job in scene.claim(8).await? {
         if job.lane == "waiting" {
-            scene.end(&job, json!({"is": "retry", "after_seconds": 60, "why": "busy"})).await?;
+            scene
+                .end(
+                    &job,
+                    json!({"is": "retry", "after_seconds": 60, "why": "busy"}),
+                )
+                .await?;
         } else {
             scene.end(&job, done()).await?;
         }
@@ -164,7 +216,9 @@ async fn a_lane_that_was_idle_for_a_day_is_swept() -> Result<()> {
         .as_owner("update chat.lanes set idle_since = idle_since - interval '25 hours' where key in ('old', 'waiting')")
         .await?;
     assert_eq!(scene.tick().await?["lanes"], 1);
-    let left = scene.rows("select key from chat.lanes where key in ('old', 'young', 'waiting') order by 1").await?;
+    let left = scene
+        .rows("select key from chat.lanes where key in ('old', 'young', 'waiting') order by 1")
+        .await?;
     assert_eq!(left, [json!({"key": "waiting"}), json!({"key": "young"})]);
     Ok(())
 }
@@ -176,7 +230,9 @@ async fn a_worker_is_called_when_an_idle_lane_gets_a_job_and_not_by_a_webhook() 
     bell.listen_all(["chat_jobs", "the_end"]).await?;
     let zoe = scene.visit(ZOE).await?;
     scene.answer(ada, &zoe, "rings").await?;
-    scene.answer(ada, &zoe, "does not: its lane is ready already").await?;
+    scene
+        .answer(ada, &zoe, "does not: its lane is ready already")
+        .await?;
     let yuki = scene.visit(YUKI).await?;
     scene.answer(ada, &yuki, "rings").await?;
     scene.as_owner("notify the_end").await?;

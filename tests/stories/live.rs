@@ -1,9 +1,9 @@
 //! What is broadcast: once a topic and change, gap-free for whoever may see it, and never in a message's way.
 
 use anyhow::{Context, Result, ensure};
+use pg_chat_tests::AgentIs;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::status;
-use pg_chat_tests::AgentIs;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -22,7 +22,10 @@ impl Scene {
             .await?;
         told.into_iter()
             .map(|mut row| {
-                ensure!(row["event"] == row["payload"]["type"] && row["private"] == true, "{row}");
+                ensure!(
+                    row["event"] == row["payload"]["type"] && row["private"] == true,
+                    "{row}"
+                );
                 ensure!(row["payload"]["v"] == 1, "{row}");
                 Ok(row["payload"].take())
             })
@@ -31,7 +34,16 @@ impl Scene {
 
     /// A conversation in which everything happened that this issue knows.
     async fn lively(&self) -> Result<Value> {
-        let ada = self.site.agent("Ada", AgentIs { role: "supervisor", ..AgentIs::default() }).await?;
+        let ada = self
+            .site
+            .agent(
+                "Ada",
+                AgentIs {
+                    role: "supervisor",
+                    ..AgentIs::default()
+                },
+            )
+            .await?;
         self.hear(&[
             pg_chat_tests::webhook::text(ZOE, "wamid.1", "Hello"),
             pg_chat_tests::webhook::text(ZOE, "wamid.2", "Anybody there?"),
@@ -44,13 +56,17 @@ impl Scene {
             id(&chat)
         );
         self.as_agent(ada, &note).await?;
-        self.patch(ada, &chat, "tags = '{vip}', priority = 'high'").await?;
+        self.patch(ada, &chat, "tags = '{vip}', priority = 'high'")
+            .await?;
         self.send("wamid.out").await?;
         let statuses = ["delivered", "sent", "read", "read"];
-        self.hear_statuses(&statuses.map(|word| status(ZOE, "wamid.out", word, ""))).await?;
-        self.hear(&[json!({"from": ZOE, "id": "wamid.r", "timestamp": "1760000000", "type": "reaction",
-            "reaction": {"message_id": "wamid.out", "emoji": "👍"}})])
+        self.hear_statuses(&statuses.map(|word| status(ZOE, "wamid.out", word, "")))
             .await?;
+        self.hear(&[
+            json!({"from": ZOE, "id": "wamid.r", "timestamp": "1760000000", "type": "reaction",
+            "reaction": {"message_id": "wamid.out", "emoji": "👍"}}),
+        ])
+        .await?;
         self.patch(ada, &chat, "status = 'waiting'").await?;
         self.hear_text(ZOE, "wamid.3", "Thank you").await?;
         self.patch(ada, &chat, "status = 'resolved'").await?;
@@ -63,7 +79,10 @@ impl Scene {
 fn assert_chain(told: &[Value], last: &Value) {
     let mut before = json!(0);
     for payload in told {
-        assert_eq!(payload["prev"], before, "a gap or a doubled change before {payload}");
+        assert_eq!(
+            payload["prev"], before,
+            "a gap or a doubled change before {payload}"
+        );
         before = payload["change"].clone();
     }
     assert_eq!(&before, last, "the last change was told");
@@ -73,12 +92,26 @@ fn assert_chain(told: &[Value], last: &Value) {
 async fn agents_are_told_every_change_once_and_without_a_gap() -> Result<()> {
     let scene = Scene::open().await?;
     let chat = scene.lively().await?;
-    let told = scene.told(&format!("chat:conversation:{}", chat["id"].as_str().context("id")?)).await?;
+    let told = scene
+        .told(&format!(
+            "chat:conversation:{}",
+            chat["id"].as_str().context("id")?
+        ))
+        .await?;
     assert_chain(&told, &chat["last_change"]);
     let in_inbox = scene.told(&format!("chat:site:{}", scene.site.id)).await?;
     let of_chat = |payload: &&Value| payload["conversation_id"] == chat["id"];
-    let changes = |told: &[Value]| told.iter().filter(of_chat).map(|p| p["change"].clone()).collect::<Vec<_>>();
-    assert_eq!(changes(&in_inbox), changes(&told), "the inbox hears of the same changes");
+    let changes = |told: &[Value]| {
+        told.iter()
+            .filter(of_chat)
+            .map(|p| p["change"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        changes(&in_inbox),
+        changes(&told),
+        "the inbox hears of the same changes"
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -86,13 +119,27 @@ async fn agents_are_told_every_change_once_and_without_a_gap() -> Result<()> {
 async fn the_visitor_is_told_what_concerns_them_without_a_gap_and_no_note() -> Result<()> {
     let scene = Scene::open().await?;
     let chat = scene.lively().await?;
-    let told = scene.told(&format!("chat:visitor:{}", chat["visitor_id"].as_str().context("visitor")?)).await?;
+    let told = scene
+        .told(&format!(
+            "chat:visitor:{}",
+            chat["visitor_id"].as_str().context("visitor")?
+        ))
+        .await?;
     assert_chain(&told, &chat["last_public_change"]);
-    let hidden = scene.rows("select id, change from mod_chat_messages where public_seq is null").await?;
+    let hidden = scene
+        .rows("select id, change from mod_chat_messages where public_seq is null")
+        .await?;
     assert_eq!(hidden.len(), 1);
-    assert!(told.iter().all(|payload| payload["message_id"] != hidden[0]["id"]));
-    let tagged = scene.count(&format!(
-        "realtime.messages where topic like 'chat:visitor:%' and payload ->> 'change' = '{}'", hidden[0]["change"])).await?;
+    assert!(
+        told.iter()
+            .all(|payload| payload["message_id"] != hidden[0]["id"])
+    );
+    let tagged = scene
+        .count(&format!(
+            "realtime.messages where topic like 'chat:visitor:%' and payload ->> 'change' = '{}'",
+            hidden[0]["change"]
+        ))
+        .await?;
     assert_eq!(tagged, 0);
     Ok(())
 }
@@ -101,12 +148,32 @@ async fn the_visitor_is_told_what_concerns_them_without_a_gap_and_no_note() -> R
 async fn each_happening_has_its_name() -> Result<()> {
     let scene = Scene::open().await?;
     let chat = scene.lively().await?;
-    let told = scene.told(&format!("chat:conversation:{}", chat["id"].as_str().context("id")?)).await?;
-    let names = |kind: &str| told.iter().filter(|payload| payload["type"] == kind).count();
-    assert_eq!(names("new_message"), 6, "four of Zoe's, an answer and a note");
-    assert_eq!(names("conversation_assigned"), 2, "at first and after it came back");
+    let told = scene
+        .told(&format!(
+            "chat:conversation:{}",
+            chat["id"].as_str().context("id")?
+        ))
+        .await?;
+    let names = |kind: &str| {
+        told.iter()
+            .filter(|payload| payload["type"] == kind)
+            .count()
+    };
+    assert_eq!(
+        names("new_message"),
+        6,
+        "four of Zoe's, an answer and a note"
+    );
+    assert_eq!(
+        names("conversation_assigned"),
+        2,
+        "at first and after it came back"
+    );
     assert_eq!(names("conversation_resolved"), 1);
-    assert!(names("status_change") >= 6, "ticks, a reaction, tags, waiting: {told:?}");
+    assert!(
+        names("status_change") >= 6,
+        "ticks, a reaction, tags, waiting: {told:?}"
+    );
     Ok(())
 }
 
@@ -115,7 +182,10 @@ async fn the_site_hears_when_an_agent_comes_and_goes() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     scene.turns(ada, "away").await?;
     let told = scene.told(&format!("chat:site:{}", scene.site.id)).await?;
-    assert_eq!(told, [json!({"v": 1, "type": "status_change", "agent_id": ada.id, "status": "away"})]);
+    assert_eq!(
+        told,
+        [json!({"v": 1, "type": "status_change", "agent_id": ada.id, "status": "away"})]
+    );
     Ok(())
 }
 
@@ -137,21 +207,33 @@ async fn imported_history_is_not_told_as_news() -> Result<()> {
 #[tokio::test]
 async fn a_broadcast_that_fails_is_counted_and_costs_no_message() -> Result<()> {
     let scene = Scene::open().await?;
-    let refuse = "alter table realtime.messages add constraint broken check (topic is null) not valid";
+    let refuse =
+        "alter table realtime.messages add constraint broken check (topic is null) not valid";
     sqlx::query(refuse).execute(scene.db.superuser()).await?;
     scene.lively().await?;
     assert_eq!(scene.count("realtime.messages").await?, 0);
-    let facts: Value = sqlx::query_scalar("select chat_worker_facts()").fetch_one(scene.db.as_worker()).await?;
-    assert!(facts["broadcast_failures"].as_i64().is_some_and(|failed| failed >= 10), "{facts}");
+    let facts: Value = sqlx::query_scalar("select chat_worker_facts()")
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    assert!(
+        facts["broadcast_failures"]
+            .as_i64()
+            .is_some_and(|failed| failed >= 10),
+        "{facts}"
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
 #[tokio::test]
 async fn everything_works_where_there_is_no_realtime() -> Result<()> {
     let scene = Scene::open().await?;
-    sqlx::query(AssertSqlSafe("drop schema realtime cascade")).execute(scene.db.superuser()).await?;
+    sqlx::query(AssertSqlSafe("drop schema realtime cascade"))
+        .execute(scene.db.superuser())
+        .await?;
     scene.lively().await?;
-    let facts: Value = sqlx::query_scalar("select chat_worker_facts()").fetch_one(scene.db.as_worker()).await?;
+    let facts: Value = sqlx::query_scalar("select chat_worker_facts()")
+        .fetch_one(scene.db.as_worker())
+        .await?;
     assert_eq!(facts["broadcast_failures"], 0);
     assert_counters_equal_recount(&scene.db).await
 }

@@ -28,11 +28,15 @@ pub struct Attempt {
 
 impl Attempt {
     pub fn number(&self) -> i64 {
-        self.said["attempt"].as_i64().expect("an attempt has a number")
+        self.said["attempt"]
+            .as_i64()
+            .expect("an attempt has a number")
     }
 
     pub fn callback(&self) -> &str {
-        self.said["callback"].as_str().expect("an attempt has callback data")
+        self.said["callback"]
+            .as_str()
+            .expect("an attempt has callback data")
     }
 }
 
@@ -72,11 +76,13 @@ impl Scene {
 
     /// Asks whether a job's message may go out now.
     pub async fn begin(&self, job: &Job) -> Result<Value> {
-        Ok(sqlx::query_scalar("select public.chat_begin_attempt($1, $2)")
-            .bind(job.job_id)
-            .bind(job.lease_token)
-            .fetch_one(self.db.as_worker())
-            .await?)
+        Ok(
+            sqlx::query_scalar("select public.chat_begin_attempt($1, $2)")
+                .bind(job.job_id)
+                .bind(job.lease_token)
+                .fetch_one(self.db.as_worker())
+                .await?,
+        )
     }
 
     /// Leases a send and begins it.
@@ -104,7 +110,10 @@ impl Scene {
     /// A send as it goes on a good day; its attempt.
     pub async fn send(&self, wamid: &str) -> Result<Attempt> {
         let attempt = self.begin_send().await?;
-        ensure!(self.end_send(&attempt, accepted(wamid)).await? == "accepted", "it was not accepted");
+        ensure!(
+            self.end_send(&attempt, accepted(wamid)).await? == "accepted",
+            "it was not accepted"
+        );
         Ok(attempt)
     }
 
@@ -121,7 +130,9 @@ impl Scene {
 
     /// The timed work of one second; what was done.
     pub async fn tick(&self) -> Result<Value> {
-        Ok(sqlx::query_scalar("select public.chat_tick(100)").fetch_one(self.db.as_worker()).await?)
+        Ok(sqlx::query_scalar("select public.chat_tick(100)")
+            .fetch_one(self.db.as_worker())
+            .await?)
     }
 
     /// The time of every lease is over.
@@ -132,7 +143,8 @@ impl Scene {
 
     /// Every pause of a lane is over.
     pub async fn pauses_end(&self) -> Result<()> {
-        self.as_owner("update chat.lanes set next_at = clock_timestamp() where not busy").await?;
+        self.as_owner("update chat.lanes set next_at = clock_timestamp() where not busy")
+            .await?;
         Ok(())
     }
 

@@ -22,22 +22,31 @@ impl Scene {
         let visitor = self.site.visitor("Somebody").await?;
         let chat = Uuid::new_v4();
         let mut commit = self.db.owner().begin().await?;
-        sqlx::query("insert into mod_chat_conversations (id, site_id, visitor_id) values ($1, $2, $3)")
-            .bind(chat)
-            .bind(self.site.id)
-            .bind(visitor)
+        sqlx::query(
+            "insert into mod_chat_conversations (id, site_id, visitor_id) values ($1, $2, $3)",
+        )
+        .bind(chat)
+        .bind(self.site.id)
+        .bind(visitor)
+        .execute(&mut *commit)
+        .await?;
+        let set =
+            format!("update mod_chat_conversations set page_url = null{more} where id = '{chat}'");
+        sqlx::query(sqlx::AssertSqlSafe(set))
             .execute(&mut *commit)
             .await?;
-        let set = format!("update mod_chat_conversations set page_url = null{more} where id = '{chat}'");
-        sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut *commit).await?;
         commit.commit().await?;
-        self.row(&format!("select * from mod_chat_conversations where id = '{chat}'")).await
+        self.row(&format!(
+            "select * from mod_chat_conversations where id = '{chat}'"
+        ))
+        .await
     }
 
     /// Gives an agent so many conversations by hand.
     async fn given(&self, agent: Agent, chats: usize) -> Result<()> {
         for _ in 0..chats {
-            self.chat_with(&format!(", assigned_agent_id = '{}'", agent.id)).await?;
+            self.chat_with(&format!(", assigned_agent_id = '{}'", agent.id))
+                .await?;
         }
         Ok(())
     }
@@ -46,7 +55,8 @@ impl Scene {
     async fn line_of(&self, chats: usize) -> Result<Vec<Value>> {
         let mut line = Vec::new();
         for place in 0..chats {
-            let since = format!(", pending_since = now() - interval '1 hour' + interval '{place} minutes'");
+            let since =
+                format!(", pending_since = now() - interval '1 hour' + interval '{place} minutes'");
             line.push(self.chat_with(&since).await?);
         }
         Ok(line)
@@ -54,6 +64,8 @@ impl Scene {
 
     /// Whose a conversation is now.
     async fn holder(&self, chat: &Value) -> Result<Option<Uuid>> {
-        Ok(serde_json::from_value(self.again(chat).await?["assigned_agent_id"].clone())?)
+        Ok(serde_json::from_value(
+            self.again(chat).await?["assigned_agent_id"].clone(),
+        )?)
     }
 }

@@ -30,7 +30,8 @@ impl Scene {
 
     /// Takes one webhook with these messages; what the database answered, added up over the runs.
     pub async fn hear(&self, messages: &[Value]) -> Result<Value> {
-        self.take(&webhook::body_of_messages(&self.number, messages)).await
+        self.take(&webhook::body_of_messages(&self.number, messages))
+            .await
     }
 
     /// The same with one text, written now.
@@ -40,7 +41,8 @@ impl Scene {
 
     /// Takes one webhook with these statuses.
     pub async fn hear_statuses(&self, statuses: &[Value]) -> Result<Value> {
-        self.take(&webhook::body_of_statuses(&self.number, statuses)).await
+        self.take(&webhook::body_of_statuses(&self.number, statuses))
+            .await
     }
 
     /// Takes any webhook body that the number's app has signed.
@@ -49,7 +51,10 @@ impl Scene {
         for answer in webhook::take(&self.db, &self.number, body).await? {
             for (name, count) in answer.as_object().context("not an object")? {
                 let sum = total.get(name).and_then(Value::as_i64).unwrap_or(0);
-                total.insert(name.clone(), json!(sum + count.as_i64().context("not a count")?));
+                total.insert(
+                    name.clone(),
+                    json!(sum + count.as_i64().context("not a count")?),
+                );
             }
         }
         Ok(total.into())
@@ -87,27 +92,43 @@ impl Scene {
 
     /// A conversation as it stands now.
     pub async fn again(&self, conversation: &Value) -> Result<Value> {
-        self.row(&format!("select * from public.mod_chat_conversations where id = {}", id(conversation))).await
+        self.row(&format!(
+            "select * from public.mod_chat_conversations where id = {}",
+            id(conversation)
+        ))
+        .await
     }
 
     /// A message by Meta's id.
     pub async fn message(&self, wamid: &str) -> Result<Value> {
-        self.row(&format!("select * from public.mod_chat_messages where whatsapp_message_id = '{wamid}'")).await
+        self.row(&format!(
+            "select * from public.mod_chat_messages where whatsapp_message_id = '{wamid}'"
+        ))
+        .await
     }
 
     /// A message by our id, as it stands now.
     pub async fn message_now(&self, message: &Value) -> Result<Value> {
-        self.row(&format!("select * from public.mod_chat_messages where id = {}", id(message))).await
+        self.row(&format!(
+            "select * from public.mod_chat_messages where id = {}",
+            id(message)
+        ))
+        .await
     }
 
     /// An agent's row.
     pub async fn agent_now(&self, agent: Agent) -> Result<Value> {
-        self.row(&format!("select * from public.mod_chat_agents where id = '{}'", agent.id)).await
+        self.row(&format!(
+            "select * from public.mod_chat_agents where id = '{}'",
+            agent.id
+        ))
+        .await
     }
 
     /// Another person's first words, and the conversation they begin.
     pub async fn visit(&self, phone: &str) -> Result<Value> {
-        self.hear_text(phone, &format!("wamid.visit.{phone}"), "Hello").await?;
+        self.hear_text(phone, &format!("wamid.visit.{phone}"), "Hello")
+            .await?;
         self.conversation_of(phone).await
     }
 
@@ -117,12 +138,25 @@ impl Scene {
     }
 
     /// The same, when the database may say no.
-    pub async fn try_answer(&self, agent: Agent, conversation: &Value, words: &str) -> Result<Value, sqlx::Error> {
-        self.db.desk(agent).answer(uuid_of(conversation), words).await
+    pub async fn try_answer(
+        &self,
+        agent: Agent,
+        conversation: &Value,
+        words: &str,
+    ) -> Result<Value, sqlx::Error> {
+        self.db
+            .desk(agent)
+            .answer(uuid_of(conversation), words)
+            .await
     }
 
     /// An agent changes a conversation by a plain PATCH.
-    pub async fn patch(&self, agent: Agent, conversation: &Value, set: &str) -> Result<Vec<Value>, sqlx::Error> {
+    pub async fn patch(
+        &self,
+        agent: Agent,
+        conversation: &Value,
+        set: &str,
+    ) -> Result<Vec<Value>, sqlx::Error> {
         self.db.desk(agent).patch(uuid_of(conversation), set).await
     }
 
@@ -139,7 +173,10 @@ impl Scene {
 
 /// The id of a row.
 pub fn uuid_of(row: &Value) -> Uuid {
-    row["id"].as_str().and_then(|id| id.parse().ok()).expect("every row has an id")
+    row["id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .expect("every row has an id")
 }
 
 /// The id of a row, quoted for SQL.
@@ -149,5 +186,9 @@ pub fn id(row: &Value) -> String {
 
 /// Some fields of a row, in words separated by blanks.
 pub fn only(row: &Value, fields: &str) -> Value {
-    fields.split_whitespace().map(|field| (field.to_owned(), row[field].clone())).collect::<Map<_, _>>().into()
+    fields
+        .split_whitespace()
+        .map(|field| (field.to_owned(), row[field].clone()))
+        .collect::<Map<_, _>>()
+        .into()
 }

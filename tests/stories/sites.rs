@@ -47,7 +47,9 @@ impl Host {
     async fn make() -> Result<Self> {
         let server = Server::on(environment().port);
         let database = format!("host_{}", &Uuid::new_v4().simple().to_string()[..12]);
-        server.make_database(&database, DefaultPrivileges::Old).await?;
+        server
+            .make_database(&database, DefaultPrivileges::Old)
+            .await?;
         Ok(Self { server, database })
     }
 
@@ -57,7 +59,12 @@ impl Host {
 
     async fn drop(self) -> Result<()> {
         let mut admin = self.server.connect(SUPERUSER, "postgres").await?;
-        admin.execute(AssertSqlSafe(format!("drop database {} with (force)", self.database))).await?;
+        admin
+            .execute(AssertSqlSafe(format!(
+                "drop database {} with (force)",
+                self.database
+            )))
+            .await?;
         admin.close().await?;
         Ok(())
     }
@@ -68,9 +75,15 @@ async fn a_hosts_own_tables_stay_as_they_were() -> Result<()> {
     let host = Host::make().await?;
     let mut owner = host.connect().await?;
     owner.execute(HOST).await?;
-    let before: Value = sqlx::query_scalar(HOST_TABLES).fetch_one(&mut owner).await?;
-    Sources::of(&repository()).apply(&host.server, &host.database).await?;
-    let after: Value = sqlx::query_scalar(HOST_TABLES).fetch_one(&mut owner).await?;
+    let before: Value = sqlx::query_scalar(HOST_TABLES)
+        .fetch_one(&mut owner)
+        .await?;
+    Sources::of(&repository())
+        .apply(&host.server, &host.database)
+        .await?;
+    let after: Value = sqlx::query_scalar(HOST_TABLES)
+        .fetch_one(&mut owner)
+        .await?;
     owner.close().await?;
     host.drop().await?;
     assert_eq!(after, before);
@@ -82,9 +95,14 @@ async fn a_host_without_roles_says_by_one_function_who_its_owners_are() -> Resul
     let host = Host::make().await?;
     let mut owner = host.connect().await?;
     owner.execute(HOST).await?;
-    Sources::of(&repository()).apply(&host.server, &host.database).await?;
+    Sources::of(&repository())
+        .apply(&host.server, &host.database)
+        .await?;
     let claims = json!({"sub": "c0000000-0000-4000-8000-000000000001", "role": "authenticated"});
-    sqlx::query("select set_config('request.jwt.claims', $1, false)").bind(claims.to_string()).execute(&mut owner).await?;
+    sqlx::query("select set_config('request.jwt.claims', $1, false)")
+        .bind(claims.to_string())
+        .execute(&mut owner)
+        .await?;
     let mine = "select chat.my_site_ids()";
     let before: Vec<Uuid> = sqlx::query_scalar(mine).fetch_one(&mut owner).await?;
     owner
@@ -96,7 +114,11 @@ async fn a_host_without_roles_says_by_one_function_who_its_owners_are() -> Resul
     let after: Vec<Uuid> = sqlx::query_scalar(mine).fetch_one(&mut owner).await?;
     owner.close().await?;
     host.drop().await?;
-    assert_eq!(before, Vec::<Uuid>::new(), "a member without a role has no rights");
+    assert_eq!(
+        before,
+        Vec::<Uuid>::new(),
+        "a member without a role has no rights"
+    );
     assert_eq!(after.len(), 1);
     Ok(())
 }

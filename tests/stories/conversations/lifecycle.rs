@@ -22,9 +22,15 @@ async fn a_change_that_makes_no_sense_is_refused_with_its_code() -> Result<()> {
         ("active", "missed", "chat/only_pending_is_missed"),
     ] {
         let (scene, ada, chat) = scene_with_a_chat().await?;
-        scene.patch(ada, &chat, &format!("status = '{begin}'")).await?;
+        scene
+            .patch(ada, &chat, &format!("status = '{begin}'"))
+            .await?;
         let refusal = Refusal::expect(scene.patch(ada, &chat, &format!("status = '{end}'")).await);
-        assert_eq!((refusal.sqlstate.as_str(), refusal.detail.as_deref()), ("PT409", Some(code)), "{begin} to {end}");
+        assert_eq!(
+            (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+            ("PT409", Some(code)),
+            "{begin} to {end}"
+        );
         assert!(refusal.hint.is_some());
     }
     Ok(())
@@ -33,10 +39,23 @@ async fn a_change_that_makes_no_sense_is_refused_with_its_code() -> Result<()> {
 #[tokio::test]
 async fn nobody_is_active_without_an_agent() -> Result<()> {
     let scene = Scene::open().await?;
-    let ada = scene.site.agent("Ada", AgentIs { status: "away", ..AgentIs::default() }).await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                status: "away",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     let chat = scene.visit(ZOE).await?;
     for status in ["active", "waiting"] {
-        let refusal = Refusal::expect(scene.patch(ada, &chat, &format!("status = '{status}'")).await);
+        let refusal = Refusal::expect(
+            scene
+                .patch(ada, &chat, &format!("status = '{status}'"))
+                .await,
+        );
         assert_eq!(refusal.detail.as_deref(), Some("chat/needs_agent"));
     }
     Ok(())
@@ -45,9 +64,21 @@ async fn nobody_is_active_without_an_agent() -> Result<()> {
 #[tokio::test]
 async fn an_agent_takes_a_waiting_chat_by_naming_themselves() -> Result<()> {
     let scene = Scene::open().await?;
-    let ada = scene.site.agent("Ada", AgentIs { status: "away", ..AgentIs::default() }).await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                status: "away",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     let chat = scene.visit(ZOE).await?;
-    let taken = scene.patch(ada, &chat, &format!("assigned_agent_id = '{}'", ada.id)).await?.remove(0);
+    let taken = scene
+        .patch(ada, &chat, &format!("assigned_agent_id = '{}'", ada.id))
+        .await?
+        .remove(0);
     assert_eq!(taken["status"], "active");
     assert!(taken["pending_since"].is_null());
     assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 1);
@@ -58,9 +89,16 @@ async fn an_agent_takes_a_waiting_chat_by_naming_themselves() -> Result<()> {
 async fn a_status_of_pending_takes_the_chat_from_its_agent() -> Result<()> {
     let (scene, ada, chat) = scene_with_a_chat().await?;
     scene.turns(ada, "away").await?;
-    let is = AgentIs { role: "supervisor", status: "away", ..AgentIs::default() };
+    let is = AgentIs {
+        role: "supervisor",
+        status: "away",
+        ..AgentIs::default()
+    };
     let boss = scene.site.agent("Boss", is).await?;
-    let waiting = scene.patch(boss, &chat, "status = 'pending'").await?.remove(0);
+    let waiting = scene
+        .patch(boss, &chat, "status = 'pending'")
+        .await?
+        .remove(0);
     assert!(waiting["assigned_agent_id"].is_null());
     assert_eq!(waiting["last_agent_id"], ada.id.to_string());
     assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 0);
@@ -74,7 +112,10 @@ async fn a_person_may_open_again_what_is_closed() -> Result<()> {
     assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 0);
     scene.patch(ada, &chat, "status = 'active'").await?;
     let open = scene.again(&chat).await?;
-    assert_eq!((&open["status"], &open["assigned_agent_id"]), (&"active".into(), &ada.id.to_string().into()));
+    assert_eq!(
+        (&open["status"], &open["assigned_agent_id"]),
+        (&"active".into(), &ada.id.to_string().into())
+    );
     assert!(open["archived_at"].is_null() && open["closed_at"].is_null());
     assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 1);
     Ok(())
@@ -86,7 +127,10 @@ async fn two_chats_of_one_person_are_not_open_at_once() -> Result<()> {
     scene.patch(ada, &chat, "status = 'closed'").await?;
     scene.hear_text(ZOE, "wamid.2", "Another matter").await?;
     let refusal = Refusal::expect(scene.patch(ada, &chat, "status = 'active'").await);
-    assert_eq!((refusal.sqlstate.as_str(), refusal.detail.as_deref()), ("PT409", Some("chat/another_is_open")));
+    assert_eq!(
+        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+        ("PT409", Some("chat/another_is_open"))
+    );
     assert!(refusal.hint.is_some());
     Ok(())
 }

@@ -10,13 +10,24 @@ const ZOE: &str = "15550100002";
 
 /// About ninety seconds.
 fn about_ninety(seconds: &Value) -> bool {
-    seconds.as_i64().is_some_and(|seconds| (90..150).contains(&seconds))
+    seconds
+        .as_i64()
+        .is_some_and(|seconds| (90..150).contains(&seconds))
 }
 
 #[tokio::test]
 async fn waiting_answering_and_resolving_are_timed_once() -> Result<()> {
     let scene = Scene::open().await?;
-    let ada = scene.site.agent("Ada", AgentIs { status: "away", ..AgentIs::default() }).await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                status: "away",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     let chat = scene.visit(ZOE).await?;
     let earlier = "update mod_chat_conversations
         set created_at = created_at - interval '90 seconds', pending_since = pending_since - interval '90 seconds'";
@@ -28,7 +39,10 @@ async fn waiting_answering_and_resolving_are_timed_once() -> Result<()> {
 
     scene.answer(ada, &chat, "Hello Zoe").await?;
     let answered = scene.again(&chat).await?;
-    assert!(about_ninety(&answered["first_response_time_seconds"]), "{answered}");
+    assert!(
+        about_ninety(&answered["first_response_time_seconds"]),
+        "{answered}"
+    );
     scene.as_owner(earlier).await?;
     scene.answer(ada, &chat, "Still there?").await?;
     assert_eq!(
@@ -38,7 +52,12 @@ async fn waiting_answering_and_resolving_are_timed_once() -> Result<()> {
 
     scene.patch(ada, &chat, "status = 'resolved'").await?;
     let resolved = scene.again(&chat).await?;
-    assert!(resolved["resolution_time_seconds"].as_i64().is_some_and(|s| (180..300).contains(&s)), "{resolved}");
+    assert!(
+        resolved["resolution_time_seconds"]
+            .as_i64()
+            .is_some_and(|s| (180..300).contains(&s)),
+        "{resolved}"
+    );
     assert!(!resolved["resolved_at"].is_null() && !resolved["archived_at"].is_null());
     Ok(())
 }

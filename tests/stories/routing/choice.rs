@@ -9,12 +9,34 @@ use crate::scene::Scene;
 #[tokio::test]
 async fn the_least_busy_agent_by_share_of_their_room_gets_it() -> Result<()> {
     let scene = Scene::open().await?;
-    let ada = scene.site.agent("Ada", AgentIs { max: 4, ..AgentIs::default() }).await?;
-    let ben = scene.site.agent("Ben", AgentIs { max: 10, ..AgentIs::default() }).await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                max: 4,
+                ..AgentIs::default()
+            },
+        )
+        .await?;
+    let ben = scene
+        .site
+        .agent(
+            "Ben",
+            AgentIs {
+                max: 10,
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     scene.given(ada, 2).await?;
     scene.given(ben, 3).await?;
     let chat = scene.chat().await?;
-    assert_eq!(scene.holder(&chat).await?, Some(ben.id), "3 of 10 is less than 2 of 4");
+    assert_eq!(
+        scene.holder(&chat).await?,
+        Some(ben.id),
+        "3 of 10 is less than 2 of 4"
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -28,9 +50,15 @@ async fn of_equally_busy_agents_the_one_who_has_waited_longest_gets_it() -> Resu
     let chat = scene.chat().await?;
     assert_eq!(scene.holder(&chat).await?, Some(ben.id));
     let cleo = scene.site.agent("Cleo", AgentIs::default()).await?;
-    scene.as_owner("update mod_chat_conversations set status = 'resolved'").await?;
+    scene
+        .as_owner("update mod_chat_conversations set status = 'resolved'")
+        .await?;
     let chat = scene.chat().await?;
-    assert_eq!(scene.holder(&chat).await?, Some(cleo.id), "who never had one has waited longest");
+    assert_eq!(
+        scene.holder(&chat).await?,
+        Some(cleo.id),
+        "who never had one has waited longest"
+    );
     Ok(())
 }
 
@@ -38,23 +66,58 @@ async fn of_equally_busy_agents_the_one_who_has_waited_longest_gets_it() -> Resu
 async fn who_is_away_busy_offline_or_has_left_gets_nothing() -> Result<()> {
     let scene = Scene::open().await?;
     for status in ["away", "busy", "offline"] {
-        scene.site.agent(status, AgentIs { status, ..AgentIs::default() }).await?;
+        scene
+            .site
+            .agent(
+                status,
+                AgentIs {
+                    status,
+                    ..AgentIs::default()
+                },
+            )
+            .await?;
     }
     scene.site.agent("Left", AgentIs::default()).await?;
-    scene.as_owner("update mod_chat_agents set is_active = false where display_name = 'Left'").await?;
+    scene
+        .as_owner("update mod_chat_agents set is_active = false where display_name = 'Left'")
+        .await?;
     let chat = scene.chat().await?;
-    assert_eq!((chat["status"].as_str(), scene.holder(&chat).await?), (Some("pending"), None));
+    assert_eq!(
+        (chat["status"].as_str(), scene.holder(&chat).await?),
+        (Some("pending"), None)
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn an_agent_without_room_gets_nothing() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.site.agent("Nobody", AgentIs { max: 0, ..AgentIs::default() }).await?;
-    let ada = scene.site.agent("Ada", AgentIs { max: 1, ..AgentIs::default() }).await?;
+    scene
+        .site
+        .agent(
+            "Nobody",
+            AgentIs {
+                max: 0,
+                ..AgentIs::default()
+            },
+        )
+        .await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                max: 1,
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     let first = scene.chat().await?;
     let second = scene.chat().await?;
-    assert_eq!((scene.holder(&first).await?, scene.holder(&second).await?), (Some(ada.id), None));
+    assert_eq!(
+        (scene.holder(&first).await?, scene.holder(&second).await?),
+        (Some(ada.id), None)
+    );
     Ok(())
 }
 
@@ -63,11 +126,35 @@ async fn a_departments_chat_goes_to_its_agents_only() -> Result<()> {
     let scene = Scene::open().await?;
     let sales = scene.site.department("Sales", 5).await?;
     let support = scene.site.department("Support", 5).await?;
-    scene.site.agent("Free", AgentIs { department: Some(support), ..AgentIs::default() }).await?;
-    let seller = scene.site.agent("Seller", AgentIs { department: Some(sales), ..AgentIs::default() }).await?;
+    scene
+        .site
+        .agent(
+            "Free",
+            AgentIs {
+                department: Some(support),
+                ..AgentIs::default()
+            },
+        )
+        .await?;
+    let seller = scene
+        .site
+        .agent(
+            "Seller",
+            AgentIs {
+                department: Some(sales),
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     scene.given(seller, 3).await?;
-    let chat = scene.chat_with(&format!(", department_id = '{sales}'")).await?;
-    assert_eq!(scene.holder(&chat).await?, Some(seller.id), "busier, but of the department");
+    let chat = scene
+        .chat_with(&format!(", department_id = '{sales}'"))
+        .await?;
+    assert_eq!(
+        scene.holder(&chat).await?,
+        Some(seller.id),
+        "busier, but of the department"
+    );
     Ok(())
 }
 
@@ -75,7 +162,10 @@ async fn a_departments_chat_goes_to_its_agents_only() -> Result<()> {
 async fn a_department_caps_each_of_its_agents_and_never_their_sum() -> Result<()> {
     let scene = Scene::open().await?;
     let sales = scene.site.department("Sales", 1).await?;
-    let member = AgentIs { department: Some(sales), ..AgentIs::default() };
+    let member = AgentIs {
+        department: Some(sales),
+        ..AgentIs::default()
+    };
     scene.site.agent("Ada", member).await?;
     scene.site.agent("Ben", member).await?;
     let of_sales = format!(", department_id = '{sales}'");
@@ -86,7 +176,10 @@ async fn a_department_caps_each_of_its_agents_and_never_their_sum() -> Result<()
     }
     assert_eq!(taken, [true, true, false], "one each");
     let anybodys = scene.chat().await?;
-    assert!(scene.holder(&anybodys).await?.is_some(), "both have room for other chats");
+    assert!(
+        scene.holder(&anybodys).await?.is_some(),
+        "both have room for other chats"
+    );
     Ok(())
 }
 
@@ -94,12 +187,27 @@ async fn a_department_caps_each_of_its_agents_and_never_their_sum() -> Result<()
 async fn a_department_without_automatic_assignment_waits_to_be_claimed() -> Result<()> {
     let scene = Scene::open().await?;
     let vip = scene.site.department("VIP", 5).await?;
-    scene.as_owner("update mod_chat_departments set auto_assign = false").await?;
-    let ada = scene.site.agent("Ada", AgentIs { department: Some(vip), ..AgentIs::default() }).await?;
-    let chat = scene.chat_with(&format!(", department_id = '{vip}'")).await?;
+    scene
+        .as_owner("update mod_chat_departments set auto_assign = false")
+        .await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                department: Some(vip),
+                ..AgentIs::default()
+            },
+        )
+        .await?;
+    let chat = scene
+        .chat_with(&format!(", department_id = '{vip}'"))
+        .await?;
     assert_eq!(scene.tick().await?["routed"], 0);
     assert_eq!(scene.holder(&chat).await?, None);
-    scene.patch(ada, &chat, &format!("assigned_agent_id = '{}'", ada.id)).await?;
+    scene
+        .patch(ada, &chat, &format!("assigned_agent_id = '{}'", ada.id))
+        .await?;
     assert_eq!(scene.again(&chat).await?["status"], "active");
     Ok(())
 }
@@ -117,8 +225,23 @@ async fn fifty_conversations_for_three_agents_of_five_are_fifteen_and_thirty_fiv
             scene.site.id
         ))
         .await?;
-    assert_eq!(scene.count("mod_chat_conversations where status = 'active'").await?, 15);
-    assert_eq!(scene.count("mod_chat_conversations where status = 'pending'").await?, 35);
-    assert_eq!(scene.count("mod_chat_agents where current_chat_count = 5").await?, 3);
+    assert_eq!(
+        scene
+            .count("mod_chat_conversations where status = 'active'")
+            .await?,
+        15
+    );
+    assert_eq!(
+        scene
+            .count("mod_chat_conversations where status = 'pending'")
+            .await?,
+        35
+    );
+    assert_eq!(
+        scene
+            .count("mod_chat_agents where current_chat_count = 5")
+            .await?,
+        3
+    );
     assert_counters_equal_recount(&scene.db).await
 }

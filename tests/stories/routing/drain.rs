@@ -10,7 +10,17 @@ use crate::scene::{Scene, id};
 /// A site with one agent, offline, who has room for so many.
 async fn scene_with_agent_of(max: i32) -> Result<(Scene, Agent)> {
     let scene = Scene::open().await?;
-    let ada = scene.site.agent("Ada", AgentIs { max, status: "offline", ..AgentIs::default() }).await?;
+    let ada = scene
+        .site
+        .agent(
+            "Ada",
+            AgentIs {
+                max,
+                status: "offline",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     Ok((scene, ada))
 }
 
@@ -37,7 +47,10 @@ async fn the_most_urgent_is_taken_before_the_oldest() -> Result<()> {
     let (scene, ada) = scene_with_agent_of(2).await?;
     let line = scene.line_of(4).await?;
     for (place, priority) in ["low", "normal", "high", "urgent"].iter().enumerate() {
-        let raise = format!("update mod_chat_conversations set priority = '{priority}' where id = {}", id(&line[place]));
+        let raise = format!(
+            "update mod_chat_conversations set priority = '{priority}' where id = {}",
+            id(&line[place])
+        );
         scene.as_owner(&raise).await?;
     }
     scene.turns(ada, "online").await?;
@@ -51,12 +64,22 @@ async fn a_chat_that_ends_makes_room_for_the_next() -> Result<()> {
     let line = scene.line_of(4).await?;
     scene.turns(ada, "online").await?;
     for (n, end) in ["resolved", "closed", "waiting"].iter().enumerate() {
-        scene.patch(ada, &line[n], &format!("status = '{end}'")).await?;
+        scene
+            .patch(ada, &line[n], &format!("status = '{end}'"))
+            .await?;
     }
-    assert_eq!(taken(&scene, &line).await?, [true, true, true, false], "one that waits for its visitor keeps its place");
+    assert_eq!(
+        taken(&scene, &line).await?,
+        [true, true, true, false],
+        "one that waits for its visitor keeps its place"
+    );
     scene.as_owner(&format!(
         "update mod_chat_conversations set snoozed_until = now() + interval '1 day' where id = {}", id(&line[2]))).await?;
-    assert_eq!(taken(&scene, &line).await?, [true, true, true, true], "one that is snoozed gives it up");
+    assert_eq!(
+        taken(&scene, &line).await?,
+        [true, true, true, true],
+        "one that is snoozed gives it up"
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -76,7 +99,10 @@ async fn more_room_is_filled_at_once_and_less_takes_nothing_away() -> Result<()>
     let (scene, ada) = scene_with_agent_of(1).await?;
     let line = scene.line_of(4).await?;
     scene.turns(ada, "online").await?;
-    let owner = Agent { id: ada.id, user: scene.site.owner };
+    let owner = Agent {
+        id: ada.id,
+        user: scene.site.owner,
+    };
     let save = |max: i32| {
         format!(
             "select * from chat_save_agent('{}', '{}', 'Ada', max_concurrent_chats => {max})",
@@ -87,7 +113,11 @@ async fn more_room_is_filled_at_once_and_less_takes_nothing_away() -> Result<()>
     assert_eq!(taken(&scene, &line).await?, [true, true, true, false]);
     scene.as_agent(owner, &save(1)).await?;
     scene.patch(ada, &line[0], "status = 'resolved'").await?;
-    assert_eq!(taken(&scene, &line).await?, [true, true, true, false], "two are still more than one");
+    assert_eq!(
+        taken(&scene, &line).await?,
+        [true, true, true, false],
+        "two are still more than one"
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -97,10 +127,24 @@ async fn what_was_put_back_goes_to_somebody_who_is_there() -> Result<()> {
     let ada = scene.site.agent("Ada", AgentIs::default()).await?;
     let chat = scene.chat().await?;
     assert_eq!(scene.holder(&chat).await?, Some(ada.id));
-    let boss = scene.site.agent("Boss", AgentIs { role: "supervisor", status: "away", ..AgentIs::default() }).await?;
+    let boss = scene
+        .site
+        .agent(
+            "Boss",
+            AgentIs {
+                role: "supervisor",
+                status: "away",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
     let ben = scene.site.agent("Ben", AgentIs::default()).await?;
     scene.patch(boss, &chat, "assigned_agent_id = null").await?;
-    assert_eq!(scene.holder(&chat).await?, Some(ada.id), "whoever had it is asked first");
+    assert_eq!(
+        scene.holder(&chat).await?,
+        Some(ada.id),
+        "whoever had it is asked first"
+    );
     scene.turns(ada, "away").await?;
     scene.patch(boss, &chat, "assigned_agent_id = null").await?;
     assert_eq!(scene.holder(&chat).await?, Some(ben.id));
@@ -108,11 +152,14 @@ async fn what_was_put_back_goes_to_somebody_who_is_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_chat_that_somebody_held_while_others_were_handed_out_is_found_by_the_tick() -> Result<()> {
+async fn a_chat_that_somebody_held_while_others_were_handed_out_is_found_by_the_tick() -> Result<()>
+{
     let (scene, ada) = scene_with_agent_of(5).await?;
     let chat = scene.line_of(1).await?.remove(0);
     let mut holder = scene.db.owner().begin().await?;
-    sqlx::query("select from mod_chat_conversations for update").execute(&mut *holder).await?;
+    sqlx::query("select from mod_chat_conversations for update")
+        .execute(&mut *holder)
+        .await?;
     scene.turns(ada, "online").await?;
     holder.rollback().await?;
     assert_eq!(scene.holder(&chat).await?, None, "it could not be touched");
@@ -135,8 +182,16 @@ async fn every_site_counts_its_conversations_from_one() -> Result<()> {
         ))
         .await?;
     assert_eq!(
-        numbers.iter().map(|c| c["n"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["CHAT-00000001", "CHAT-00000002", "CHAT-00000003", "CHAT-00000001"]
+        numbers
+            .iter()
+            .map(|c| c["n"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        [
+            "CHAT-00000001",
+            "CHAT-00000002",
+            "CHAT-00000003",
+            "CHAT-00000001"
+        ]
     );
     Ok(())
 }

@@ -24,7 +24,10 @@ async fn an_attempt_is_recorded_before_the_call() -> Result<()> {
     let attempt = scene.begin_send().await?;
     let recorded = scene.row("select * from chat.attempts").await?;
     assert_eq!(
-        only(&recorded, "message_id number lease_token outcome finished_at"),
+        only(
+            &recorded,
+            "message_id number lease_token outcome finished_at"
+        ),
         json!({
             "message_id": first["id"], "number": 1, "lease_token": attempt.job.lease_token, "outcome": null,
             "finished_at": null,
@@ -32,7 +35,10 @@ async fn an_attempt_is_recorded_before_the_call() -> Result<()> {
     );
     scene.end_send(&attempt, accepted("wamid.out")).await?;
     let ended = scene.row("select * from chat.attempts").await?;
-    assert_eq!(only(&ended, "outcome wamid http"), json!({"outcome": "accepted", "wamid": "wamid.out", "http": 200}));
+    assert_eq!(
+        only(&ended, "outcome wamid http"),
+        json!({"outcome": "accepted", "wamid": "wamid.out", "http": 200})
+    );
     Ok(())
 }
 
@@ -48,19 +54,29 @@ async fn a_worker_that_dies_before_it_began_loses_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_after_it_began_leaves_an_unknown_message_that_is_not_sent_again() -> Result<()> {
+async fn a_worker_that_dies_after_it_began_leaves_an_unknown_message_that_is_not_sent_again()
+-> Result<()> {
     let (scene, _, first, _) = scene_with_two_answers().await?;
     scene.begin_send().await?;
     scene.leases_run_out().await?;
     let takeover = scene.claim_send().await?;
     let said = scene.begin(&takeover).await?;
-    assert_eq!(only(&said, "go state"), json!({"go": false, "state": "unknown"}));
+    assert_eq!(
+        only(&said, "go state"),
+        json!({"go": false, "state": "unknown"})
+    );
     assert_eq!(
         only(&scene.message_now(&first).await?, "delivery_state status"),
         json!({"delivery_state": "unknown", "status": "sending"})
     );
-    assert_eq!(scene.row("select outcome from chat.attempts").await?["outcome"], "unknown");
-    assert!(scene.claim_send().await.is_err(), "its lane waits for a status");
+    assert_eq!(
+        scene.row("select outcome from chat.attempts").await?["outcome"],
+        "unknown"
+    );
+    assert!(
+        scene.claim_send().await.is_err(),
+        "its lane waits for a status"
+    );
     Ok(())
 }
 
@@ -72,9 +88,20 @@ async fn a_lost_lease_changes_nothing_any_more() -> Result<()> {
     let attempt = scene.begin_send().await?;
     assert_eq!(scene.begin(&lost).await?["state"], "stale");
     assert_eq!(scene.end(&lost, json!({"is": "done"})).await?, "stale");
-    assert_eq!(scene.end(&lost, json!({"is": "dead", "why": "late"})).await?, "stale");
-    assert_eq!(scene.message_now(&first).await?["delivery_state"], "sending");
-    assert_eq!(scene.end_send(&attempt, accepted("wamid.out")).await?, "accepted");
+    assert_eq!(
+        scene
+            .end(&lost, json!({"is": "dead", "why": "late"}))
+            .await?,
+        "stale"
+    );
+    assert_eq!(
+        scene.message_now(&first).await?["delivery_state"],
+        "sending"
+    );
+    assert_eq!(
+        scene.end_send(&attempt, accepted("wamid.out")).await?,
+        "accepted"
+    );
     Ok(())
 }
 
@@ -85,26 +112,42 @@ async fn that_a_message_left_is_kept_even_by_a_worker_that_lost_its_lease() -> R
     scene.leases_run_out().await?;
     let takeover = scene.claim_send().await?;
     scene.begin(&takeover).await?;
-    assert_eq!(scene.end_send(&slow, accepted("wamid.out")).await?, "accepted");
     assert_eq!(
-        only(&scene.message_now(&first).await?, "delivery_state whatsapp_message_id"),
+        scene.end_send(&slow, accepted("wamid.out")).await?,
+        "accepted"
+    );
+    assert_eq!(
+        only(
+            &scene.message_now(&first).await?,
+            "delivery_state whatsapp_message_id"
+        ),
         json!({"delivery_state": "accepted", "whatsapp_message_id": "wamid.out"})
     );
     let next = scene.begin_send().await?;
-    assert_eq!(next.said["message_id"], second["id"], "the lane goes on at once");
+    assert_eq!(
+        next.said["message_id"], second["id"],
+        "the lane goes on at once"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_late_no_of_a_worker_that_lost_its_lease_is_not_believed() -> Result<()> {
-    for late in [again_in(1), unknown(), json!({"is": "failed", "code": 131_026, "title": "No"})] {
+    for late in [
+        again_in(1),
+        unknown(),
+        json!({"is": "failed", "code": 131_026, "title": "No"}),
+    ] {
         let (scene, _, first, _) = scene_with_two_answers().await?;
         let slow = scene.begin_send().await?;
         scene.leases_run_out().await?;
         let takeover = scene.claim_send().await?;
         scene.begin(&takeover).await?;
         assert_eq!(scene.end_send(&slow, late).await?, "stale");
-        assert_eq!(scene.message_now(&first).await?["delivery_state"], "unknown");
+        assert_eq!(
+            scene.message_now(&first).await?["delivery_state"],
+            "unknown"
+        );
     }
     Ok(())
 }
@@ -114,15 +157,23 @@ async fn what_is_tried_again_holds_its_lane() -> Result<()> {
     let (scene, _, first, _) = scene_with_two_answers().await?;
     let attempt = scene.begin_send().await?;
     assert_eq!(scene.end_send(&attempt, again_in(60)).await?, "retry");
-    assert!(scene.claim_send().await.is_err(), "the second answer waits behind the first");
+    assert!(
+        scene.claim_send().await.is_err(),
+        "the second answer waits behind the first"
+    );
     assert_eq!(scene.message_now(&first).await?["status"], "sending");
 
     scene.pauses_end().await?;
     let again = scene.begin_send().await?;
-    assert_eq!((&again.said["text"], again.number(), again.job.tries), (&json!("first"), 2, 2));
+    assert_eq!(
+        (&again.said["text"], again.number(), again.job.tries),
+        (&json!("first"), 2, 2)
+    );
     scene.end_send(&again, accepted("wamid.1")).await?;
     assert_eq!(scene.begin_send().await?.said["text"], "second");
-    let outcomes = scene.rows("select outcome, code from chat.attempts order by number limit 2").await?;
+    let outcomes = scene
+        .rows("select outcome, code from chat.attempts order by number limit 2")
+        .await?;
     assert_eq!(outcomes[0], json!({"outcome": "retry", "code": 131_056}));
     Ok(())
 }
@@ -138,7 +189,10 @@ async fn a_refused_message_shows_code_words_and_advice_and_the_lane_goes_on() ->
     outcome["closes_window"] = json!(false);
     assert_eq!(scene.end_send(&attempt, outcome).await?, "failed");
     let message = scene.message_now(&first).await?;
-    assert_eq!((&message["status"], &message["metadata"]["error"]), (&json!("failed"), &error));
+    assert_eq!(
+        (&message["status"], &message["metadata"]["error"]),
+        (&json!("failed"), &error)
+    );
     assert_eq!(scene.begin_send().await?.said["text"], "second");
     Ok(())
 }
@@ -151,30 +205,53 @@ async fn a_refusal_for_the_window_closes_it_here_too() -> Result<()> {
         "http": 400, "closes_window": true});
     scene.end_send(&attempt, outcome).await?;
     let said = scene.begin(&scene.claim_send().await?).await?;
-    assert_eq!(only(&said, "go state"), json!({"go": false, "state": "failed"}));
-    assert_eq!(scene.message_now(&second).await?["metadata"]["error"]["code"], 131_047);
+    assert_eq!(
+        only(&said, "go state"),
+        json!({"go": false, "state": "failed"})
+    );
+    assert_eq!(
+        scene.message_now(&second).await?["metadata"]["error"]["code"],
+        131_047
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_window_that_closes_while_a_message_waits_fails_it_with_advice() -> Result<()> {
     let (scene, _, first, _) = scene_with_two_answers().await?;
-    scene.as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()").await?;
+    scene
+        .as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()")
+        .await?;
     let said = scene.begin(&scene.claim_send().await?).await?;
-    assert_eq!(only(&said, "go state"), json!({"go": false, "state": "failed"}));
+    assert_eq!(
+        only(&said, "go state"),
+        json!({"go": false, "state": "failed"})
+    );
     let message = scene.message_now(&first).await?;
     assert_eq!(message["status"], "failed");
-    assert!(message["metadata"]["error"]["advice"].is_string(), "{message}");
-    assert_eq!(scene.count("chat.attempts").await?, 0, "Graph was never asked");
+    assert!(
+        message["metadata"]["error"]["advice"].is_string(),
+        "{message}"
+    );
+    assert_eq!(
+        scene.count("chat.attempts").await?,
+        0,
+        "Graph was never asked"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_number_that_was_taken_away_sends_nothing() -> Result<()> {
     let (scene, _, first, _) = scene_with_two_answers().await?;
-    scene.as_owner("update chat.whatsapp_numbers set confirmed_at = null").await?;
+    scene
+        .as_owner("update chat.whatsapp_numbers set confirmed_at = null")
+        .await?;
     let said = scene.begin(&scene.claim_send().await?).await?;
-    assert_eq!(only(&said, "go state"), json!({"go": false, "state": "failed"}));
+    assert_eq!(
+        only(&said, "go state"),
+        json!({"go": false, "state": "failed"})
+    );
     assert!(scene.message_now(&first).await?["metadata"]["error"]["advice"].is_string());
     Ok(())
 }
@@ -183,7 +260,12 @@ async fn a_number_that_was_taken_away_sends_nothing() -> Result<()> {
 async fn a_job_whose_message_is_gone_just_ends() -> Result<()> {
     let (scene, _, first, _) = scene_with_two_answers().await?;
     let job = scene.claim_send().await?;
-    scene.as_owner(&format!("delete from mod_chat_messages where id = {}", id(&first))).await?;
+    scene
+        .as_owner(&format!(
+            "delete from mod_chat_messages where id = {}",
+            id(&first)
+        ))
+        .await?;
     assert_eq!(scene.begin(&job).await?["state"], "gone");
     assert_eq!(scene.begin_send().await?.said["text"], "second");
     Ok(())

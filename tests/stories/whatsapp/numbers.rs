@@ -21,11 +21,25 @@ impl Scene {
 #[tokio::test]
 async fn a_message_to_a_number_nobody_has_is_kept_with_its_reason() -> Result<()> {
     let scene = Scene::open().await?;
-    let elsewhere = Number { phone_number_id: "999".to_owned(), ..scene.number.clone() };
-    let answers = take(&scene.db, &elsewhere, &body_of_messages(&elsewhere, &[text(ZOE, "wamid.1", "Hello")])).await?;
-    assert_eq!(answers, [json!({"stored": 0, "duplicate": 0, "dead": 1, "enqueued": 0})]);
+    let elsewhere = Number {
+        phone_number_id: "999".to_owned(),
+        ..scene.number.clone()
+    };
+    let answers = take(
+        &scene.db,
+        &elsewhere,
+        &body_of_messages(&elsewhere, &[text(ZOE, "wamid.1", "Hello")]),
+    )
+    .await?;
+    assert_eq!(
+        answers,
+        [json!({"stored": 0, "duplicate": 0, "dead": 1, "enqueued": 0})]
+    );
     let letter = scene.dead_letter().await?;
-    assert_eq!(only(&letter, "reason phone_number_id"), json!({"reason": "unknown_number", "phone_number_id": "999"}));
+    assert_eq!(
+        only(&letter, "reason phone_number_id"),
+        json!({"reason": "unknown_number", "phone_number_id": "999"})
+    );
     assert_eq!(letter["item"]["wamid"], "wamid.1");
     assert_eq!(scene.count("mod_chat_messages").await?, 0);
     Ok(())
@@ -34,12 +48,21 @@ async fn a_message_to_a_number_nobody_has_is_kept_with_its_reason() -> Result<()
 #[tokio::test]
 async fn an_app_cannot_sign_for_the_number_of_another_app() -> Result<()> {
     let scene = Scene::open().await?;
-    let other: Value =
-        sqlx::query_scalar("select public.chat_register_whatsapp('second', null, null, null, 'v26.0', null)")
-            .fetch_one(scene.db.as_worker())
-            .await?;
-    let forged = Number { app: serde_json::from_value(other["app"].clone())?, ..scene.number.clone() };
-    take(&scene.db, &forged, &body_of_messages(&forged, &[text(ZOE, "wamid.1", "Hello")])).await?;
+    let other: Value = sqlx::query_scalar(
+        "select public.chat_register_whatsapp('second', null, null, null, 'v26.0', null)",
+    )
+    .fetch_one(scene.db.as_worker())
+    .await?;
+    let forged = Number {
+        app: serde_json::from_value(other["app"].clone())?,
+        ..scene.number.clone()
+    };
+    take(
+        &scene.db,
+        &forged,
+        &body_of_messages(&forged, &[text(ZOE, "wamid.1", "Hello")]),
+    )
+    .await?;
     assert_eq!(scene.dead_letter().await?["reason"], "unknown_number");
     Ok(())
 }
@@ -47,7 +70,9 @@ async fn an_app_cannot_sign_for_the_number_of_another_app() -> Result<()> {
 #[tokio::test]
 async fn a_number_receives_only_after_graph_has_confirmed_it() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.as_owner("update chat.whatsapp_numbers set confirmed_at = null").await?;
+    scene
+        .as_owner("update chat.whatsapp_numbers set confirmed_at = null")
+        .await?;
     scene.hear_text(ZOE, "wamid.1", "Hello").await?;
     assert_eq!(scene.dead_letter().await?["reason"], "unknown_number");
     Ok(())
@@ -65,14 +90,19 @@ async fn a_number_that_a_site_has_confirmed_cannot_be_registered_for_another() -
     .fetch_one(scene.db.as_worker())
     .await;
     let refusal = Refusal::expect(refused);
-    assert_eq!((refusal.sqlstate.as_str(), refusal.detail.as_deref()), ("PT409", Some("chat/number_taken")));
+    assert_eq!(
+        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+        ("PT409", Some("chat/number_taken"))
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn of_two_claims_on_a_number_the_first_that_graph_confirms_has_it() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.as_owner("update chat.whatsapp_numbers set confirmed_at = null").await?;
+    scene
+        .as_owner("update chat.whatsapp_numbers set confirmed_at = null")
+        .await?;
     let rival = Site::make(&scene.db).await?;
     scene
         .as_owner(&format!(
@@ -81,7 +111,11 @@ async fn of_two_claims_on_a_number_the_first_that_graph_confirms_has_it() -> Res
             rival.id, scene.number.phone_number_id
         ))
         .await?;
-    assert_eq!(scene.count("chat.whatsapp_numbers").await?, 2, "both claim it");
+    assert_eq!(
+        scene.count("chat.whatsapp_numbers").await?,
+        2,
+        "both claim it"
+    );
     let confirm = async |site: Uuid| -> Result<Value> {
         Ok(sqlx::query_scalar(
             "select public.chat_confirm_number(
@@ -130,6 +164,9 @@ async fn one_letter_that_is_dead_costs_the_others_nothing() -> Result<()> {
         .bind(Json([unknown, known]))
         .fetch_one(scene.db.as_worker())
         .await?;
-    assert_eq!(only(&answer, "stored dead"), json!({"stored": 1, "dead": 1}));
+    assert_eq!(
+        only(&answer, "stored dead"),
+        json!({"stored": 1, "dead": 1})
+    );
     Ok(())
 }

@@ -33,7 +33,10 @@ async fn somebody_without_a_phone_is_a_person_like_others() -> Result<()> {
     scene.hear(&[from_user(ZOES_ID, None, "wamid.2")]).await?;
     assert_eq!(scene.count("mod_chat_conversations").await?, 1);
     let person = scene.row("select * from mod_chat_visitors").await?;
-    assert_eq!((&person["whatsapp_phone"], &person["phone"]), (&json!(null), &json!(null)));
+    assert_eq!(
+        (&person["whatsapp_phone"], &person["phone"]),
+        (&json!(null), &json!(null))
+    );
     Ok(())
 }
 
@@ -41,7 +44,9 @@ async fn somebody_without_a_phone_is_a_person_like_others() -> Result<()> {
 async fn a_phone_and_an_id_that_come_together_become_one_person() -> Result<()> {
     let scene = Scene::open().await?;
     scene.hear_text(ZOE, "wamid.phone", "by phone").await?;
-    scene.hear(&[from_user(ZOES_ID, Some(ZOE), "wamid.both")]).await?;
+    scene
+        .hear(&[from_user(ZOES_ID, Some(ZOE), "wamid.both")])
+        .await?;
     scene.hear(&[from_user(ZOES_ID, None, "wamid.id")]).await?;
     assert_eq!(scene.count("mod_chat_visitors").await?, 1);
     assert_eq!(scene.count("mod_chat_conversations").await?, 1);
@@ -49,16 +54,32 @@ async fn a_phone_and_an_id_that_come_together_become_one_person() -> Result<()> 
 }
 
 #[tokio::test]
-async fn when_id_and_phone_name_two_people_the_id_wins_and_the_phone_stays_where_it_was() -> Result<()> {
+async fn when_id_and_phone_name_two_people_the_id_wins_and_the_phone_stays_where_it_was()
+-> Result<()> {
     let scene = Scene::open().await?;
     scene.hear(&[from_user(ZOES_ID, None, "wamid.id")]).await?;
-    scene.hear_text(ZOE, "wamid.phone", "somebody with her old phone").await?;
-    scene.hear(&[from_user(ZOES_ID, Some(ZOE), "wamid.both")]).await?;
-    scene.hear_text(ZOE, "wamid.phone.again", "still me").await?;
+    scene
+        .hear_text(ZOE, "wamid.phone", "somebody with her old phone")
+        .await?;
+    scene
+        .hear(&[from_user(ZOES_ID, Some(ZOE), "wamid.both")])
+        .await?;
+    scene
+        .hear_text(ZOE, "wamid.phone.again", "still me")
+        .await?;
 
-    assert_eq!(person_of(&scene, "wamid.both").await?, person_of(&scene, "wamid.id").await?);
-    assert_eq!(person_of(&scene, "wamid.phone.again").await?, person_of(&scene, "wamid.phone").await?);
-    assert_ne!(person_of(&scene, "wamid.id").await?, person_of(&scene, "wamid.phone").await?);
+    assert_eq!(
+        person_of(&scene, "wamid.both").await?,
+        person_of(&scene, "wamid.id").await?
+    );
+    assert_eq!(
+        person_of(&scene, "wamid.phone.again").await?,
+        person_of(&scene, "wamid.phone").await?
+    );
+    assert_ne!(
+        person_of(&scene, "wamid.id").await?,
+        person_of(&scene, "wamid.phone").await?
+    );
     Ok(())
 }
 
@@ -66,9 +87,19 @@ async fn when_id_and_phone_name_two_people_the_id_wins_and_the_phone_stays_where
 async fn two_spellings_of_a_phone_are_one_person() -> Result<()> {
     let scene = Scene::open().await?;
     // Brazil's ninth digit, Mexico's 1.
-    for (n, (one, other)) in [("5511987654321", "551187654321"), ("525512345678", "5215512345678")].iter().enumerate() {
-        scene.hear_text(one, &format!("wamid.{n}.one"), "Olá").await?;
-        scene.hear_text(other, &format!("wamid.{n}.other"), "Hola").await?;
+    for (n, (one, other)) in [
+        ("5511987654321", "551187654321"),
+        ("525512345678", "5215512345678"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        scene
+            .hear_text(one, &format!("wamid.{n}.one"), "Olá")
+            .await?;
+        scene
+            .hear_text(other, &format!("wamid.{n}.other"), "Hola")
+            .await?;
         assert_eq!(
             person_of(&scene, &format!("wamid.{n}.one")).await?,
             person_of(&scene, &format!("wamid.{n}.other")).await?
@@ -81,8 +112,12 @@ async fn two_spellings_of_a_phone_are_one_person() -> Result<()> {
 #[tokio::test]
 async fn a_brazilian_landline_is_nobody_elses_spelling() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.hear_text("551132345678", "wamid.landline", "Olá").await?;
-    scene.hear_text("5511932345678", "wamid.mobile", "Olá").await?;
+    scene
+        .hear_text("551132345678", "wamid.landline", "Olá")
+        .await?;
+    scene
+        .hear_text("5511932345678", "wamid.mobile", "Olá")
+        .await?;
     assert_eq!(scene.count("mod_chat_visitors").await?, 2);
     Ok(())
 }
@@ -90,17 +125,28 @@ async fn a_brazilian_landline_is_nobody_elses_spelling() -> Result<()> {
 #[tokio::test]
 async fn somebody_with_a_new_number_stays_the_same_person() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.hear_text(ZOE, "wamid.old", "with the old number").await?;
+    scene
+        .hear_text(ZOE, "wamid.old", "with the old number")
+        .await?;
     scene
         .hear(&[json!({"from": ZOE, "id": "wamid.changed", "timestamp": "1760000000", "type": "system",
             "system": {"body": "Zoe changed from 15550100002 to 15550100099", "wa_id": "15550100099",
                 "type": "user_changed_number"}})])
         .await?;
-    scene.hear_text("15550100099", "wamid.new", "with the new one").await?;
-    assert_eq!(person_of(&scene, "wamid.new").await?, person_of(&scene, "wamid.old").await?);
+    scene
+        .hear_text("15550100099", "wamid.new", "with the new one")
+        .await?;
+    assert_eq!(
+        person_of(&scene, "wamid.new").await?,
+        person_of(&scene, "wamid.old").await?
+    );
     assert_eq!(scene.count("mod_chat_conversations").await?, 1);
     assert_eq!(scene.message("wamid.changed").await?["kind"], "system");
-    assert_eq!(scene.conversation_of(ZOE).await?["unread_agent_count"], 2, "a line of the system is not unread");
+    assert_eq!(
+        scene.conversation_of(ZOE).await?["unread_agent_count"],
+        2,
+        "a line of the system is not unread"
+    );
     Ok(())
 }
 
@@ -111,8 +157,13 @@ async fn the_same_phone_is_another_person_at_another_site() -> Result<()> {
     let number = elsewhere.number(&scene.db, "206540352242922").await?;
     scene.hear_text(ZOE, "wamid.here", "Hello").await?;
     receive(&scene.db, &number, &[text(ZOE, "wamid.there", "Hello")]).await?;
-    assert_ne!(person_of(&scene, "wamid.here").await?, person_of(&scene, "wamid.there").await?);
-    let sites = scene.rows("select distinct site_id from mod_chat_visitors").await?;
+    assert_ne!(
+        person_of(&scene, "wamid.here").await?,
+        person_of(&scene, "wamid.there").await?
+    );
+    let sites = scene
+        .rows("select distinct site_id from mod_chat_visitors")
+        .await?;
     assert_eq!(sites.len(), 2);
     Ok(())
 }

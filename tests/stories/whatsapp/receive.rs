@@ -12,13 +12,21 @@ const ZOE: &str = "15550100002";
 #[tokio::test]
 async fn the_first_message_of_a_new_person_makes_the_person_and_a_conversation() -> Result<()> {
     let scene = Scene::open().await?;
-    let answer = scene.hear_text(ZOE, "wamid.1", "Is my order on its way?").await?;
-    assert_eq!(answer, json!({"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 1}));
+    let answer = scene
+        .hear_text(ZOE, "wamid.1", "Is my order on its way?")
+        .await?;
+    assert_eq!(
+        answer,
+        json!({"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 1})
+    );
 
     let conversation = scene.conversation_of(ZOE).await?;
     assert_eq!(
-        only(&conversation, "channel status phone_number_id last_seq last_public_seq inbound_count \
-            message_count unread_agent_count last_message_text last_message_by session_number"),
+        only(
+            &conversation,
+            "channel status phone_number_id last_seq last_public_seq inbound_count \
+            message_count unread_agent_count last_message_text last_message_by session_number"
+        ),
         json!({
             "channel": "whatsapp", "status": "pending", "phone_number_id": scene.number.phone_number_id,
             "last_seq": 1, "last_public_seq": 1, "inbound_count": 1, "message_count": 1, "unread_agent_count": 1,
@@ -27,10 +35,16 @@ async fn the_first_message_of_a_new_person_makes_the_person_and_a_conversation()
         })
     );
     let person = scene
-        .row(&format!("select * from mod_chat_visitors where id = '{}'", conversation["visitor_id"].as_str().unwrap()))
+        .row(&format!(
+            "select * from mod_chat_visitors where id = '{}'",
+            conversation["visitor_id"].as_str().unwrap()
+        ))
         .await?;
     assert_eq!(
-        only(&person, "name whatsapp_phone channel total_messages total_conversations"),
+        only(
+            &person,
+            "name whatsapp_phone channel total_messages total_conversations"
+        ),
         json!({
             "name": "Phone 15550100002", "whatsapp_phone": ZOE, "channel": "whatsapp", "total_messages": 1,
             "total_conversations": 1,
@@ -38,7 +52,10 @@ async fn the_first_message_of_a_new_person_makes_the_person_and_a_conversation()
     );
     let message = scene.message("wamid.1").await?;
     assert_eq!(
-        only(&message, "sender_type sender_id kind content_type delivery_state status seq public_seq"),
+        only(
+            &message,
+            "sender_type sender_id kind content_type delivery_state status seq public_seq"
+        ),
         json!({
             "sender_type": "visitor", "sender_id": person["id"], "kind": "text", "content_type": "text",
             "delivery_state": "received", "status": "delivered", "seq": 1, "public_seq": 1,
@@ -50,24 +67,43 @@ async fn the_first_message_of_a_new_person_makes_the_person_and_a_conversation()
 #[tokio::test]
 async fn a_burst_of_a_new_person_makes_one_conversation_in_the_order_written() -> Result<()> {
     let scene = Scene::open().await?;
-    let burst = [text(ZOE, "wamid.1", "Hi"), text(ZOE, "wamid.2", "me"), text(ZOE, "wamid.3", "again")];
+    let burst = [
+        text(ZOE, "wamid.1", "Hi"),
+        text(ZOE, "wamid.2", "me"),
+        text(ZOE, "wamid.3", "again"),
+    ];
     assert_eq!(scene.hear(&burst).await?["stored"], 3);
     scene.hear_text(ZOE, "wamid.4", "and again").await?;
 
     assert_eq!(scene.count("mod_chat_conversations").await?, 1);
-    let words = scene.rows("select content from mod_chat_messages order by seq").await?;
-    assert_eq!(words.iter().map(|m| &m["content"]).collect::<Vec<_>>(), ["Hi", "me", "again", "and again"]);
+    let words = scene
+        .rows("select content from mod_chat_messages order by seq")
+        .await?;
+    assert_eq!(
+        words.iter().map(|m| &m["content"]).collect::<Vec<_>>(),
+        ["Hi", "me", "again", "and again"]
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
 #[tokio::test]
 async fn an_album_of_one_second_keeps_its_order() -> Result<()> {
     let scene = Scene::open().await?;
-    let album: Vec<_> = (0..10).map(|n| image(ZOE, &format!("wamid.{n}"), &format!("picture {n}"))).collect();
+    let album: Vec<_> = (0..10)
+        .map(|n| image(ZOE, &format!("wamid.{n}"), &format!("picture {n}")))
+        .collect();
     scene.hear(&album).await?;
-    let shown = scene.rows("select content from mod_chat_messages order by sent_at, seq").await?;
+    let shown = scene
+        .rows("select content from mod_chat_messages order by sent_at, seq")
+        .await?;
     let expected: Vec<_> = (0..10).map(|n| format!("picture {n}")).collect();
-    assert_eq!(shown.iter().map(|m| m["content"].as_str().unwrap()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        shown
+            .iter()
+            .map(|m| m["content"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        expected
+    );
     Ok(())
 }
 
@@ -77,10 +113,16 @@ async fn a_repeated_delivery_changes_nothing() -> Result<()> {
     scene.hear_text(ZOE, "wamid.1", "Hello").await?;
     let before = scene.conversation_of(ZOE).await?;
     let answer = scene.hear_text(ZOE, "wamid.1", "Hello").await?;
-    assert_eq!(answer, json!({"stored": 0, "duplicate": 1, "dead": 0, "enqueued": 0}));
+    assert_eq!(
+        answer,
+        json!({"stored": 0, "duplicate": 1, "dead": 0, "enqueued": 0})
+    );
     assert_eq!(scene.conversation_of(ZOE).await?, before);
     let twice = [text(ZOE, "wamid.2", "Once"), text(ZOE, "wamid.2", "Once")];
-    assert_eq!(only(&scene.hear(&twice).await?, "stored duplicate"), json!({"stored": 1, "duplicate": 1}));
+    assert_eq!(
+        only(&scene.hear(&twice).await?, "stored duplicate"),
+        json!({"stored": 1, "duplicate": 1})
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -88,11 +130,17 @@ async fn a_repeated_delivery_changes_nothing() -> Result<()> {
 async fn a_repetition_that_comes_late_neither_reopens_nor_opens_a_conversation() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let conversation = scene.visit(ZOE).await?;
-    scene.patch(ada, &conversation, "status = 'resolved'").await?;
-    scene.hear_text(ZOE, &format!("wamid.visit.{ZOE}"), "Hello").await?;
+    scene
+        .patch(ada, &conversation, "status = 'resolved'")
+        .await?;
+    scene
+        .hear_text(ZOE, &format!("wamid.visit.{ZOE}"), "Hello")
+        .await?;
     assert_eq!(scene.again(&conversation).await?["status"], "resolved");
     scene.patch(ada, &conversation, "status = 'closed'").await?;
-    scene.hear_text(ZOE, &format!("wamid.visit.{ZOE}"), "Hello").await?;
+    scene
+        .hear_text(ZOE, &format!("wamid.visit.{ZOE}"), "Hello")
+        .await?;
     assert_eq!(scene.count("mod_chat_conversations").await?, 1);
     Ok(())
 }
@@ -100,17 +148,24 @@ async fn a_repetition_that_comes_late_neither_reopens_nor_opens_a_conversation()
 #[tokio::test]
 async fn an_image_is_shown_before_its_file_is_here() -> Result<()> {
     let scene = Scene::open().await?;
-    scene.hear(&[image(ZOE, "wamid.1", "The broken part")]).await?;
+    scene
+        .hear(&[image(ZOE, "wamid.1", "The broken part")])
+        .await?;
     let message = scene.message("wamid.1").await?;
     assert_eq!(
-        only(&message, "kind content_type content file_state file_url file_mime_type"),
+        only(
+            &message,
+            "kind content_type content file_state file_url file_mime_type"
+        ),
         json!({
             "kind": "image", "content_type": "image", "content": "The broken part", "file_state": "pending",
             "file_url": null, "file_mime_type": "image/jpeg",
         })
     );
-    assert_eq!(only(&message["metadata"]["media"], "id mime sha256"),
-        json!({"id": "media-wamid.1", "mime": "image/jpeg", "sha256": "c2hh"}));
+    assert_eq!(
+        only(&message["metadata"]["media"], "id mime sha256"),
+        json!({"id": "media-wamid.1", "mime": "image/jpeg", "sha256": "c2hh"})
+    );
     Ok(())
 }
 
@@ -123,10 +178,16 @@ async fn a_quote_points_at_the_message_it_answers_if_we_have_it() -> Result<()> 
     let mut lost = text(ZOE, "wamid.3", "And that one");
     lost["context"] = json!({"from": ZOE, "id": "wamid.before.our.time"});
     scene.hear(&[quotes, lost]).await?;
-    assert_eq!(scene.message("wamid.2").await?["reply_to_id"], scene.message("wamid.1").await?["id"]);
+    assert_eq!(
+        scene.message("wamid.2").await?["reply_to_id"],
+        scene.message("wamid.1").await?["id"]
+    );
     let lost = scene.message("wamid.3").await?;
     assert_eq!(lost["reply_to_id"], json!(null));
-    assert_eq!(lost["metadata"]["context"]["wamid"], "wamid.before.our.time");
+    assert_eq!(
+        lost["metadata"]["context"]["wamid"],
+        "wamid.before.our.time"
+    );
     Ok(())
 }
 
@@ -135,9 +196,12 @@ async fn a_type_nobody_knows_is_a_visible_placeholder_with_the_raw_message() -> 
     let scene = Scene::open().await?;
     let hologram = json!({"from": ZOE, "id": "wamid.1", "timestamp": "1760000000", "type": "hologram",
         "hologram": {"shape": "cube"}});
-    assert_eq!(scene.hear(&[hologram.clone()]).await?["stored"], 1);
+    assert_eq!(scene.hear(std::slice::from_ref(&hologram)).await?["stored"], 1);
     let message = scene.message("wamid.1").await?;
-    assert_eq!(only(&message, "kind content_type"), json!({"kind": "unknown", "content_type": "text"}));
+    assert_eq!(
+        only(&message, "kind content_type"),
+        json!({"kind": "unknown", "content_type": "text"})
+    );
     assert_eq!(message["metadata"]["raw"], hologram);
     assert_eq!(scene.conversation_of(ZOE).await?["unread_agent_count"], 1);
     Ok(())
@@ -152,7 +216,13 @@ async fn what_whatsapp_does_not_pass_on_is_shown_with_its_words() -> Result<()> 
     scene.hear(&[poll]).await?;
     let message = scene.message("wamid.1").await?;
     assert_eq!(message["kind"], "unsupported");
-    assert!(message["content"].as_str().unwrap().contains("not supported"), "{message}");
+    assert!(
+        message["content"]
+            .as_str()
+            .unwrap()
+            .contains("not supported"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -182,9 +252,17 @@ async fn an_old_message_that_comes_late_stands_in_its_place_and_is_no_preview() 
 
     let conversation = scene.conversation_of(ZOE).await?;
     assert_eq!(conversation["last_message_text"], "The newest");
-    assert_eq!(conversation["whatsapp_window_expires_at"], window, "an older message shortens no window");
-    let order = scene.rows("select whatsapp_message_id as id from mod_chat_messages order by sent_at, seq").await?;
-    assert_eq!(order.iter().map(|m| &m["id"]).collect::<Vec<_>>(), ["wamid.old", "wamid.new"]);
+    assert_eq!(
+        conversation["whatsapp_window_expires_at"], window,
+        "an older message shortens no window"
+    );
+    let order = scene
+        .rows("select whatsapp_message_id as id from mod_chat_messages order by sent_at, seq")
+        .await?;
+    assert_eq!(
+        order.iter().map(|m| &m["id"]).collect::<Vec<_>>(),
+        ["wamid.old", "wamid.new"]
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 

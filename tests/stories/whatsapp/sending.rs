@@ -15,7 +15,10 @@ const YUKI: &str = "15550100003";
 /// SQLSTATE and code of a refusal that also names a way out.
 fn refused(answer: Result<Value, sqlx::Error>) -> (String, String) {
     let refusal = Refusal::expect(answer);
-    assert!(refusal.hint.is_some(), "a refusal says what to do: {refusal:?}");
+    assert!(
+        refusal.hint.is_some(),
+        "a refusal says what to do: {refusal:?}"
+    );
     (refusal.sqlstate, refusal.detail.unwrap_or_default())
 }
 
@@ -25,7 +28,10 @@ async fn an_answer_is_signed_by_its_agent_and_becomes_a_job() -> Result<()> {
     let conversation = scene.visit(ZOE).await?;
     let answer = scene.answer(ada, &conversation, "On its way").await?;
     assert_eq!(
-        only(&answer, "sender_type sender_id sender_name delivery_state status seq public_seq kind"),
+        only(
+            &answer,
+            "sender_type sender_id sender_name delivery_state status seq public_seq kind"
+        ),
         json!({
             "sender_type": "agent", "sender_id": ada.id, "sender_name": "Ada", "delivery_state": "queued",
             "status": "sending", "seq": 2, "public_seq": 2, "kind": "text",
@@ -33,8 +39,13 @@ async fn an_answer_is_signed_by_its_agent_and_becomes_a_job() -> Result<()> {
     );
     let job = scene.claim_send().await?;
     assert_eq!(job.payload, json!({"message_id": answer["id"]}));
-    let identity = conversation["identity_id"].as_str().expect("whoever writes over WhatsApp has an identity");
-    assert_eq!(job.lane, format!("send:{}:{identity}", scene.number.phone_number_id));
+    let identity = conversation["identity_id"]
+        .as_str()
+        .expect("whoever writes over WhatsApp has an identity");
+    assert_eq!(
+        job.lane,
+        format!("send:{}:{identity}", scene.number.phone_number_id)
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -52,18 +63,27 @@ async fn a_send_is_told_all_it_needs_and_ends_as_sent() -> Result<()> {
     let attempt = scene.begin_send().await?;
     let callback = format!("{}:1", answer["id"].as_str().unwrap());
     assert_eq!(
-        only(&attempt.said, "message_id attempt phone_number_id to recipient text reply_to_wamid callback graph_version \
-            account_id site_id"),
+        only(
+            &attempt.said,
+            "message_id attempt phone_number_id to recipient text reply_to_wamid callback graph_version \
+            account_id site_id"
+        ),
         json!({
             "message_id": answer["id"], "attempt": 1, "phone_number_id": scene.number.phone_number_id, "to": ZOE,
             "recipient": null, "text": "Yes", "reply_to_wamid": format!("wamid.visit.{ZOE}"), "callback": callback,
             "graph_version": "v26.0", "account_id": scene.number.account, "site_id": scene.site.id,
         })
     );
-    assert_eq!(scene.message_now(&answer).await?["delivery_state"], "sending");
+    assert_eq!(
+        scene.message_now(&answer).await?["delivery_state"],
+        "sending"
+    );
     scene.end_send(&attempt, accepted("wamid.out")).await?;
     assert_eq!(
-        only(&scene.message_now(&answer).await?, "delivery_state status whatsapp_message_id"),
+        only(
+            &scene.message_now(&answer).await?,
+            "delivery_state status whatsapp_message_id"
+        ),
         json!({"delivery_state": "accepted", "status": "sent", "whatsapp_message_id": "wamid.out"})
     );
     Ok(())
@@ -78,7 +98,10 @@ async fn somebody_without_a_phone_is_answered_by_their_id() -> Result<()> {
     let conversation = scene.conversation_of("US.13491208655302741918").await?;
     scene.answer(ada, &conversation, "Hello Zoe").await?;
     let attempt = scene.begin_send().await?;
-    assert_eq!(only(&attempt.said, "to recipient"), json!({"to": null, "recipient": "US.13491208655302741918"}));
+    assert_eq!(
+        only(&attempt.said, "to recipient"),
+        json!({"to": null, "recipient": "US.13491208655302741918"})
+    );
     Ok(())
 }
 
@@ -91,7 +114,10 @@ async fn the_spelling_graph_answers_with_is_known_from_then_on() -> Result<()> {
     let mut answer = accepted("wamid.out");
     answer["wa_id"] = json!("5215512345678");
     scene.end_send(&attempt, answer).await?;
-    assert_eq!(scene.conversation_of("5215512345678").await?["id"], conversation["id"]);
+    assert_eq!(
+        scene.conversation_of("5215512345678").await?["id"],
+        conversation["id"]
+    );
     Ok(())
 }
 
@@ -99,10 +125,19 @@ async fn the_spelling_graph_answers_with_is_known_from_then_on() -> Result<()> {
 async fn free_text_is_refused_once_the_window_is_closed() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let conversation = scene.visit(ZOE).await?;
-    scene.as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()").await?;
+    scene
+        .as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()")
+        .await?;
     let answer = scene.try_answer(ada, &conversation, "Too late").await;
-    assert_eq!(refused(answer), ("PT422".to_owned(), "chat/window_closed".to_owned()));
-    assert_eq!(scene.again(&conversation).await?["last_seq"], 1, "a refusal burns no number");
+    assert_eq!(
+        refused(answer),
+        ("PT422".to_owned(), "chat/window_closed".to_owned())
+    );
+    assert_eq!(
+        scene.again(&conversation).await?["last_seq"],
+        1,
+        "a refusal burns no number"
+    );
     assert!(scene.claim_send().await.is_err());
     Ok(())
 }
@@ -113,7 +148,10 @@ async fn what_whatsapp_cannot_take_is_refused_at_once() -> Result<()> {
     let conversation = scene.visit(ZOE).await?;
     for words in ["x".repeat(4_097), String::new()] {
         let answer = scene.try_answer(ada, &conversation, &words).await;
-        assert_eq!(refused(answer), ("PT422".to_owned(), "chat/text_length".to_owned()));
+        assert_eq!(
+            refused(answer),
+            ("PT422".to_owned(), "chat/text_length".to_owned())
+        );
     }
     scene.answer(ada, &conversation, &"ü".repeat(4_096)).await?;
     let image = format!(
@@ -121,7 +159,10 @@ async fn what_whatsapp_cannot_take_is_refused_at_once() -> Result<()> {
         id(&conversation)
     );
     let answer = scene.as_agent(ada, &image).await.map(Value::from);
-    assert_eq!(refused(answer), ("PT422".to_owned(), "chat/kind_not_sendable".to_owned()));
+    assert_eq!(
+        refused(answer),
+        ("PT422".to_owned(), "chat/kind_not_sendable".to_owned())
+    );
     Ok(())
 }
 
@@ -129,7 +170,9 @@ async fn what_whatsapp_cannot_take_is_refused_at_once() -> Result<()> {
 async fn a_note_stays_in_the_house() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let conversation = scene.visit(ZOE).await?;
-    scene.as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()").await?;
+    scene
+        .as_owner("update mod_chat_conversations set whatsapp_window_expires_at = now()")
+        .await?;
     let note = format!(
         "insert into mod_chat_messages (conversation_id, content, is_internal_note) values ({}, 'VIP', true) returning *",
         id(&conversation)
@@ -147,9 +190,14 @@ async fn a_note_stays_in_the_house() -> Result<()> {
 async fn a_conversation_that_is_over_takes_notes_and_no_answers() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let conversation = scene.visit(ZOE).await?;
-    scene.patch(ada, &conversation, "status = 'resolved'").await?;
+    scene
+        .patch(ada, &conversation, "status = 'resolved'")
+        .await?;
     let answer = scene.try_answer(ada, &conversation, "Still there?").await;
-    assert_eq!(refused(answer), ("PT409".to_owned(), "chat/conversation_not_open".to_owned()));
+    assert_eq!(
+        refused(answer),
+        ("PT409".to_owned(), "chat/conversation_not_open".to_owned())
+    );
     let note = format!(
         "insert into mod_chat_messages (conversation_id, content, kind) values ({}, 'paid', 'note') returning *",
         id(&conversation)
@@ -171,13 +219,25 @@ async fn the_same_row_twice_is_one_message_and_burns_no_number() -> Result<()> {
     };
     assert_eq!(scene.as_agent(ada, &insert(&conversation)).await?.len(), 1);
     let before = scene.again(&conversation).await?;
-    assert_eq!(scene.as_agent(ada, &insert(&conversation)).await?.len(), 0, "a repetition answers with no row");
+    assert_eq!(
+        scene.as_agent(ada, &insert(&conversation)).await?.len(),
+        0,
+        "a repetition answers with no row"
+    );
     assert_eq!(scene.again(&conversation).await?, before);
-    assert_eq!(scene.count("chat.jobs where kind = 'whatsapp.send_text'").await?, 1);
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.send_text'")
+            .await?,
+        1
+    );
 
     let other = scene.visit(YUKI).await?;
     let answer = scene.as_agent(ada, &insert(&other)).await.map(Value::from);
-    assert_eq!(refused(answer), ("PT409".to_owned(), "chat/id_in_use".to_owned()));
+    assert_eq!(
+        refused(answer),
+        ("PT409".to_owned(), "chat/id_in_use".to_owned())
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -190,10 +250,20 @@ async fn answers_to_one_person_leave_one_after_the_other() -> Result<()> {
         scene.answer(ada, &zoe, words).await?;
     }
     scene.answer(ada, &yuki, "to somebody else").await?;
-    let sends = scene.claim(8).await?.into_iter().filter(|job| job.kind == "whatsapp.send_text").collect::<Vec<_>>();
+    let sends = scene
+        .claim(8)
+        .await?
+        .into_iter()
+        .filter(|job| job.kind == "whatsapp.send_text")
+        .collect::<Vec<_>>();
     assert_eq!(sends.len(), 2, "one a person: {sends:?}");
     for job in &sends {
-        scene.end(job, json!({"is": "retry", "after_seconds": 0, "why": "not yet"})).await?;
+        scene
+            .end(
+                job,
+                json!({"is": "retry", "after_seconds": 0, "why": "not yet"}),
+            )
+            .await?;
     }
     let mut texts = Vec::new();
     for n in 0..4 {
@@ -210,7 +280,10 @@ async fn a_message_of_the_widget_needs_no_worker() -> Result<()> {
     let visitor = scene.site.visitor("Ivy").await?;
     let conversation = json!({"id": scene.site.conversation(visitor).await?});
     let answer = scene.answer(ada, &conversation, "Welcome").await?;
-    assert_eq!(only(&answer, "delivery_state status"), json!({"delivery_state": "sent", "status": "sent"}));
+    assert_eq!(
+        only(&answer, "delivery_state status"),
+        json!({"delivery_state": "sent", "status": "sent"})
+    );
     assert_eq!(scene.count("chat.jobs").await?, 0);
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! What Meta reports about a message that left: in any order, twice, too early, or contradicting itself.
 
 use anyhow::Result;
+use pg_chat_tests::Agent;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{status, text};
-use pg_chat_tests::Agent;
 use serde_json::{Value, json};
 
 use crate::queue::accepted;
@@ -29,10 +29,16 @@ fn failed(wamid: &str, code: u32) -> Value {
 
 #[tokio::test]
 async fn statuses_in_any_order_end_in_the_furthest() -> Result<()> {
-    for order in [["sent", "delivered", "read"], ["read", "sent", "delivered"], ["delivered", "read", "sent"]] {
+    for order in [
+        ["sent", "delivered", "read"],
+        ["read", "sent", "delivered"],
+        ["delivered", "read", "sent"],
+    ] {
         let (scene, ..) = scene_with_an_answer().await?;
         for word in order {
-            scene.hear_statuses(&[status(ZOE, "wamid.out", word, "")]).await?;
+            scene
+                .hear_statuses(&[status(ZOE, "wamid.out", word, "")])
+                .await?;
         }
         let message = scene.message("wamid.out").await?;
         assert_eq!(
@@ -41,7 +47,9 @@ async fn statuses_in_any_order_end_in_the_furthest() -> Result<()> {
             "{order:?}"
         );
         assert!(!message["read_at"].is_null());
-        let kept = message["metadata"]["statuses"].as_object().expect("the time of each");
+        let kept = message["metadata"]["statuses"]
+            .as_object()
+            .expect("the time of each");
         assert_eq!(kept.len(), 3, "{kept:?}");
         assert_counters_equal_recount(&scene.db).await?;
     }
@@ -55,7 +63,9 @@ async fn a_repeated_status_changes_nothing() -> Result<()> {
     scene.hear_statuses(&delivered).await?;
     let once = scene.message("wamid.out").await?;
     scene.hear_statuses(&delivered).await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "delivered", "")]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "delivered", "")])
+        .await?;
     assert_eq!(scene.message("wamid.out").await?, once);
     Ok(())
 }
@@ -64,7 +74,9 @@ async fn a_repeated_status_changes_nothing() -> Result<()> {
 async fn all_statuses_of_one_webhook_are_applied() -> Result<()> {
     let (scene, ..) = scene_with_an_answer().await?;
     let words = ["read", "sent", "delivered"];
-    scene.hear_statuses(&words.map(|word| status(ZOE, "wamid.out", word, ""))).await?;
+    scene
+        .hear_statuses(&words.map(|word| status(ZOE, "wamid.out", word, "")))
+        .await?;
     assert_eq!(scene.message("wamid.out").await?["delivery_state"], "read");
     assert_counters_equal_recount(&scene.db).await
 }
@@ -73,7 +85,10 @@ async fn all_statuses_of_one_webhook_are_applied() -> Result<()> {
 async fn a_message_that_arrived_is_not_failed_by_a_second_report() -> Result<()> {
     for delivered_first in [true, false] {
         let (scene, ..) = scene_with_an_answer().await?;
-        let mut reports = [status(ZOE, "wamid.out", "delivered", ""), failed("wamid.out", 131_026)];
+        let mut reports = [
+            status(ZOE, "wamid.out", "delivered", ""),
+            failed("wamid.out", 131_026),
+        ];
         if !delivered_first {
             reports.reverse();
         }
@@ -81,8 +96,14 @@ async fn a_message_that_arrived_is_not_failed_by_a_second_report() -> Result<()>
             scene.hear_statuses(std::slice::from_ref(report)).await?;
         }
         let message = scene.message("wamid.out").await?;
-        assert_eq!(message["delivery_state"], "delivered", "delivered first: {delivered_first}");
-        assert_eq!(message["metadata"]["error"]["code"], 131_026, "both facts are kept");
+        assert_eq!(
+            message["delivery_state"], "delivered",
+            "delivered first: {delivered_first}"
+        );
+        assert_eq!(
+            message["metadata"]["error"]["code"], 131_026,
+            "both facts are kept"
+        );
     }
     Ok(())
 }
@@ -92,10 +113,19 @@ async fn a_failure_is_shown_with_code_words_and_a_way_out() -> Result<()> {
     let (scene, ..) = scene_with_an_answer().await?;
     scene.hear_statuses(&[failed("wamid.out", 131_026)]).await?;
     let message = scene.message("wamid.out").await?;
-    assert_eq!(only(&message, "delivery_state status"), json!({"delivery_state": "failed", "status": "failed"}));
+    assert_eq!(
+        only(&message, "delivery_state status"),
+        json!({"delivery_state": "failed", "status": "failed"})
+    );
     let error = &message["metadata"]["error"];
-    assert_eq!(only(error, "code details"), json!({"code": 131_026, "details": "What exactly was wrong."}));
-    assert!(error["title"].is_string() && error["advice"].is_string(), "{error}");
+    assert_eq!(
+        only(error, "code details"),
+        json!({"code": 131_026, "details": "What exactly was wrong."})
+    );
+    assert!(
+        error["title"].is_string() && error["advice"].is_string(),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -104,7 +134,10 @@ async fn metas_word_that_the_window_is_closed_closes_it() -> Result<()> {
     let (scene, ada, conversation) = scene_with_an_answer().await?;
     scene.hear_statuses(&[failed("wamid.out", 131_047)]).await?;
     let refused = scene.try_answer(ada, &conversation, "Hello?").await;
-    assert_eq!(pg_chat_tests::Refusal::expect(refused).detail.as_deref(), Some("chat/window_closed"));
+    assert_eq!(
+        pg_chat_tests::Refusal::expect(refused).detail.as_deref(),
+        Some("chat/window_closed")
+    );
     scene.hear(&[text(ZOE, "wamid.back", "I am back")]).await?;
     scene.answer(ada, &conversation, "Welcome back").await?;
     Ok(())
@@ -116,15 +149,28 @@ async fn a_status_before_the_answer_finds_its_message_by_our_own_mark() -> Resul
     let conversation = scene.visit(ZOE).await?;
     let answer = scene.answer(ada, &conversation, "On its way").await?;
     let attempt = scene.begin_send().await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "delivered", attempt.callback())]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "delivered", attempt.callback())])
+        .await?;
     let early = scene.message_now(&answer).await?;
     assert_eq!(
         only(&early, "delivery_state whatsapp_message_id"),
         json!({"delivery_state": "delivered", "whatsapp_message_id": "wamid.out"})
     );
-    assert_eq!(scene.end_send(&attempt, accepted("wamid.out")).await?, "accepted");
-    assert_eq!(scene.message_now(&answer).await?["delivery_state"], "delivered");
-    assert_eq!(scene.count("chat.jobs where kind = 'whatsapp.send_text'").await?, 0);
+    assert_eq!(
+        scene.end_send(&attempt, accepted("wamid.out")).await?,
+        "accepted"
+    );
+    assert_eq!(
+        scene.message_now(&answer).await?["delivery_state"],
+        "delivered"
+    );
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.send_text'")
+            .await?,
+        0
+    );
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -135,12 +181,16 @@ async fn a_status_without_a_mark_waits_for_the_answer_that_names_its_message() -
     scene.answer(ada, &conversation, "On its way").await?;
     let attempt = scene.begin_send().await?;
     let words = ["read", "delivered"];
-    scene.hear_statuses(&words.map(|word| status(ZOE, "wamid.out", word, ""))).await?;
+    scene
+        .hear_statuses(&words.map(|word| status(ZOE, "wamid.out", word, "")))
+        .await?;
     assert_eq!(scene.count("chat.orphan_statuses").await?, 2);
     scene.end_send(&attempt, accepted("wamid.out")).await?;
     let message = scene.message("wamid.out").await?;
-    assert_eq!(only(&message, "delivery_state whatsapp_status"),
-        json!({"delivery_state": "read", "whatsapp_status": "read"}));
+    assert_eq!(
+        only(&message, "delivery_state whatsapp_status"),
+        json!({"delivery_state": "read", "whatsapp_status": "read"})
+    );
     assert_eq!(scene.count("chat.orphan_statuses").await?, 0);
     Ok(())
 }
@@ -150,11 +200,16 @@ async fn a_status_filed_beside_its_message_is_found_by_the_tick() -> Result<()> 
     let (scene, ada) = Scene::with_agent().await?;
     let conversation = scene.visit(ZOE).await?;
     scene.answer(ada, &conversation, "On its way").await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "delivered", "")]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "delivered", "")])
+        .await?;
     // The answer's transaction did not see the orphan, and the status's not the wamid.
     scene.as_owner("update mod_chat_messages set whatsapp_message_id = 'wamid.out' where sender_type = 'agent'").await?;
     assert_eq!(scene.tick().await?["orphans"], 1);
-    assert_eq!(scene.message("wamid.out").await?["delivery_state"], "delivered");
+    assert_eq!(
+        scene.message("wamid.out").await?["delivery_state"],
+        "delivered"
+    );
     assert_eq!(scene.tick().await?["orphans"], 0);
     Ok(())
 }
@@ -163,16 +218,26 @@ async fn a_status_filed_beside_its_message_is_found_by_the_tick() -> Result<()> 
 async fn a_status_of_a_message_that_somebody_wrote_to_us_changes_nothing() -> Result<()> {
     let scene = Scene::open().await?;
     scene.hear_text(ZOE, "wamid.1", "Hello").await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.1", "read", "")]).await?;
-    assert_eq!(scene.message("wamid.1").await?["delivery_state"], "received");
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.1", "read", "")])
+        .await?;
+    assert_eq!(
+        scene.message("wamid.1").await?["delivery_state"],
+        "received"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_word_that_meta_may_invent_does_no_harm() -> Result<()> {
     let (scene, ..) = scene_with_an_answer().await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "teleported", "")]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "teleported", "")])
+        .await?;
     let message = scene.message("wamid.out").await?;
-    assert_eq!(only(&message, "delivery_state whatsapp_status"), json!({"delivery_state": "accepted", "whatsapp_status": null}));
+    assert_eq!(
+        only(&message, "delivery_state whatsapp_status"),
+        json!({"delivery_state": "accepted", "whatsapp_status": null})
+    );
     assert_counters_equal_recount(&scene.db).await
 }

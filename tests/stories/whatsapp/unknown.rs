@@ -24,13 +24,24 @@ async fn scene_with_an_unknown() -> Result<(Scene, Agent, Value, Attempt)> {
 #[tokio::test]
 async fn a_status_settles_it_and_the_next_answer_leaves_at_once() -> Result<()> {
     let (scene, _, first, attempt) = scene_with_an_unknown().await?;
-    assert!(scene.claim_send().await.is_err(), "the second answer waits to keep its place");
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "sent", attempt.callback())]).await?;
+    assert!(
+        scene.claim_send().await.is_err(),
+        "the second answer waits to keep its place"
+    );
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "sent", attempt.callback())])
+        .await?;
     assert_eq!(
-        only(&scene.message_now(&first).await?, "delivery_state whatsapp_message_id"),
+        only(
+            &scene.message_now(&first).await?,
+            "delivery_state whatsapp_message_id"
+        ),
         json!({"delivery_state": "sent", "whatsapp_message_id": "wamid.out"})
     );
-    assert_eq!(scene.row("select outcome from chat.attempts").await?["outcome"], "accepted");
+    assert_eq!(
+        scene.row("select outcome from chat.attempts").await?["outcome"],
+        "accepted"
+    );
     assert_eq!(scene.begin_send().await?.said["text"], "second");
     Ok(())
 }
@@ -40,9 +51,15 @@ async fn after_a_minute_without_a_status_the_lane_goes_on_without_it() -> Result
     let (scene, _, first, _) = scene_with_an_unknown().await?;
     scene.pauses_end().await?;
     let said = scene.begin(&scene.claim_send().await?).await?;
-    assert_eq!(only(&said, "go state"), json!({"go": false, "state": "unknown"}));
+    assert_eq!(
+        only(&said, "go state"),
+        json!({"go": false, "state": "unknown"})
+    );
     assert_eq!(scene.begin_send().await?.said["text"], "second");
-    assert_eq!(scene.message_now(&first).await?["delivery_state"], "unknown");
+    assert_eq!(
+        scene.message_now(&first).await?["delivery_state"],
+        "unknown"
+    );
     Ok(())
 }
 
@@ -51,7 +68,9 @@ async fn a_status_settles_it_after_the_lane_went_on_too() -> Result<()> {
     let (scene, _, first, attempt) = scene_with_an_unknown().await?;
     scene.pauses_end().await?;
     scene.begin(&scene.claim_send().await?).await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "read", attempt.callback())]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "read", attempt.callback())])
+        .await?;
     assert_eq!(scene.message_now(&first).await?["delivery_state"], "read");
     Ok(())
 }
@@ -70,12 +89,22 @@ async fn a_failure_settles_it_as_well() -> Result<()> {
 #[tokio::test]
 async fn a_number_that_asks_leaves_it_to_the_agent_with_an_explanation() -> Result<()> {
     let (scene, _, first, _) = scene_with_an_unknown().await?;
-    assert_eq!(scene.tick().await?["settled"], 0, "a status gets ten minutes");
+    assert_eq!(
+        scene.tick().await?["settled"],
+        0,
+        "a status gets ten minutes"
+    );
     scene.unknown_for_long().await?;
     assert_eq!(scene.tick().await?["settled"], 1);
     let message = scene.message_now(&first).await?;
-    assert_eq!(only(&message, "delivery_state status"), json!({"delivery_state": "unknown", "status": "sending"}));
-    assert!(message["metadata"]["error"]["advice"].is_string(), "{message}");
+    assert_eq!(
+        only(&message, "delivery_state status"),
+        json!({"delivery_state": "unknown", "status": "sending"})
+    );
+    assert!(
+        message["metadata"]["error"]["advice"].is_string(),
+        "{message}"
+    );
     assert_eq!(scene.tick().await?["settled"], 0, "once");
     Ok(())
 }
@@ -85,24 +114,37 @@ async fn a_status_that_comes_even_later_takes_the_question_away() -> Result<()> 
     let (scene, _, first, attempt) = scene_with_an_unknown().await?;
     scene.unknown_for_long().await?;
     scene.tick().await?;
-    scene.hear_statuses(&[status(ZOE, "wamid.out", "delivered", attempt.callback())]).await?;
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.out", "delivered", attempt.callback())])
+        .await?;
     let message = scene.message_now(&first).await?;
-    assert_eq!((&message["delivery_state"], &message["metadata"]["error"]), (&json!("delivered"), &json!(null)));
+    assert_eq!(
+        (&message["delivery_state"], &message["metadata"]["error"]),
+        (&json!("delivered"), &json!(null))
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_number_that_resends_sends_it_again_as_another_attempt() -> Result<()> {
     let (scene, _, first, _) = scene_with_an_unknown().await?;
-    scene.as_owner("update chat.whatsapp_numbers set unknown_policy = 'resend'").await?;
+    scene
+        .as_owner("update chat.whatsapp_numbers set unknown_policy = 'resend'")
+        .await?;
     scene.pauses_end().await?;
     scene.begin(&scene.claim_send().await?).await?;
     scene.send("wamid.second").await?;
     scene.unknown_for_long().await?;
     assert_eq!(scene.tick().await?["settled"], 1);
     let again = scene.send("wamid.first").await?;
-    assert_eq!((&again.said["message_id"], again.number()), (&first["id"], 2));
-    assert_eq!(scene.message_now(&first).await?["delivery_state"], "accepted");
+    assert_eq!(
+        (&again.said["message_id"], again.number()),
+        (&first["id"], 2)
+    );
+    assert_eq!(
+        scene.message_now(&first).await?["delivery_state"],
+        "accepted"
+    );
     Ok(())
 }
 
@@ -113,7 +155,10 @@ async fn an_agent_may_have_it_sent_again() -> Result<()> {
     let queued = scene.as_agent(ada, &resend).await?.remove(0);
     assert_eq!(queued["delivery_state"], "queued");
     let next = scene.send("wamid.second").await?;
-    assert_eq!(next.said["text"], "second", "it goes to the end of the line");
+    assert_eq!(
+        next.said["text"], "second",
+        "it goes to the end of the line"
+    );
     assert_eq!(scene.send("wamid.first").await?.number(), 2);
     let refusal = Refusal::expect(scene.as_agent(ada, &resend).await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/nothing_to_resend"));
