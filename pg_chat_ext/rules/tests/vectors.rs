@@ -6,7 +6,6 @@ use std::path::Path;
 
 use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
-use chat_rules::jobs;
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
 use chat_rules::whatsapp;

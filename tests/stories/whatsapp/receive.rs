@@ -196,7 +196,10 @@ async fn a_type_nobody_knows_is_a_visible_placeholder_with_the_raw_message() -> 
     let scene = Scene::open().await?;
     let hologram = json!({"from": ZOE, "id": "wamid.1", "timestamp": "1760000000", "type": "hologram",
         "hologram": {"shape": "cube"}});
-    assert_eq!(scene.hear(std::slice::from_ref(&hologram)).await?["stored"], 1);
+    assert_eq!(
+        scene.hear(std::slice::from_ref(&hologram)).await?["stored"],
+        1
+    );
     let message = scene.message("wamid.1").await?;
     assert_eq!(
         only(&message, "kind content_type"),
