@@ -1,4 +1,4 @@
--- What: where the delivery of a new message starts, and the refusal of what WhatsApp cannot take.
+-- What: where the delivery of a message to a visitor starts, and the refusal of what WhatsApp cannot take.
 -- Why: the 24-hour window is refused at enqueue as well as at send, for every writer.
 -- Leaves out: sending; the row's state makes the job (whatsapp/send_message.sql).
 
@@ -9,9 +9,6 @@ language plpgsql
 stable
 as $$
 begin
-    if p_message.sender_type = 'visitor' then
-        return 'received';
-    end if;
     if p_message.origin <> 'live' or p_message.sender_type = 'system' or p_message.kind in ('note', 'event')
         or p_conversation.channel <> 'whatsapp'
     then
@@ -35,4 +32,4 @@ begin
 end
 $$;
 comment on function chat.first_delivery_state(public.mod_chat_conversations, public.mod_chat_messages, timestamptz) is
-    'First delivery_state of a message; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';
+    'First delivery_state of a message that no visitor wrote; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';

@@ -68,7 +68,10 @@ begin
             using errcode = 'PT409', detail = 'chat/conversation_not_open',
                 hint = 'set its status to pending, or claim it, before answering; notes are always welcome';
     end if;
-    new.delivery_state := chat.first_delivery_state(conversation, new, at);
+    new.delivery_state := case
+        when new.sender_type = 'visitor' then 'received'
+        else chat.first_delivery_state(conversation, new, at)
+    end;
     new.status := chat.shown_status(new.delivery_state);
 
     select * into effect from chat.message_effect(

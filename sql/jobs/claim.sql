@@ -8,6 +8,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+-- The queue is empty most of the time, so a plan made then would scan it; behind a backlog that is ruin.
+set enable_seqscan = off
 as $$
 declare
     claimed jsonb;

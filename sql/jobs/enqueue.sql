@@ -7,6 +7,8 @@ create or replace function chat.enqueue(
     p_lane text, p_kind text, p_class text, p_site uuid, p_payload jsonb, p_notify boolean, p_replace boolean default false)
 returns void
 language plpgsql
+-- The queue is empty most of the time, so a plan made then would scan it; behind a backlog that is ruin.
+set enable_seqscan = off
 as $$
 declare
     was_idle boolean;
@@ -16,7 +18,8 @@ begin
     on conflict (key) do update set ready = true, idle_since = null where not l.ready
     returning true into was_idle;
 
-    if p_replace then
+    -- An idle lane has nothing that waits.
+    if p_replace and was_idle is null then
         update chat.jobs j set payload = p_payload
         where j.lane = p_lane and j.kind = p_kind and j.died_at is null
             and j.id is distinct from (select l.running_job from chat.lanes l where l.key = p_lane);

@@ -45,6 +45,7 @@ comment on function chat.finish_job(bigint, uuid, jsonb) is
 create or replace function chat.free_lane(p_lane text)
 returns void
 language plpgsql
+set enable_seqscan = off
 as $$
 begin
     update chat.lanes l

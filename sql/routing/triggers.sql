@@ -10,6 +10,8 @@ create constraint trigger _700_route_new after insert on public.mod_chat_convers
 drop trigger if exists _700_route_changed on public.mod_chat_conversations;
 create constraint trigger _700_route_changed after update on public.mod_chat_conversations
     deferrable initially deferred
-    for each row when (new.row_change <> old.row_change
+    -- Any change of a chat that nobody has counts: a drain that ran meanwhile could not touch the row and passed it by.
+    for each row when ((new.row_change <> old.row_change
+            or new.last_change <> old.last_change and new.status = 'pending' and new.assigned_agent_id is null)
         and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
     execute function chat.route_conversation();

@@ -1144,6 +1144,8 @@ create or replace function chat.enqueue(
     p_lane text, p_kind text, p_class text, p_site uuid, p_payload jsonb, p_notify boolean, p_replace boolean default false)
 returns void
 language plpgsql
+-- The queue is empty most of the time, so a plan made then would scan it; behind a backlog that is ruin.
+set enable_seqscan = off
 as $$
 declare
     was_idle boolean;
@@ -1153,7 +1155,8 @@ begin
     on conflict (key) do update set ready = true, idle_since = null where not l.ready
     returning true into was_idle;
 
-    if p_replace then
+    -- An idle lane has nothing that waits.
+    if p_replace and was_idle is null then
         update chat.jobs j set payload = p_payload
         where j.lane = p_lane and j.kind = p_kind and j.died_at is null
             and j.id is distinct from (select l.running_job from chat.lanes l where l.key = p_lane);
@@ -1221,6 +1224,7 @@ comment on function chat.finish_job(bigint, uuid, jsonb) is
 create or replace function chat.free_lane(p_lane text)
 returns void
 language plpgsql
+set enable_seqscan = off
 as $$
 begin
     update chat.lanes l
@@ -1279,6 +1283,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+-- The queue is empty most of the time, so a plan made then would scan it; behind a backlog that is ruin.
+set enable_seqscan = off
 as $$
 declare
     claimed jsonb;
@@ -1488,7 +1494,7 @@ $$;
 comment on function chat.count_conversation() is 'After a new conversation: the visitor''s total_conversations.';
 
 -- file: sql/conversations/first_delivery_state.sql
--- What: where the delivery of a new message starts, and the refusal of what WhatsApp cannot take.
+-- What: where the delivery of a message to a visitor starts, and the refusal of what WhatsApp cannot take.
 -- Why: the 24-hour window is refused at enqueue as well as at send, for every writer.
 -- Leaves out: sending; the row's state makes the job (whatsapp/send_message.sql).
 
@@ -1499,9 +1505,6 @@ language plpgsql
 stable
 as $$
 begin
-    if p_message.sender_type = 'visitor' then
-        return 'received';
-    end if;
     if p_message.origin <> 'live' or p_message.sender_type = 'system' or p_message.kind in ('note', 'event')
         or p_conversation.channel <> 'whatsapp'
     then
@@ -1525,7 +1528,7 @@ begin
 end
 $$;
 comment on function chat.first_delivery_state(public.mod_chat_conversations, public.mod_chat_messages, timestamptz) is
-    'First delivery_state of a message; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';
+    'First delivery_state of a message that no visitor wrote; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';
 
 -- file: sql/conversations/stamp_message.sql
 -- What: what happens before a message row is written: its conversation is locked, a repetition is recognised, it gets
@@ -1598,7 +1601,10 @@ begin
             using errcode = 'PT409', detail = 'chat/conversation_not_open',
                 hint = 'set its status to pending, or claim it, before answering; notes are always welcome';
     end if;
-    new.delivery_state := chat.first_delivery_state(conversation, new, at);
+    new.delivery_state := case
+        when new.sender_type = 'visitor' then 'received'
+        else chat.first_delivery_state(conversation, new, at)
+    end;
     new.status := chat.shown_status(new.delivery_state);
 
     select * into effect from chat.message_effect(
@@ -1931,8 +1937,9 @@ security definer
 set search_path = ''
 as $$
 begin
-    if tg_op = 'UPDATE' and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
-        is not distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
+    if tg_op = 'UPDATE' and new.status <> 'pending'
+        and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
+            is not distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
     then
         return null;
     end if;
@@ -3460,7 +3467,9 @@ create constraint trigger _700_route_new after insert on public.mod_chat_convers
 drop trigger if exists _700_route_changed on public.mod_chat_conversations;
 create constraint trigger _700_route_changed after update on public.mod_chat_conversations
     deferrable initially deferred
-    for each row when (new.row_change <> old.row_change
+    -- Any change of a chat that nobody has counts: a drain that ran meanwhile could not touch the row and passed it by.
+    for each row when ((new.row_change <> old.row_change
+            or new.last_change <> old.last_change and new.status = 'pending' and new.assigned_agent_id is null)
         and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
     execute function chat.route_conversation();
 

@@ -19,7 +19,11 @@ async fn a_send_that_has_begun_hears_its_answer_and_the_rest_is_given_back() -> 
         .meta()
         .add_fault(Fault::next(Misbehaviour::Slow { millis: 2_000 }).to(ZOE))?;
     let slow = stage.answers(zoe, "slow").await?;
-    stage.once(slow, "sending").await?;
+    wait_until("the send has begun", async || {
+        let begun = format!("chat.attempts where message_id = '{slow}'");
+        Ok((stage.db.count(&begun).await? == 1).then_some(()))
+    })
+    .await?;
     let waiting = stage.answers(yuki, "waits").await?;
     assert_eq!(stage.worker.stop().await?, Some(0));
     let sent = stage.message(slow).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use local_stack::graph::{Author, Delivery, Handle, Order, PhoneView};
+use local_stack::graph::{Author, Delivery, Fault, Handle, Misbehaviour, Order, PhoneView};
 use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs, Site, TestDb, Worker, wait_until};
@@ -50,6 +50,10 @@ pub async fn race(race: Race) -> Result<()> {
         concurrency: 4,
         ..Delivery::default()
     })?;
+    // Answers that take a moment are under way when the worker is killed.
+    graph
+        .simulator()
+        .add_fault(Fault::next(Misbehaviour::Slow { millis: 50 }).times(u32::MAX))?;
 
     let storm = Storm::new(size, race, &number, &worker);
     let mut answers = Vec::new();

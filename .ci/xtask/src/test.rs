@@ -15,7 +15,7 @@ mod report;
 mod runner;
 
 use report::Report;
-use runner::Runner;
+use runner::Wanted;
 
 /// The crates whose tests need no database.
 const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", "xtask"];
@@ -39,22 +39,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.filter.is_none() {
         checks(&mut report);
     }
-    let runner = Runner::new(args.filter.as_deref())?;
-    if let Some(tests) = runner.tests_of(WITHOUT_DATABASE) {
-        report.tests("unit tests", "-", || runner.run(None, &tests));
+    let wanted = Wanted::by(args.filter.as_deref())?;
+    if let Some(tests) = wanted.of(WITHOUT_DATABASE) {
+        report.tests("unit tests", "-", || tests.run(None));
     }
-    if let Some(tests) = runner.tests_of(&[names::WITH_DATABASE]) {
+    if let Some(tests) = wanted.of(&[names::WITH_DATABASE]) {
         let programs = report.step("worker, local stack and tests built", || {
             let programs = build::programs()?;
-            runner.build(&tests)?;
+            tests.build()?;
             Ok(programs)
         });
-        for version in ["15", "17"] {
-            if let Some(programs) = programs
-                .as_ref()
-                .filter(|_| args.pg.as_ref().is_none_or(|pg| pg == version))
-            {
-                databases::run(&mut report, &runner, programs, version, &tests);
+        if let Some(programs) = programs {
+            let asked = |version: &&str| args.pg.as_ref().is_none_or(|pg| pg == version);
+            for version in ["15", "17"].iter().filter(|version| asked(version)) {
+                databases::run(&mut report, &programs, version, &tests);
             }
         }
     }
@@ -71,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// What needs no test to run.
 fn checks(report: &mut Report) {
     let cargo = |args: &[&str]| command::run(command::cargo().args(args));
-    report.step("format", || cargo(&["fmt", "--all", "--check"]));
+    report.step("format", || cargo(&["fmt", "--all", "--", "--check", "-l"]));
     report.step("clippy", || {
         cargo(&[
             "clippy",

@@ -169,6 +169,26 @@ async fn a_chat_that_somebody_held_while_others_were_handed_out_is_found_by_the_
 }
 
 #[tokio::test]
+async fn a_chat_that_is_written_to_while_others_are_handed_out_is_taken_when_that_commits()
+-> Result<()> {
+    let (scene, ada) = scene_with_agent_of(5).await?;
+    let chat = scene.visit("15550100002").await?;
+    let mut writer = scene.db.owner().begin().await?;
+    let message = format!(
+        "insert into mod_chat_messages (conversation_id, sender_type, content) values ({}, 'visitor', 'Anybody?')",
+        id(&chat)
+    );
+    sqlx::query(sqlx::AssertSqlSafe(message))
+        .execute(&mut *writer)
+        .await?;
+    scene.turns(ada, "online").await?;
+    assert_eq!(scene.holder(&chat).await?, None, "it could not be touched");
+    writer.commit().await?;
+    assert_eq!(scene.holder(&chat).await?, Some(ada.id), "without any tick");
+    assert_counters_equal_recount(&scene.db).await
+}
+
+#[tokio::test]
 async fn every_site_counts_its_conversations_from_one() -> Result<()> {
     let scene = Scene::open().await?;
     let elsewhere = Site::make(&scene.db).await?;

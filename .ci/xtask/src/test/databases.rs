@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::report::Report;
-use super::runner::Runner;
+use super::runner::Tests;
 use crate::{command, repo, stack};
 
-/// Runs the tests (arguments for cargo) inside a throw-away cluster of that version.
-pub fn run(report: &mut Report, runner: &Runner, programs: &Path, version: &str, tests: &[String]) {
+/// Runs the tests inside a throw-away cluster of that version.
+pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_>) {
     let what = format!("tests on PostgreSQL {version}");
     if version == "17" {
         match report.step("extension for PostgreSQL 17", || extension_for_17(programs)) {
@@ -19,7 +19,7 @@ pub fn run(report: &mut Report, runner: &Runner, programs: &Path, version: &str,
         }
     }
     report.tests(&what, version, || {
-        runner.run(Some(stack::with_cluster(programs, version)), tests)
+        tests.run(Some(stack::with_cluster(programs, version)))
     });
 }
 

@@ -17,7 +17,7 @@ pub enum Fate {
 
 /// Follows the lines of one `cargo test -- --show-output`.
 pub struct Reader<'a> {
-    binaries: &'a [Binary],
+    binaries: &'a [&'a Binary],
     prefix: String,
     /// The test whose captured output is being read.
     section: Option<String>,
@@ -29,7 +29,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads tests of these binaries.
-    pub fn new(binaries: &'a [Binary]) -> Self {
+    pub fn new(binaries: &'a [&'a Binary]) -> Self {
         Self {
             binaries,
             prefix: String::new(),
@@ -151,7 +151,7 @@ test result: FAILED. 2 passed; 1 failed
             prefix: "races".to_owned(),
             src_path: PathBuf::new(),
         };
-        let binaries = [binary];
+        let binaries = [&binary];
         let mut reader = Reader::new(&binaries);
         let shown = output
             .lines()

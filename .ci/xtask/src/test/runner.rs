@@ -11,82 +11,109 @@ use super::output::{Fate, Reader};
 use crate::build::TOGETHER;
 use crate::{command, repo};
 
-/// Which tests are wanted.
-pub struct Runner {
+/// What was asked for: everything, or what a filter lets through.
+pub struct Wanted {
     binaries: Vec<Binary>,
+    /// The one prefix of names (see [`names`]) that the filter begins with.
+    prefix: Option<String>,
     /// What must be in libtest's name of a test.
-    filter: Option<String>,
-    /// The one binary that the filter named.
-    only: Option<usize>,
+    part: Option<String>,
 }
 
-impl Runner {
+/// Tests that one call of cargo runs.
+pub struct Tests<'a> {
+    binaries: Vec<&'a Binary>,
+    /// What cargo is told, up to `--`.
+    for_cargo: Vec<String>,
+    /// What each binary is told.
+    for_binaries: Vec<String>,
+}
+
+impl Wanted {
     /// `filter` is a part of a name, or a full name's beginning: `races`, `races::receive`.
-    pub fn new(filter: Option<&str>) -> Result<Self> {
+    pub fn by(filter: Option<&str>) -> Result<Self> {
         let binaries = names::binaries(&repo::metadata()?);
         let below = |binary: &Binary| {
-            filter
-                .and_then(|f| f.strip_prefix(&binary.prefix))
-                .map(str::to_owned)
+            let rest = filter?.strip_prefix(binary.prefix.as_str())?;
+            let part = if rest.is_empty() {
+                rest
+            } else {
+                rest.strip_prefix("::")?
+            };
+            Some((binary.prefix.clone(), part.to_owned()))
         };
-        let only = (0..binaries.len())
-            .find(|at| below(&binaries[*at]).is_some_and(|f| f.is_empty() || f.starts_with("::")));
-        let filter = match only {
-            Some(at) => below(&binaries[at]).map(|f| f.trim_start_matches("::").to_owned()),
-            None => filter.map(str::to_owned),
+        // `chat_rules::vectors` is a binary, and `chat_rules` is one too: the longer name is meant.
+        let longest = binaries
+            .iter()
+            .filter_map(below)
+            .max_by_key(|(prefix, _)| prefix.len());
+        let (prefix, part) = match longest {
+            Some((prefix, part)) => (Some(prefix), Some(part).filter(|part| !part.is_empty())),
+            None => (None, filter.map(str::to_owned)),
         };
         Ok(Self {
             binaries,
-            filter: filter.filter(|f| !f.is_empty()),
-            only,
+            prefix,
+            part,
         })
     }
 
-    /// The arguments with which cargo runs the wanted tests of these crates; `None` when none is wanted.
-    pub fn tests_of(&self, packages: &[&str]) -> Option<Vec<String>> {
-        let mut args = vec!["test", "--no-fail-fast"];
-        let all = self
+    /// The wanted tests of these crates; `None` when none is wanted.
+    pub fn of(&self, packages: &[&str]) -> Option<Tests<'_>> {
+        let theirs = self
             .binaries
             .iter()
             .filter(|binary| packages.contains(&binary.package.as_str()));
-        match self.only.map(|at| &self.binaries[at]) {
-            Some(only) if !packages.contains(&only.package.as_str()) => return None,
-            Some(only) => {
-                // `--lib` would mean the library of each crate that is built together.
-                args.extend(
-                    only.is_integration
-                        .then_some(TOGETHER)
-                        .into_iter()
-                        .flatten(),
-                );
-                args.extend(["-p", &only.package]);
-                args.extend(only.selection.iter().map(String::as_str));
-            }
-            None => {
-                args.extend(TOGETHER);
-                args.extend(packages.iter().flat_map(|package| ["-p", package]));
-                if packages == [WITH_DATABASE] {
-                    args.extend(
-                        all.filter(|binary| binary.is_integration)
-                            .flat_map(|binary| &binary.selection)
-                            .map(String::as_str),
-                    );
-                }
-            }
+        let named = |binary: &&Binary| {
+            self.prefix
+                .as_ref()
+                .is_none_or(|prefix| *prefix == binary.prefix)
+        };
+        let binaries: Vec<_> = theirs.filter(named).collect();
+        let mut args = vec!["test", "--no-fail-fast"];
+        let integration = binaries.iter().all(|binary| binary.is_integration);
+        // With `--lib` it would mean the library of each crate that is built together.
+        args.extend(
+            (self.prefix.is_none() || integration)
+                .then_some(TOGETHER)
+                .into_iter()
+                .flatten(),
+        );
+        let mut of: Vec<_> = binaries
+            .iter()
+            .map(|binary| binary.package.as_str())
+            .collect();
+        of.dedup();
+        args.extend(of.iter().flat_map(|package| ["-p", package]));
+        if self.prefix.is_some() || of == [WITH_DATABASE] {
+            args.extend(
+                binaries
+                    .iter()
+                    .flat_map(|binary| &binary.selection)
+                    .map(String::as_str),
+            );
         }
-        args.extend(["--", "--show-output"]);
-        args.extend(self.filter.as_deref());
-        Some(args.into_iter().map(str::to_owned).collect())
+        let for_cargo = args.into_iter().map(str::to_owned).collect();
+        let for_binaries = ["--show-output".to_owned()]
+            .into_iter()
+            .chain(self.part.clone())
+            .collect();
+        (!of.is_empty()).then_some(Tests {
+            binaries,
+            for_cargo,
+            for_binaries,
+        })
+    }
+}
+
+impl Tests<'_> {
+    /// Builds what [`Self::run`] runs.
+    pub fn build(&self) -> Result<()> {
+        command::run(command::cargo().args(&self.for_cargo).arg("--no-run"))
     }
 
-    /// Builds what [`Self::run`] would run.
-    pub fn build(&self, args: &[String]) -> Result<()> {
-        let for_cargo = args.iter().take_while(|arg| *arg != "--");
-        command::run(command::cargo().args(for_cargo).arg("--no-run"))
-    }
-
-    /// Runs cargo with arguments of [`Self::tests_of`], alone or at the end of `around`.
-    pub fn run(&self, around: Option<Command>, args: &[String]) -> Result<BTreeMap<String, Fate>> {
+    /// Runs them, alone or as what `around` is given to run.
+    pub fn run(&self, around: Option<Command>) -> Result<BTreeMap<String, Fate>> {
         let cargo = command::cargo();
         let mut command = match around {
             Some(mut around) => {
@@ -95,7 +122,10 @@ impl Runner {
             }
             None => cargo,
         };
-        command.args(args);
+        command
+            .args(&self.for_cargo)
+            .arg("--")
+            .args(&self.for_binaries);
         // Plain lines to read, and errors of tests without the frames they passed through.
         command
             .env("CARGO_TERM_COLOR", "never")

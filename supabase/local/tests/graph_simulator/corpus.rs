@@ -1,5 +1,6 @@
 //! Against a corpus of Meta's requests, responses and errors, where one is at hand:
-//! `PG_CHAT_CORPUS` names its folder, which has `api/` and `payloads/` in it.
+//! `PG_CHAT_CORPUS` names its folder, which has `api/` and `payloads/` in it; by default `../shared/whatsapp` beside the
+//! repository.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,11 +13,13 @@ use crate::desk::{Desk, NUMBER, PHONE, text_to};
 
 /// The folder, or a word on why there is nothing to test.
 fn corpus() -> Option<PathBuf> {
-    let folder = std::env::var_os("PG_CHAT_CORPUS").map(PathBuf::from);
-    if folder.is_none() {
-        println!("SKIPPED: PG_CHAT_CORPUS names no corpus of Meta's messages");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/whatsapp");
+    let folder = std::env::var_os("PG_CHAT_CORPUS").map_or_else(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
     }
-    folder
+    println!("SKIPPED: PG_CHAT_CORPUS names no corpus of Meta's messages");
+    None
 }
 
 fn read(path: &Path) -> Value {
