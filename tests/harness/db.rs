@@ -108,15 +108,16 @@ impl TestDb {
     }
 
     /// How many transactions of this database were chosen as a deadlock's victim. The last thing a test asks: backends
-    /// report it when they end, so this closes the pools and waits until nobody else is connected.
+    /// report it when they end, so this ends every other connection first.
     pub async fn deadlocks(&self) -> Result<i64> {
-        self.owner.close().await;
-        self.worker.close().await;
+        for pool in [&self.owner, &self.worker, &self.superuser] {
+            pool.close().await;
+        }
         let mut connection = self.connect_as(SUPERUSER).await?;
-        let backends = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-            and backend_type = 'client backend'";
+        let end_others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
         wait_until("the other connections are closed", async || {
-            let open: i64 = sqlx::query_scalar(backends)
+            let open: i64 = sqlx::query_scalar(end_others)
                 .fetch_one(&mut connection)
                 .await?;
             Ok((open == 0).then_some(()))

@@ -19,7 +19,6 @@ async fn nothing_is_lost_or_doubled_when_postgresql_crashes() -> Result<()> {
 
 /// What was answered with 200 is there after the crash, once.
 pub async fn race(race: Race) -> Result<()> {
-    println!("seed {}", race.seed);
     let size = Size {
         clients: 8,
         people: 10,

@@ -22,7 +22,6 @@ async fn nothing_is_lost_or_doubled_while_the_worker_is_killed() -> Result<()> {
 
 /// Every message is stored once, every answer is on its phone once, and no tick ever went back.
 pub async fn race(race: Race) -> Result<()> {
-    println!("seed {}", race.seed);
     let size = Size {
         clients: 16,
         people: race.size(20, 100),
@@ -50,10 +49,7 @@ pub async fn race(race: Race) -> Result<()> {
         concurrency: 4,
         ..Delivery::default()
     })?;
-    // Answers that take a moment are under way when the worker is killed.
-    graph
-        .simulator()
-        .add_fault(Fault::next(Misbehaviour::Slow { millis: 50 }).times(u32::MAX))?;
+    misbehave(&graph)?;
 
     let storm = Storm::new(size, race, &number, &worker);
     let mut answers = Vec::new();
@@ -87,6 +83,20 @@ pub async fn race(race: Race) -> Result<()> {
         worker.stop().await? == Some(0),
         "the worker did not stop well"
     );
+    Ok(())
+}
+
+/// Answers take a moment, so that some are under way when the worker is killed; and a few lines are cut before anything
+/// was sent.
+fn misbehave(graph: &Handle) -> Result<()> {
+    let cut = Fault {
+        after: 10,
+        ..Fault::next(Misbehaviour::CutBefore).times(3)
+    };
+    graph.simulator().add_fault(cut)?;
+    graph
+        .simulator()
+        .add_fault(Fault::next(Misbehaviour::Slow { millis: 50 }).times(u32::MAX))?;
     Ok(())
 }
 
@@ -154,8 +164,11 @@ async fn come_to_rest(db: &TestDb, ada: Agent, graph: &Handle) -> Result<()> {
             "select id from public.mod_chat_messages where delivery_state = 'unknown' order by id",
         )
         .await?;
+    let told = db
+        .count("chat.attempts where outcome = 'accepted' and http is null")
+        .await?;
     println!(
-        "{} answers were sent again on an agent's word",
+        "{told} sends were settled by a status alone, {} by an agent",
         unknown.len()
     );
     for message in unknown {

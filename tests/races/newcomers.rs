@@ -20,7 +20,6 @@ async fn one_new_person_is_one_person_however_many_deliveries_come_at_once() -> 
 
 /// One visitor, one conversation and all messages for each new person; no delivery fails.
 pub async fn race(race: Race) -> Result<()> {
-    println!("seed {}", race.seed);
     let people = race.size(60, 2_000);
     let db = TestDb::new().await?;
     let site = Site::make(&db).await?;

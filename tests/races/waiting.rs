@@ -27,7 +27,6 @@ async fn nobody_waits_while_somebody_has_room() -> Result<()> {
 
 /// At the end, without any tick: no chat waits beside room, nobody has more than their room, no deadlock.
 pub async fn race(race: Race) -> Result<()> {
-    println!("seed {}", race.seed);
     // Many short rounds: whoever is left waiting shows only when nobody comes after to take them.
     let rounds = race.size(60, 600);
     let db = TestDb::new().await?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{command, packages, repo, stack};
+use crate::{build, command, packages, repo, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,17 +23,9 @@ pub fn run(args: &Args) -> Result<()> {
     packages::run()?;
     command::announce("building for release what is measured");
     let mut cargo = command::cargo();
-    cargo.args(["build", "--release"]);
-    cargo.args([
-        "-p",
-        "bench",
-        "-p",
-        "pg_chat_ext",
-        "-p",
-        "chat_worker",
-        "-p",
-        "local_stack",
-    ]);
+    cargo
+        .args(["build", "--release", "-p", "bench"])
+        .args(build::TOGETHER);
     command::run(&mut cargo)?;
     // The local stack installs the extension that stands beside it.
     let released = repo::metadata()?.target_directory.join("release");

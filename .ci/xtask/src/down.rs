@@ -1,8 +1,8 @@
 //! `cargo x down`: stops what `cargo x up --detach` started.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::{build, command, stack};
+use crate::{command, repo, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -11,9 +11,14 @@ pub struct Args {
     port_base: Option<u16>,
 }
 
-/// Becomes `local_stack down`.
+/// Becomes `local_stack down`, as it was built when the stack was started.
 pub fn run(args: &Args) -> Result<()> {
-    let mut down = stack::program(&build::programs()?);
+    let programs = repo::debug_dir()?;
+    ensure!(
+        programs.join("local_stack").exists(),
+        "nothing was built in this clone yet, so no stack of it runs"
+    );
+    let mut down = stack::program(&programs);
     down.arg("down");
     if let Some(port) = args.port_base {
         down.args(["--port-base", &port.to_string()]);

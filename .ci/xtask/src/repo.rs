@@ -47,6 +47,8 @@ pub struct Target {
     pub name: String,
     /// Its root source file.
     pub src_path: PathBuf,
+    /// Whether `cargo test` runs it.
+    pub test: bool,
 }
 
 /// The graph of crates.

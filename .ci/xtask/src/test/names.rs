@@ -32,7 +32,7 @@ pub struct Binary {
 pub fn binaries(metadata: &Metadata) -> Vec<Binary> {
     let mut binaries = Vec::new();
     for package in &metadata.packages {
-        for target in &package.targets {
+        for target in package.targets.iter().filter(|target| target.test) {
             let is = |kind: &str| target.kind.iter().any(|k| k == kind);
             let name = target.name.clone();
             let (selection, prefix) = if is("test") && package.name != WITH_DATABASE {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::names::{self, Binary, WITH_DATABASE};
+use super::names::{self, Binary};
 use super::output::{Fate, Reader};
 use crate::build::TOGETHER;
 use crate::{command, repo};
@@ -60,32 +60,31 @@ impl Wanted {
 
     /// The wanted tests of these crates; `None` when none is wanted.
     pub fn of(&self, packages: &[&str]) -> Option<Tests<'_>> {
-        let theirs = self
-            .binaries
-            .iter()
-            .filter(|binary| packages.contains(&binary.package.as_str()));
-        let named = |binary: &&Binary| {
+        let is_theirs = |binary: &&Binary| packages.contains(&binary.package.as_str());
+        let is_named = |binary: &&Binary| {
             self.prefix
                 .as_ref()
                 .is_none_or(|prefix| *prefix == binary.prefix)
         };
-        let binaries: Vec<_> = theirs.filter(named).collect();
-        let mut args = vec!["test", "--no-fail-fast"];
-        let integration = binaries.iter().all(|binary| binary.is_integration);
-        // With `--lib` it would mean the library of each crate that is built together.
-        args.extend(
-            (self.prefix.is_none() || integration)
-                .then_some(TOGETHER)
-                .into_iter()
-                .flatten(),
-        );
-        let mut of: Vec<_> = binaries
+        let binaries: Vec<_> = self
+            .binaries
+            .iter()
+            .filter(is_theirs)
+            .filter(is_named)
+            .collect();
+        let mut crates: Vec<_> = binaries
             .iter()
             .map(|binary| binary.package.as_str())
             .collect();
-        of.dedup();
-        args.extend(of.iter().flat_map(|package| ["-p", package]));
-        if self.prefix.is_some() || of == [WITH_DATABASE] {
+        crates.dedup();
+        let mut args = vec!["test", "--no-fail-fast"];
+        // `--lib` would mean the library of each crate that is built together.
+        let integration = binaries.iter().all(|binary| binary.is_integration);
+        if integration || self.prefix.is_none() {
+            args.extend(TOGETHER);
+        }
+        args.extend(crates.iter().flat_map(|name| ["-p", name]));
+        if integration || self.prefix.is_some() {
             args.extend(
                 binaries
                     .iter()
@@ -98,7 +97,7 @@ impl Wanted {
             .into_iter()
             .chain(self.part.clone())
             .collect();
-        (!of.is_empty()).then_some(Tests {
+        (!crates.is_empty()).then_some(Tests {
             binaries,
             for_cargo,
             for_binaries,
