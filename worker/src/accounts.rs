@@ -15,6 +15,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -24,6 +25,19 @@ pub struct Accounts {
     apps: Vec<App>,
     graph_version: String,
     ids: RwLock<Ids>,
+    /// Whether the database has heard of everything once, taken or refused.
+    told: watch::Sender<bool>,
+}
+
+/// How one pass over the configuration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Everything was taken.
+    Complete,
+    /// Something was refused and needs a person; the rest is known.
+    Refused,
+    /// The database could not be asked about everything.
+    Interrupted,
 }
 
 /// What registration brought so far.
@@ -53,6 +67,7 @@ impl Accounts {
             apps,
             graph_version: graph_version.to_owned(),
             ids: RwLock::default(),
+            told: watch::Sender::default(),
         }
     }
 
@@ -71,6 +86,13 @@ impl Accounts {
         self.read(|ids| ids.apps.len() == self.apps.len())
     }
 
+    /// Ends when the database has heard of everything once. A job that is claimed before could want a token whose
+    /// account is not known yet, and would be put off for no reason.
+    pub async fn told(&self) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.told.subscribe().wait_for(|told| *told).await;
+    }
+
     /// The token of an account, for a job of `site` (when the job says which).
     pub fn token(&self, account: Uuid, site: Option<Uuid>) -> Result<Secret, NoToken> {
         self.read(|ids| match ids.tokens.get(&account) {
@@ -84,7 +106,14 @@ impl Accounts {
     /// Tells the database about all of it, again and again until it has taken everything or the stop comes.
     pub async fn register(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
-        while !self.register_once(&db).await {
+        loop {
+            let pass = self.register_once(&db).await;
+            if pass != Pass::Interrupted {
+                self.told.send_replace(true);
+            }
+            if pass == Pass::Complete {
+                break;
+            }
             tokio::select! {
                 () = tokio::time::sleep(backoff.pause()) => {}
                 () = stop.requested() => return,
@@ -94,10 +123,9 @@ impl Accounts {
         wake.call(Source::Database);
     }
 
-    /// One pass over the configuration. Returns whether nothing is left to do; what one number is refused does not
-    /// keep the others out.
-    async fn register_once(&self, db: &Db) -> bool {
-        let mut complete = true;
+    /// One pass over the configuration. What one number is refused does not keep the others out.
+    async fn register_once(&self, db: &Db) -> Pass {
+        let mut pass = Pass::Complete;
         for (place, app) in self.apps.iter().enumerate() {
             match db
                 .register_whatsapp(&self.registration(app, None, None))
@@ -106,7 +134,7 @@ impl Accounts {
                 Ok(registered) => self.note(place, &registered, None),
                 Err(refused) => {
                     complain(app, None, &refused);
-                    complete = false;
+                    pass = pass.then(refused.failure());
                     continue;
                 }
             }
@@ -119,13 +147,13 @@ impl Accounts {
                         Ok(registered) => self.note(place, &registered, Some(account)),
                         Err(refused) => {
                             complain(app, Some(number), &refused);
-                            complete = false;
+                            pass = pass.then(refused.failure());
                         }
                     }
                 }
             }
         }
-        complete
+        pass
     }
 
     fn registration<'a>(
@@ -160,6 +188,16 @@ impl Accounts {
 
     fn read<T>(&self, look: impl FnOnce(&Ids) -> T) -> T {
         look(&self.ids.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Pass {
+    /// With one more thing that was not taken.
+    fn then(self, failure: Failure) -> Self {
+        match (self, failure) {
+            (Self::Interrupted, _) | (_, Failure::Passing) => Self::Interrupted,
+            (Self::Complete | Self::Refused, Failure::Data | Failure::Fault) => Self::Refused,
+        }
     }
 }
 

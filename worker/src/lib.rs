@@ -127,11 +127,17 @@ impl Worker {
         let context = Context {
             db: db.clone(),
             graph,
-            accounts,
+            accounts: Arc::clone(&accounts),
             held: Arc::default(),
             metrics,
         };
-        tasks.spawn(Queue::new(context, wake, &config.queue, stop_after).run(stop));
+        let queue = Queue::new(context, wake, &config.queue, stop_after);
+        tasks.spawn(async move {
+            tokio::select! {
+                () = accounts.told() => queue.run(stop).await,
+                () = stop.requested() => {}
+            }
+        });
 
         info!(%address, version = env!("CARGO_PKG_VERSION"), "the worker has started");
         Ok(Self {
