@@ -265,6 +265,25 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_lets_the_queue_start_and_a_database_that_is_away_does_not() {
+        assert_eq!(Pass::Complete.then(Failure::Data), Pass::Refused);
+        assert_eq!(Pass::Refused.then(Failure::Passing), Pass::Interrupted);
+        assert_eq!(Pass::Interrupted.then(Failure::Fault), Pass::Interrupted);
+    }
+
+    #[tokio::test]
+    async fn with_nothing_told_the_queue_waits() {
+        let accounts = Accounts::new(Vec::new(), "v26.0");
+        tokio::select! {
+            biased;
+            () = accounts.told() => panic!("nothing was told yet"),
+            () = std::future::ready(()) => {}
+        }
+        accounts.told.send_replace(true);
+        accounts.told().await;
+    }
+
+    #[test]
     fn an_empty_token_is_none() {
         let (site, id) = (Uuid::new_v4(), Uuid::new_v4());
         let accounts = Accounts::new(vec![app(vec![account(site, "")])], "v26.0");
