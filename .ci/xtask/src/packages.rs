@@ -15,6 +15,10 @@ const NEEDED: &[(&str, &str)] = &[
     ),
     ("libclang-14-dev", "reads those headers for pgrx"),
     ("clang-14", "its compiler's own headers"),
+    (
+        "ca-certificates",
+        "the worker's HTTPS client starts with the machine's certificates",
+    ),
 ];
 
 /// A package of PostgreSQL makes a cluster `main` and starts it, unless told before. The sentence is needed
