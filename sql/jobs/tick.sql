@@ -36,6 +36,8 @@ begin
     using (
         select x.key from chat.lanes x
         where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+            -- A dead job that is retried needs its lane, which knows its class.
+            and not exists (select from chat.jobs j where j.lane = x.key and j.died_at is not null)
         order by x.idle_since
         limit p_batch
         for update skip locked) old
@@ -44,7 +46,7 @@ begin
     return swept;
 end
 $$;
-comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day.';
+comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day, but those of dead jobs.';
 
 create or replace function chat.tend_sites(p_batch integer, p_changed uuid[], p_now timestamptz default clock_timestamp())
 returns jsonb

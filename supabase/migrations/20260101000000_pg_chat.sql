@@ -915,7 +915,7 @@ create table if not exists chat.jobs (
 comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
 comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
-create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
+create index if not exists jobs_dead_idx on chat.jobs (lane) where died_at is not null;
 alter table chat.jobs enable row level security;
 
 -- file: sql/conversations/rules.sql
@@ -1695,6 +1695,97 @@ $$;
 comment on function public.chat_give_back_jobs(uuid[]) is
     'For a worker that stops: leases of jobs it has not begun go back at once. Answers how many.';
 
+-- file: sql/jobs/pauses.sql
+-- What: kinds of jobs and numbers that are paused, by people with psql.
+-- Why: when Meta or a model is down, or a number must not send, the queue keeps everything and the rest goes on. A paused
+--      lane is put aside once (next_at = infinity), so no claim wades through what is paused.
+-- Leaves out: who may; only the owner of the database has these.
+
+create table if not exists chat.pauses (
+    what text not null check (what in ('kind', 'number')),
+    name text not null,
+    reason text,
+    paused_at timestamptz not null default clock_timestamp(),
+    paused_by text not null default session_user,
+    primary key (what, name)
+);
+comment on table chat.pauses is 'What of the queue stands still. Written by chat.pause and chat.resume.';
+comment on column chat.pauses.name is
+    'A kind (whatsapp.send_text), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
+alter table chat.pauses enable row level security;
+
+create or replace function chat.is_paused(p_lane text)
+returns boolean
+language plpgsql
+as $$
+begin
+    -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it.
+    perform from chat.pauses p
+    left join lateral (
+        select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
+    where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+        or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+    for key share of p;
+    return found;
+end
+$$;
+comment on function chat.is_paused(text) is 'Whether a pause holds a lane: by the number in its key, or by the kind of its first job.';
+
+create or replace function chat.pause(kind text default null, number text default null, reason text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    aside integer;
+begin
+    if (pause.kind is null) = (pause.number is null) then
+        raise exception 'a pause is of a kind or of a number'
+            using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
+    end if;
+    insert into chat.pauses as p (what, name, reason)
+    values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
+    on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
+    update chat.lanes l set next_at = 'infinity'
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at < 'infinity'
+        for update skip locked) idle
+    where l.key = idle.key and chat.is_paused(l.key);
+    get diagnostics aside = row_count;
+    return aside;
+end
+$$;
+comment on function chat.pause(text, text, text) is
+    'Pauses a kind of job (or all whose kind begins with that word) or a number; jobs that run now end as they may. Returns how many lanes were put aside. PT422 chat/kind_or_number.';
+
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on integer;
+begin
+    delete from chat.pauses p
+    where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
+    if not found then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
+    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more.
+    update chat.lanes l set next_at = clock_timestamp()
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at = 'infinity'
+        for update skip locked) aside
+    where l.key = aside.key and not chat.is_paused(l.key);
+    get diagnostics going_on = row_count;
+    notify chat_jobs;
+    return going_on;
+end
+$$;
+comment on function chat.resume(text, text) is
+    'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';
+
 -- file: sql/jobs/claim.sql
 -- What: leases jobs to a worker.
 -- Why: lanes are locked with skip locked, so any number of workers claim at once; the lease is a row, so a worker may die
@@ -1711,43 +1802,57 @@ set enable_seqscan = off
 as $$
 declare
     claimed jsonb;
+    aside integer;
 begin
-    with lost as (
-        select l.key from chat.lanes l
-        where l.busy and l.lease_until < clock_timestamp()
-        order by l.lease_until
-        for update skip locked
-        limit slots
-    ), due as (
-        select l.key from chat.lanes l
-        where l.ready and not l.busy and l.next_at <= clock_timestamp()
-        order by l.urgency, l.next_at
-        for update skip locked
-        limit slots
-    ), chosen as (
-        (select key, 0 as place from lost union all select key, 1 from due) order by place limit slots
-    ), leased as (
-        update chat.lanes l
-        set busy = true,
-            lease_token = gen_random_uuid(),
-            lease_until = clock_timestamp() + make_interval(secs => 30),
-            attempts = l.attempts + 1,
-            running_job = head.id
-        from chosen
-        cross join lateral (
-            select j.id, j.kind, j.payload, j.site_id from chat.jobs j
-            where j.lane = chosen.key and j.died_at is null
-            order by j.id limit 1) head
-        where l.key = chosen.key
-        returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
-    )
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
-        'tries', attempts,
-        'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-        order by urgency, id), '[]')
-    into claimed
-    from leased;
+    loop
+        with lost as (
+            select l.key from chat.lanes l
+            where l.busy and l.lease_until < clock_timestamp()
+            order by l.lease_until
+            for update skip locked
+            limit slots
+        ), due as (
+            select l.key from chat.lanes l
+            where l.ready and not l.busy and l.next_at <= clock_timestamp()
+            order by l.urgency, l.next_at
+            for update skip locked
+            limit slots
+        ), held as (
+            -- What is paused is put aside once, and the claim looks on.
+            update chat.lanes l
+            set busy = false, lease_token = null, lease_until = null, running_job = null, next_at = 'infinity'
+            from (select key from lost union all select key from due) found
+            where exists (select from chat.pauses) and l.key = found.key and chat.is_paused(l.key)
+            returning l.key
+        ), chosen as (
+            select f.key from (select key, 0 as place from lost union all select key, 1 from due) f
+            where f.key not in (select h.key from held h)
+            order by f.place
+            limit slots
+        ), leased as (
+            update chat.lanes l
+            set busy = true,
+                lease_token = gen_random_uuid(),
+                lease_until = clock_timestamp() + make_interval(secs => 30),
+                attempts = l.attempts + 1,
+                running_job = head.id
+            from chosen
+            cross join lateral (
+                select j.id, j.kind, j.payload, j.site_id from chat.jobs j
+                where j.lane = chosen.key and j.died_at is null
+                order by j.id limit 1) head
+            where l.key = chosen.key
+            returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
+        )
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
+            'tries', attempts,
+            'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
+            order by urgency, id), '[]'), (select count(*) from held)
+        into claimed, aside
+        from leased;
+        exit when aside = 0 or claimed <> '[]';
+    end loop;
     return claimed;
 end
 $$;
@@ -4085,6 +4190,8 @@ begin
     using (
         select x.key from chat.lanes x
         where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+            -- A dead job that is retried needs its lane, which knows its class.
+            and not exists (select from chat.jobs j where j.lane = x.key and j.died_at is not null)
         order by x.idle_since
         limit p_batch
         for update skip locked) old
@@ -4093,7 +4200,7 @@ begin
     return swept;
 end
 $$;
-comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day.';
+comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day, but those of dead jobs.';
 
 create or replace function chat.tend_sites(p_batch integer, p_changed uuid[], p_now timestamptz default clock_timestamp())
 returns jsonb
@@ -4175,6 +4282,114 @@ end
 $$;
 comment on function public.chat_worker_facts() is
     'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+
+-- file: sql/jobs/retry_job.sql
+-- What: a dead job gets another chance.
+-- Why: what killed it may be mended: a token, a URL, a rule. It keeps its id, so it comes before what was queued later.
+-- Leaves out: failed messages; a person sends those again with chat_resend_message.
+
+create or replace function chat.is_dba()
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select pg_catalog.pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'chat.jobs'::regclass
+$$;
+comment on function chat.is_dba() is
+    'Whether the session was opened by the owner of our tables or a superuser, as psql does. PostgREST opens none so.';
+
+create or replace function public.chat_retry_job(job_id bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    job chat.jobs;
+begin
+    select j.* into job from chat.jobs j where j.id = chat_retry_job.job_id and j.died_at is not null;
+    if not found or not (chat.is_dba() or chat.may(job.site_id, 'live-chat.settings.manage')) then
+        raise exception 'there is no dead job % that you may retry', chat_retry_job.job_id
+            using errcode = 'PT404', detail = 'chat/no_such_job', hint = 'chat.queue_now counts dead jobs by kind; chat.jobs has their reasons';
+    end if;
+    -- The lane first, as enqueue does; the sweep keeps lanes of dead jobs.
+    update chat.lanes l set ready = true, idle_since = null where l.key = job.lane;
+    update chat.jobs j set died_at = null, reason = null where j.id = job.id;
+    notify chat_jobs;
+    return jsonb_build_object('job_id', job.id, 'kind', job.kind, 'lane', job.lane, 'died_of', job.reason);
+end
+$$;
+comment on function public.chat_retry_job(bigint) is
+    'Puts a dead job back to work: for people with psql, and at a site for live-chat.settings.manage. Answers {job_id, kind, lane, died_of}. PT404 chat/no_such_job.';
+
+-- file: sql/jobs/now.sql
+-- What: the queue and the people who wait, as they are now, for people with psql.
+-- Why: three questions are asked when something is slow: what is in the queue, how late is it, who waits.
+-- Leaves out: history. Prometheus has the worker's counts, mod_chat_analytics the days.
+
+create or replace view chat.queue_now as
+select j.kind,
+    l.class,
+    count(*) filter (where s.state = 'waiting') as waiting,
+    count(*) filter (where s.state = 'running') as running,
+    count(*) filter (where s.state = 'lost') as lost,
+    count(*) filter (where s.state = 'retrying') as retrying,
+    count(*) filter (where s.state = 'paused') as paused,
+    count(*) filter (where s.state = 'dead') as dead,
+    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer as oldest_seconds,
+    (array_agg(j.reason order by j.died_at desc) filter (where s.state = 'dead'))[1] as last_reason
+from chat.jobs j
+left join chat.lanes l on l.key = j.lane
+cross join lateral (select case
+    when j.died_at is not null then 'dead'
+    when l.running_job = j.id and l.lease_until < clock_timestamp() then 'lost'
+    when l.running_job = j.id then 'running'
+    when l.next_at = 'infinity' then 'paused'
+    when l.held_since is not null then 'retrying'
+    else 'waiting' end as state) s
+group by j.kind, l.class
+order by j.kind, l.class;
+comment on view chat.queue_now is
+    'Jobs by kind: waiting, running, lost (their worker is gone; the next claim takes them), retrying (and what stands behind them in a lane), paused, dead.';
+
+create or replace view chat.lag as
+select c.class,
+    count(l.key) as lanes_due,
+    count(l.key) filter (where l.busy) as lanes_lost,
+    coalesce(max(extract(epoch from clock_timestamp() - case when l.busy then l.lease_until else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
+from (values (1, 'reply'), (2, 'assistant'), (3, 'notification'), (4, 'bulk')) c (urgency, class)
+left join chat.lanes l on l.class = c.class
+    and (l.ready and not l.busy and l.next_at <= clock_timestamp() or l.busy and l.lease_until < clock_timestamp())
+left join lateral (
+    select j.created_at from chat.jobs j where j.lane = l.key and j.died_at is null order by j.id limit 1) head on true
+group by c.urgency, c.class
+order by c.urgency;
+comment on view chat.lag is
+    'How late the queue is, by class: lanes that a worker could take now, and for how many seconds the longest has been so. What is retried later or paused is not late.';
+
+create or replace view chat.waiting_now as
+select c.site_id,
+    row_number() over (partition by c.site_id
+        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id) as place,
+    c.id as conversation_id,
+    c.session_number,
+    c.channel::text as channel,
+    c.priority::text as priority,
+    d.name as department,
+    v.name as visitor,
+    c.pending_since,
+    extract(epoch from clock_timestamp() - c.pending_since)::integer as seconds,
+    (select count(*) from public.mod_chat_agents a
+        where a.site_id = c.site_id and a.is_active and a.status = 'online' and a.current_chat_count < a.max_concurrent_chats
+            and (c.department_id is null or a.department_id = c.department_id)) as agents_with_room
+from public.mod_chat_conversations c
+join public.mod_chat_visitors v on v.id = c.visitor_id
+left join public.mod_chat_departments d on d.id = c.department_id
+where c.status = 'pending' and c.assigned_agent_id is null
+order by c.site_id, place;
+comment on view chat.waiting_now is
+    'Conversations that wait for an agent, in the order they are handed out. agents_with_room above 0 for longer than a second: the department does not assign by itself or is full for them.';
 
 -- file: sql/conversations/triggers.sql
 -- What: everything that happens by itself in the room, in name order.
@@ -4707,9 +4922,9 @@ create policy chat_analytics_select on public.mod_chat_analytics for select to a
     using (site_id = any ((select chat.my_sites_with('live-chat.analytics.view'))::uuid[]));
 
 -- file: policies/jobs.sql
--- What: the worker's list.
--- Why: the role has these functions and no table; worker/src/db.rs calls exactly these.
--- Leaves out: people; they look at the queue with psql as the owner.
+-- What: the worker's list, and what people may ask of the queue.
+-- Why: the worker's role has these functions and no table; worker/src/db.rs calls exactly these.
+-- Leaves out: people with psql; they are the owner and see chat.queue_now, chat.lag, chat.waiting_now.
 
 grant execute on function
     public.chat_receive_whatsapp(uuid, jsonb),
@@ -4724,6 +4939,8 @@ grant execute on function
     public.chat_confirm_number(uuid, jsonb),
     public.chat_worker_facts()
 to chat_worker;
+
+grant execute on function public.chat_retry_job(bigint) to authenticated;
 
 -- file: policies/live.sql
 -- What: tells PostgREST that grants and functions changed.
