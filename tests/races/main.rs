@@ -4,5 +4,6 @@ mod capacity;
 mod crash;
 mod deliveries;
 mod newcomers;
+mod presence;
 mod storm;
 mod waiting;
