@@ -41,6 +41,7 @@ create table if not exists public.mod_chat_conversations (
     last_public_seq bigint not null default 0,
     last_change bigint not null default 0,
     last_public_change bigint not null default 0,
+    public_change_before bigint not null default 0,
     row_change bigint not null default 0,
     row_change_before bigint not null default 0,
     inbound_count bigint not null default 0,
@@ -76,6 +77,7 @@ comment on column public.mod_chat_conversations.last_seq is 'seq of the newest m
 comment on column public.mod_chat_conversations.last_public_seq is 'public_seq of the newest message a visitor may see.';
 comment on column public.mod_chat_conversations.last_change is 'Newest change of this conversation or of one of its messages. Clients fetch what is greater than theirs.';
 comment on column public.mod_chat_conversations.last_public_change is 'Newest change that the visitor may see.';
+comment on column public.mod_chat_conversations.public_change_before is 'The visitor-visible change before last_public_change.';
 comment on column public.mod_chat_conversations.row_change is 'Newest change of the conversation''s own fields.';
 comment on column public.mod_chat_conversations.row_change_before is 'The visitor-visible change before row_change.';
 comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
@@ -103,10 +105,15 @@ create index if not exists mod_chat_conversations_open_by_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, last_message_at desc) where archived_at is null;
 create index if not exists mod_chat_conversations_archived_idx
     on public.mod_chat_conversations (site_id, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_site_status on public.mod_chat_conversations (site_id, status);
-create index if not exists idx_chat_conversations_agent on public.mod_chat_conversations (assigned_agent_id, status);
+-- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
+-- a message; there are few open rows, and the two above hold them.
+create index if not exists idx_chat_conversations_site_status
+    on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_agent
+    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_channel
+    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
-create index if not exists idx_chat_conversations_channel on public.mod_chat_conversations (site_id, channel);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
 alter table public.mod_chat_conversations enable row level security;

@@ -77,6 +77,7 @@ begin
     new.row_change := new.last_change;
     new.row_change_before := new.last_public_change;
     if (new.status, new.assigned_agent_id) is distinct from (old.status, old.assigned_agent_id) then
+        new.public_change_before := new.last_public_change;
         new.last_public_change := new.last_change;
     end if;
     return new;

@@ -2,12 +2,14 @@
 -- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
 -- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
 
+-- A row that comes with its number was counted by whoever numbered it (whatsapp/receive_plain.sql, a restored dump);
+-- clients have no grant on the column.
 create or replace trigger _200_stamp before insert on public.mod_chat_messages
-    for each row execute function chat.stamp_message();
+    for each row when (new.seq is null) execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
 create or replace trigger _900_announce after insert on public.mod_chat_messages
-    referencing new table as added for each statement execute function chat.announce_new_messages();
+    for each row execute function chat.announce_new_message();
 create or replace trigger _900_announce_change after update on public.mod_chat_messages
     for each row when (new.change is distinct from old.change) execute function chat.announce_changed_message();
 

@@ -25,6 +25,7 @@ create table if not exists chat.identity_aliases (
     kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth')),
     value text not null,
     identity_id uuid not null,
+    seen_with text,
     created_at timestamptz not null default now(),
     primary key (site_id, portfolio, kind, value),
     -- Deferred: the alias is taken first, so that of two transactions only one goes on to make the person.
@@ -32,5 +33,7 @@ create table if not exists chat.identity_aliases (
         references chat.identities (site_id, id) on delete cascade deferrable initially deferred
 );
 comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user. Old ones stay.';
+comment on column chat.identity_aliases.seen_with is
+    'Of a BSUID: the phone it last came with and that is known beside it. The same pair again brings nothing to learn.';
 create index if not exists identity_aliases_identity_id_idx on chat.identity_aliases (identity_id);
 alter table chat.identity_aliases enable row level security;
