@@ -12,7 +12,9 @@ set search_path = ''
 as $$
 begin
     select c.site_id into author_of.site_id from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply')
+        or not chat.sees_conversation(p_conversation)
+    then
         raise exception 'there is no conversation % that you may answer', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'answer in a conversation of your site';
     end if;
@@ -113,10 +115,14 @@ grant select, update (status, assigned_agent_id, department_id, priority, subjec
 
 drop policy if exists chat_conversations_select on public.mod_chat_conversations;
 create policy chat_conversations_select on public.mod_chat_conversations for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 drop policy if exists chat_conversations_update on public.mod_chat_conversations;
 create policy chat_conversations_update on public.mod_chat_conversations for update to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
@@ -127,7 +133,8 @@ grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name,
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_conversation(conversation_id)));
 drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));

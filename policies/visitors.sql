@@ -10,7 +10,9 @@ grant select, insert, update on public.mod_chat_visitors to service_role;
 
 drop policy if exists chat_visitors_select on public.mod_chat_visitors;
 create policy chat_visitors_select on public.mod_chat_visitors for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 drop policy if exists chat_visitors_update on public.mod_chat_visitors;
 create policy chat_visitors_update on public.mod_chat_visitors for update to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));

@@ -42,5 +42,5 @@ create table if not exists chat.jobs (
 comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
 comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
-create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
+create index if not exists jobs_dead_idx on chat.jobs (lane) where died_at is not null;
 alter table chat.jobs enable row level security;

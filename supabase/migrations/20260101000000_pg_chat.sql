@@ -63,7 +63,8 @@ end
 $$;
 
 -- file: sql/sites/permissions.sql
--- What: which role of an agent has which of LC-01's ten permissions. A row with a site overrides the row without.
+-- What: which role of an agent has which of LC-01's ten permissions (a row with a site overrides the row without), and
+--       which part of its site a role sees.
 -- Why: rights are rows, so a site can change them without a migration.
 -- Leaves out: owners and admins of the agency, who may do everything (policies/_may.sql).
 
@@ -90,6 +91,20 @@ join (values
     ('agents.manage', 3), ('kb.manage', 3), ('settings.manage', 3), ('whatsapp.manage', 3)
 ) as p (permission, level) on p.level <= r.level
 on conflict do nothing;
+
+create table if not exists chat.role_limits (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    role text not null check (role in ('agent', 'supervisor', 'admin')),
+    sees text not null check (sees in ('own', 'department', 'number')),
+    phone_number_id text,
+    primary key (site_id, role),
+    constraint role_limits_number_is_named check ((sees = 'number') = (phone_number_id is not null))
+);
+comment on table chat.role_limits is 'Roles that see part of their site only; without a row a role sees all of it.';
+comment on column chat.role_limits.sees is
+    'own: chats assigned to the agent, or last theirs while nobody has them. department, number: those of the agent''s department or of that number, besides.';
+comment on column chat.role_limits.phone_number_id is 'Meta''s id of the number, when the role sees one number.';
+alter table chat.role_limits enable row level security;
 
 -- file: sql/team/departments.sql
 -- What: departments, the groups a conversation can be routed to.
@@ -118,7 +133,7 @@ alter table public.mod_chat_departments enable row level security;
 -- file: sql/team/agents.sql
 -- What: agents, the people (auth users) who answer.
 -- Why: LC-01's columns and when each was last given a chat. Status, capacity and load change by function only.
--- Leaves out: heartbeats; deletion: agents are deactivated, so that history keeps its names.
+-- Leaves out: heartbeats (presence.sql); deletion: agents are deactivated, so that history keeps its names.
 
 create table if not exists public.mod_chat_agents (
     id uuid primary key default gen_random_uuid(),
@@ -139,6 +154,9 @@ create table if not exists public.mod_chat_agents (
     is_active boolean not null default true,
     last_active_at timestamptz,
     last_assigned_at timestamptz,
+    total_responses integer not null default 0,
+    total_response_seconds bigint not null default 0,
+    total_rating_stars integer not null default 0,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_agents_site_id_id_key unique (site_id, id),
@@ -149,10 +167,62 @@ create table if not exists public.mod_chat_agents (
 comment on table public.mod_chat_agents is 'People who answer. Deactivated, never deleted.';
 comment on column public.mod_chat_agents.current_chat_count is
     'Conversations assigned and active, or waiting and not snoozed. Kept under the site''s routing row.';
+comment on column public.mod_chat_agents.total_chats_handled is 'Conversations this agent has answered in.';
+comment on column public.mod_chat_agents.total_responses is
+    'Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses.';
+comment on column public.mod_chat_agents.total_rating_stars is 'avg_rating = total_rating_stars / total_ratings.';
 comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
 create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);
 create index if not exists mod_chat_agents_user_id_idx on public.mod_chat_agents (user_id) where is_active;
 alter table public.mod_chat_agents enable row level security;
+
+-- file: sql/team/presence.sql
+-- What: heartbeats of agents' dashboards, and what a site does with agents who have gone silent.
+-- Why: a closed laptop says nothing. Heartbeats have a table of their own, so that one costs nobody a lock.
+-- Leaves out: presence as colleagues see it, which is the agent's status; sockets, which are Realtime's.
+
+create table if not exists chat.heartbeats (
+    agent_id uuid primary key,
+    site_id uuid not null,
+    seen_at timestamptz not null,
+    status_when_lost text check (status_when_lost in ('online', 'away', 'busy')),
+    constraint heartbeats_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+) with (fillfactor = 50);
+comment on table chat.heartbeats is 'Agents who have set a status by function and are not offline by their own word: when each was heard last.';
+comment on column chat.heartbeats.status_when_lost is 'Set when the tick put the silent agent offline; the next heartbeat brings it back.';
+alter table chat.heartbeats enable row level security;
+
+create table if not exists chat.presence_rules (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    silent_seconds integer not null default 120 check (silent_seconds = 0 or silent_seconds between 15 and 86400),
+    offline_chats text not null default 'stay' check (offline_chats in ('stay', 'return'))
+);
+comment on table chat.presence_rules is 'Sites that have changed how long an agent may be silent and what becomes of an offline agent''s chats.';
+comment on column chat.presence_rules.silent_seconds is 'An agent not heard for so long goes offline; 0: never.';
+comment on column chat.presence_rules.offline_chats is
+    'stay: with the agent. return: active chats of an offline agent wait for another; those that wait for the visitor stay until they write.';
+alter table chat.presence_rules enable row level security;
+
+-- file: sql/team/figures.sql
+-- What: what agents did that their row does not count yet.
+-- Why: an agent's row is locked by routing; an answer only adds a row here, and the tick adds them up.
+-- Leaves out: daily figures (reports).
+
+create table if not exists chat.agent_deeds (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    agent_id uuid not null,
+    chats integer not null default 0,
+    responses integer not null default 0,
+    response_seconds bigint not null default 0,
+    ratings integer not null default 0,
+    stars integer not null default 0,
+    constraint agent_deeds_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+);
+comment on table chat.agent_deeds is 'Answers and ratings not yet in the totals of mod_chat_agents; the tick adds and deletes them.';
+alter table chat.agent_deeds enable row level security;
 
 -- file: sql/widget/settings.sql
 -- What: one row of settings a site: LC-01's columns, and how long a resolved chat may come back.
@@ -854,7 +924,7 @@ create table if not exists chat.jobs (
 comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
 comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
-create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
+create index if not exists jobs_dead_idx on chat.jobs (lane) where died_at is not null;
 alter table chat.jobs enable row level security;
 
 -- file: sql/conversations/rules.sql
@@ -981,27 +1051,61 @@ comment on function chat.choose_agent(jsonb) is
 -- Why: the one place that reads the host's membership rows. Replace this function where a host names things differently.
 -- Leaves out: agents; their rights come from mod_chat_agents.role.
 
--- Read through jsonb so that a host table without a `role` column answers 'member' (no rights) instead of failing.
-create or replace function chat.member_role(p_user uuid, p_agency uuid)
-returns text
-language sql
-stable
-security definer
-set search_path = ''
-as $$
-    select coalesce(to_jsonb(m) ->> 'role', 'member')
-    from public.agency_members m
-    where m.user_id = p_user and m.agency_id = p_agency
-    limit 1
-$$;
-comment on function chat.member_role(uuid, uuid) is
-    'Role of a user in an agency: owner, admin, member; null when not a member. Replaceable by the host.';
+-- Made once: a host replaces it by its own, and an upgrade must not undo that. It reads through jsonb, so that a host
+-- table without a `role` column answers 'member' (no rights) instead of failing.
+do $do$
+begin
+    if to_regprocedure('chat.member_role(uuid, uuid)') is not null then
+        return;
+    end if;
+    create function chat.member_role(p_user uuid, p_agency uuid)
+    returns text
+    language sql
+    stable
+    security definer
+    set search_path = ''
+    as $$
+        select coalesce(to_jsonb(m) ->> 'role', 'member')
+        from public.agency_members m
+        where m.user_id = p_user and m.agency_id = p_agency
+        limit 1
+    $$;
+    comment on function chat.member_role(uuid, uuid) is
+        'Role of a user in an agency: owner, admin, member; null when not a member. Replaceable by the host; never made anew by an upgrade.';
+end
+$do$;
 
 -- file: policies/_may.sql
 -- What: who I am and what I may: the helpers every policy and every function asks.
 -- Why: policies are sentences that call one helper, evaluated once a query:
 --      site_id = any ((select chat.my_sites_with('…'))::uuid[]).
 -- Leaves out: visitors; their session comes with the widget.
+
+-- Made once: a host that knows its people in another way replaces it, and an upgrade must not undo that.
+do $do$
+begin
+    if to_regprocedure('chat.sites_in_charge()') is not null then
+        return;
+    end if;
+    create function chat.sites_in_charge()
+    returns uuid[]
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+    as $$
+    begin
+        return array(
+            select s.id
+            from public.agency_members m
+            join public.sites s on s.agency_id = m.agency_id
+            where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin'));
+    end
+    $$;
+    comment on function chat.sites_in_charge() is
+        'Sites of agencies that the caller is owner or admin of; they may do everything there. Replaceable by the host; never made anew by an upgrade.';
+end
+$do$;
 
 create or replace function chat.my_site_ids()
 returns uuid[]
@@ -1012,16 +1116,28 @@ set search_path = ''
 as $$
 begin
     return array(
-        select s.id
-        from public.agency_members m
-        join public.sites s on s.agency_id = m.agency_id
-        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        select unnest(chat.sites_in_charge())
         union
         select a.site_id from public.mod_chat_agents a where a.user_id = auth.uid() and a.is_active);
 end
 $$;
 comment on function chat.my_site_ids() is
-    'Sites the caller works in: as owner or admin of the agency, or as an active agent. Replaceable by the host.';
+    'Sites the caller works in: as owner or admin of the agency (chat.sites_in_charge), or as an active agent.';
+
+create or replace function chat.role_may(p_site uuid, p_role text, p_permission text)
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+    return coalesce((
+        select p.allowed from chat.permissions p
+        where (p.site_id = p_site or p.site_id is null) and p.role = p_role and p.permission = p_permission
+        order by p.site_id nulls last
+        limit 1), false);
+end
+$$;
+comment on function chat.role_may(uuid, text, text) is 'Whether a role has a permission at a site: its own row, else the default.';
 
 create or replace function chat.my_sites_with(p_permission text)
 returns uuid[]
@@ -1032,19 +1148,11 @@ set search_path = ''
 as $$
 begin
     return array(
-        select s.id
-        from public.agency_members m
-        join public.sites s on s.agency_id = m.agency_id
-        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        select unnest(chat.sites_in_charge())
         union
         select a.site_id
         from public.mod_chat_agents a
-        where a.user_id = auth.uid() and a.is_active
-            and (
-                select p.allowed from chat.permissions p
-                where (p.site_id = a.site_id or p.site_id is null) and p.role = a.role and p.permission = p_permission
-                order by p.site_id nulls last
-                limit 1));
+        where a.user_id = auth.uid() and a.is_active and chat.role_may(a.site_id, a.role, p_permission));
 end
 $$;
 comment on function chat.my_sites_with(text) is
@@ -1093,6 +1201,156 @@ end
 $$;
 comment on function chat.my_agent(uuid) is 'The caller''s active agent row at a site. PT403 chat/not_an_agent.';
 
+create or replace function chat.rank_of(p_role text)
+returns integer
+language sql
+immutable
+as $$ select array_position(array['agent', 'supervisor', 'admin'], p_role) $$;
+comment on function chat.rank_of(text) is 'agent 1, supervisor 2, admin 3; null for anything else.';
+
+create or replace function chat.my_rank(p_site uuid)
+returns integer
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return case when p_site = any (chat.sites_in_charge()) then 4 else coalesce((
+        select chat.rank_of(a.role) from public.mod_chat_agents a
+        where a.site_id = p_site and a.user_id = auth.uid() and a.is_active), 0) end;
+end
+$$;
+comment on function chat.my_rank(uuid) is
+    'The caller''s standing at a site: 4 in charge of the agency, else of their role as an agent, 0 without one.';
+
+create or replace function chat.require_rank(p_site uuid, p_role text, p_least integer)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_role is null or chat.rank_of(p_role) is null then
+        raise exception 'there is no role %', coalesce(p_role, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_role', hint = 'use agent, supervisor or admin';
+    end if;
+    if chat.my_rank(p_site) - chat.rank_of(p_role) < p_least then
+        raise exception 'the role % is too high for you to change', p_role
+            using errcode = 'PT403', detail = 'chat/role_too_high', hint = 'ask an owner or admin of the agency';
+    end if;
+end
+$$;
+comment on function chat.require_rank(uuid, text, integer) is
+    'Raises unless the caller stands so far above a role (0: as high). PT403 chat/role_too_high, PT422 chat/unknown_role.';
+
+-- file: policies/_limits.sql
+-- What: the part of a site that somebody sees whose role is limited: own chats, those of a department or of a number.
+-- Why: most people are not limited, so the policies ask two things once a query and the rows nothing:
+--      site_id <> all ((select chat.my_limited_sites())::uuid[]) or …
+-- Leaves out: writing the limits (sql/sites/save_permission.sql). Owners and admins of the agency are never limited.
+
+create or replace function chat.my_limited_sites()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select a.site_id
+        from public.mod_chat_agents a
+        join chat.role_limits l on l.site_id = a.site_id and l.role = a.role
+        where a.user_id = auth.uid() and a.is_active and a.site_id <> all (chat.sites_in_charge()));
+end
+$$;
+comment on function chat.my_limited_sites() is 'Sites of which the caller sees only a part.';
+
+create or replace function chat.my_part()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select part.key
+        from public.mod_chat_agents a
+        join chat.role_limits l on l.site_id = a.site_id and l.role = a.role
+        cross join lateral (values
+            ('agent:' || a.id),
+            (case when l.sees = 'department' then 'department:' || a.department_id end),
+            ('number:' || l.site_id || ':' || l.phone_number_id)) part (key)
+        where a.user_id = auth.uid() and a.is_active and part.key is not null);
+end
+$$;
+comment on function chat.my_part() is
+    'What the caller sees of sites that limit them: agent:<id>, department:<id>, number:<site>:<phone_number_id>.';
+
+create or replace function chat.in_part(
+    p_part text[], p_site uuid, p_agent uuid, p_last_agent uuid, p_department uuid, p_number text)
+returns boolean
+language sql
+immutable
+as $$
+    select coalesce('agent:' || coalesce(p_agent, p_last_agent) = any (p_part), false)
+        or coalesce('department:' || p_department = any (p_part), false)
+        or coalesce('number:' || p_site || ':' || p_number = any (p_part), false)
+$$;
+comment on function chat.in_part(text[], uuid, uuid, uuid, uuid, text) is
+    'Whether a conversation (its site, agent, last agent, department, number) lies in what chat.my_part() gave.';
+
+create or replace function chat.sees_conversation(p_conversation uuid)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return exists (
+        select from public.mod_chat_conversations c
+        where c.id = p_conversation
+            and (c.site_id <> all (chat.my_limited_sites())
+                or chat.in_part(chat.my_part(), c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id)));
+end
+$$;
+comment on function chat.sees_conversation(uuid) is
+    'Whether no limit of the caller''s role hides a conversation. Says nothing of permissions; ask chat.may_in for both.';
+
+create or replace function chat.sees_visitor(p_visitor uuid)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return exists (
+        select from public.mod_chat_conversations c
+        where c.visitor_id = p_visitor
+            and chat.in_part(chat.my_part(), c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id));
+end
+$$;
+comment on function chat.sees_visitor(uuid) is
+    'For a caller whose role is limited: whether the visitor has a conversation in their part.';
+
+create or replace function chat.may_in(p_conversation uuid, p_permission text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return chat.sees_conversation(p_conversation) and exists (
+        select from public.mod_chat_conversations c where c.id = p_conversation and chat.may(c.site_id, p_permission));
+end
+$$;
+comment on function chat.may_in(uuid, text) is
+    'Whether the caller has a permission at a conversation''s site and sees the conversation. False when there is none.';
+
 -- file: sql/sites/stamp_updated_at.sql
 -- What: updated_at, for every table that has it.
 -- Why: ours, because the host's update_updated_at_column() may be missing and must not be replaced.
@@ -1109,6 +1367,171 @@ begin
 end
 $$;
 comment on function chat.stamp_updated_at() is 'Before an update that does not set it: updated_at.';
+
+-- file: sql/sites/module.sql
+-- What: whether the live-chat module is on at a site, and the switch.
+-- Why: the host may sell the module site by site. What it cannot have while off is asked here: widget, sessions, assistant.
+-- Leaves out: WhatsApp messages, which are stored all the same: Meta delivers them once.
+
+create table if not exists chat.modules (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    enabled boolean not null,
+    changed_at timestamptz not null default now()
+);
+comment on table chat.modules is 'Sites where somebody has moved the module''s switch; without a row it is on.';
+alter table chat.modules enable row level security;
+
+-- Made once: a host replaces it by its own, and an upgrade must not undo that.
+do $do$
+begin
+    if to_regprocedure('chat.module_enabled(uuid)') is not null then
+        return;
+    end if;
+    create function chat.module_enabled(p_site uuid)
+    returns boolean
+    language sql
+    stable
+    security definer
+    set search_path = ''
+    as $$
+        select coalesce((select m.enabled from chat.modules m where m.site_id = p_site), true)
+    $$;
+    comment on function chat.module_enabled(uuid) is
+        'Whether the module is on at a site. Replaceable by the host, which may know it better; never made anew by an upgrade.';
+end
+$do$;
+
+create or replace function public.chat_set_module(site uuid, enabled boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_set_module.site, 'live-chat.settings.manage');
+    if chat_set_module.enabled is null then
+        raise exception 'the module is on or off'
+            using errcode = 'PT422', detail = 'chat/on_or_off', hint = 'say true or false';
+    end if;
+    insert into chat.modules (site_id, enabled) values (chat_set_module.site, chat_set_module.enabled)
+    on conflict (site_id) do update set enabled = excluded.enabled, changed_at = now();
+    -- What the host says counts, if it has a function of its own.
+    return jsonb_build_object('enabled', chat.module_enabled(chat_set_module.site));
+end
+$$;
+comment on function public.chat_set_module(uuid, boolean) is
+    'Turns the module of a site on or off. Off: no widget, no session, no assistant; WhatsApp is still stored. Needs live-chat.settings.manage. Answers {enabled}. PT403 chat/not_allowed, PT422 chat/on_or_off.';
+
+-- file: sql/sites/save_permission.sql
+-- What: a site changes what its roles may do and which part of it they see; everybody asks what they may.
+-- Why: functions, because nobody gives away what they have not, nor changes a role that is not below their own.
+-- Leaves out: owners and admins of the agency, who may do everything everywhere in their sites.
+
+create or replace function public.chat_may(site uuid, permission text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return coalesce(chat.may(chat_may.site, chat_may.permission), false);
+end
+$$;
+comment on function public.chat_may(uuid, text) is
+    'Whether the caller has a permission at a site, for interfaces that show or hide things. False for anything unknown.';
+
+create or replace function public.chat_permissions(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if not coalesce(chat_permissions.site = any (chat.my_site_ids()), false) then
+        raise exception 'there is no site % that you work in', chat_permissions.site
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'ask with the id of a site of yours';
+    end if;
+    return jsonb_build_object(
+        'mine', (
+            select coalesce(jsonb_agg(p.permission order by p.permission), '[]')
+            from (select distinct x.permission from chat.permissions x where x.site_id is null) p
+            where chat.may(chat_permissions.site, p.permission)),
+        'roles', (
+            select jsonb_object_agg(r.role, jsonb_build_object(
+                'permissions', (
+                    select jsonb_object_agg(p.permission, chat.role_may(chat_permissions.site, r.role, p.permission))
+                    from (select distinct x.permission from chat.permissions x where x.site_id is null) p),
+                'sees', coalesce(l.sees, 'site'),
+                'phone_number_id', l.phone_number_id))
+            from (values ('agent'), ('supervisor'), ('admin')) r (role)
+            left join chat.role_limits l on l.site_id = chat_permissions.site and l.role = r.role));
+end
+$$;
+comment on function public.chat_permissions(uuid) is
+    'Permissions at a site: {mine: [permission], roles: {role: {permissions: {permission: boolean}, sees: site | own | department | number, phone_number_id}}}. PT404 chat/no_such_site.';
+
+create or replace function public.chat_save_permission(site uuid, role text, permission text, allowed boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_save_permission.site, 'live-chat.agents.manage');
+    perform chat.require_rank(chat_save_permission.site, chat_save_permission.role, 1);
+    if not exists (select from chat.permissions p where p.permission = chat_save_permission.permission) then
+        raise exception 'there is no permission %', coalesce(chat_save_permission.permission, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_permission', hint = 'chat_permissions names them all';
+    end if;
+    perform chat.require(chat_save_permission.site, chat_save_permission.permission);
+    if chat_save_permission.allowed is null then
+        delete from chat.permissions p
+        where p.site_id = chat_save_permission.site and p.role = chat_save_permission.role
+            and p.permission = chat_save_permission.permission;
+    else
+        insert into chat.permissions (site_id, role, permission, allowed)
+        values (chat_save_permission.site, chat_save_permission.role, chat_save_permission.permission, chat_save_permission.allowed)
+        on conflict on constraint permissions_key do update set allowed = excluded.allowed;
+    end if;
+    return public.chat_permissions(chat_save_permission.site);
+end
+$$;
+comment on function public.chat_save_permission(uuid, text, text, boolean) is
+    'Gives a role a permission at a site, takes it, or (null) goes back to the default. Needs live-chat.agents.manage, the permission itself and a role above that one. Answers as chat_permissions. PT403 chat/not_allowed, chat/role_too_high; PT422 chat/unknown_role, chat/unknown_permission.';
+
+create or replace function public.chat_save_role_limit(site uuid, role text, sees text, phone_number_id text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_save_role_limit.site, 'live-chat.agents.manage');
+    perform chat.require_rank(chat_save_role_limit.site, chat_save_role_limit.role, 1);
+    if chat_save_role_limit.sees is null or chat_save_role_limit.sees not in ('site', 'own', 'department', 'number') then
+        raise exception 'a role cannot see %', coalesce(chat_save_role_limit.sees, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_limit', hint = 'use site, own, department or number';
+    end if;
+    if chat_save_role_limit.sees = 'number' and not exists (
+        select from chat.whatsapp_numbers n
+        where n.site_id = chat_save_role_limit.site and n.phone_number_id = chat_save_role_limit.phone_number_id)
+    then
+        raise exception 'the site has no number %', coalesce(chat_save_role_limit.phone_number_id, 'null')
+            using errcode = 'PT422', detail = 'chat/no_such_number', hint = 'use the phone_number_id of a number of the site';
+    end if;
+    delete from chat.role_limits l where l.site_id = chat_save_role_limit.site and l.role = chat_save_role_limit.role;
+    if chat_save_role_limit.sees <> 'site' then
+        insert into chat.role_limits (site_id, role, sees, phone_number_id)
+        values (chat_save_role_limit.site, chat_save_role_limit.role, chat_save_role_limit.sees,
+            case when chat_save_role_limit.sees = 'number' then chat_save_role_limit.phone_number_id end);
+    end if;
+    return public.chat_permissions(chat_save_role_limit.site);
+end
+$$;
+comment on function public.chat_save_role_limit(uuid, text, text, text) is
+    'Which part of a site a role sees: site (all), own, department, or number with its phone_number_id. Needs live-chat.agents.manage and a role above that one. Answers as chat_permissions. PT403 chat/not_allowed, chat/role_too_high; PT422 chat/unknown_role, chat/unknown_limit, chat/no_such_number.';
 
 -- file: sql/live/broadcast.sql
 -- What: the one door to Supabase Realtime.
@@ -1295,6 +1718,97 @@ $$;
 comment on function public.chat_give_back_jobs(uuid[]) is
     'For a worker that stops: leases of jobs it has not begun go back at once. Answers how many.';
 
+-- file: sql/jobs/pauses.sql
+-- What: kinds of jobs and numbers that are paused, by people with psql.
+-- Why: when Meta or a model is down, or a number must not send, the queue keeps everything and the rest goes on. A paused
+--      lane is put aside once (next_at = infinity), so no claim wades through what is paused.
+-- Leaves out: who may; only the owner of the database has these.
+
+create table if not exists chat.pauses (
+    what text not null check (what in ('kind', 'number')),
+    name text not null,
+    reason text,
+    paused_at timestamptz not null default clock_timestamp(),
+    paused_by text not null default session_user,
+    primary key (what, name)
+);
+comment on table chat.pauses is 'What of the queue stands still. Written by chat.pause and chat.resume.';
+comment on column chat.pauses.name is
+    'A kind (whatsapp.send_text), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
+alter table chat.pauses enable row level security;
+
+create or replace function chat.is_paused(p_lane text)
+returns boolean
+language plpgsql
+as $$
+begin
+    -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it.
+    perform from chat.pauses p
+    left join lateral (
+        select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
+    where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+        or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+    for key share of p;
+    return found;
+end
+$$;
+comment on function chat.is_paused(text) is 'Whether a pause holds a lane: by the number in its key, or by the kind of its first job.';
+
+create or replace function chat.pause(kind text default null, number text default null, reason text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    aside integer;
+begin
+    if (pause.kind is null) = (pause.number is null) then
+        raise exception 'a pause is of a kind or of a number'
+            using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
+    end if;
+    insert into chat.pauses as p (what, name, reason)
+    values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
+    on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
+    update chat.lanes l set next_at = 'infinity'
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at < 'infinity'
+        for update skip locked) idle
+    where l.key = idle.key and chat.is_paused(l.key);
+    get diagnostics aside = row_count;
+    return aside;
+end
+$$;
+comment on function chat.pause(text, text, text) is
+    'Pauses a kind of job (or all whose kind begins with that word) or a number; jobs that run now end as they may. Returns how many lanes were put aside. PT422 chat/kind_or_number.';
+
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on integer;
+begin
+    delete from chat.pauses p
+    where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
+    if not found then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
+    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more.
+    update chat.lanes l set next_at = clock_timestamp()
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at = 'infinity'
+        for update skip locked) aside
+    where l.key = aside.key and not chat.is_paused(l.key);
+    get diagnostics going_on = row_count;
+    notify chat_jobs;
+    return going_on;
+end
+$$;
+comment on function chat.resume(text, text) is
+    'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';
+
 -- file: sql/jobs/claim.sql
 -- What: leases jobs to a worker.
 -- Why: lanes are locked with skip locked, so any number of workers claim at once; the lease is a row, so a worker may die
@@ -1311,43 +1825,57 @@ set enable_seqscan = off
 as $$
 declare
     claimed jsonb;
+    aside integer;
 begin
-    with lost as (
-        select l.key from chat.lanes l
-        where l.busy and l.lease_until < clock_timestamp()
-        order by l.lease_until
-        for update skip locked
-        limit slots
-    ), due as (
-        select l.key from chat.lanes l
-        where l.ready and not l.busy and l.next_at <= clock_timestamp()
-        order by l.urgency, l.next_at
-        for update skip locked
-        limit slots
-    ), chosen as (
-        (select key, 0 as place from lost union all select key, 1 from due) order by place limit slots
-    ), leased as (
-        update chat.lanes l
-        set busy = true,
-            lease_token = gen_random_uuid(),
-            lease_until = clock_timestamp() + make_interval(secs => 30),
-            attempts = l.attempts + 1,
-            running_job = head.id
-        from chosen
-        cross join lateral (
-            select j.id, j.kind, j.payload, j.site_id from chat.jobs j
-            where j.lane = chosen.key and j.died_at is null
-            order by j.id limit 1) head
-        where l.key = chosen.key
-        returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
-    )
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
-        'tries', attempts,
-        'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-        order by urgency, id), '[]')
-    into claimed
-    from leased;
+    loop
+        with lost as (
+            select l.key from chat.lanes l
+            where l.busy and l.lease_until < clock_timestamp()
+            order by l.lease_until
+            for update skip locked
+            limit slots
+        ), due as (
+            select l.key from chat.lanes l
+            where l.ready and not l.busy and l.next_at <= clock_timestamp()
+            order by l.urgency, l.next_at
+            for update skip locked
+            limit slots
+        ), held as (
+            -- What is paused is put aside once, and the claim looks on.
+            update chat.lanes l
+            set busy = false, lease_token = null, lease_until = null, running_job = null, next_at = 'infinity'
+            from (select key from lost union all select key from due) found
+            where exists (select from chat.pauses) and l.key = found.key and chat.is_paused(l.key)
+            returning l.key
+        ), chosen as (
+            select f.key from (select key, 0 as place from lost union all select key, 1 from due) f
+            where f.key not in (select h.key from held h)
+            order by f.place
+            limit slots
+        ), leased as (
+            update chat.lanes l
+            set busy = true,
+                lease_token = gen_random_uuid(),
+                lease_until = clock_timestamp() + make_interval(secs => 30),
+                attempts = l.attempts + 1,
+                running_job = head.id
+            from chosen
+            cross join lateral (
+                select j.id, j.kind, j.payload, j.site_id from chat.jobs j
+                where j.lane = chosen.key and j.died_at is null
+                order by j.id limit 1) head
+            where l.key = chosen.key
+            returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
+        )
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
+            'tries', attempts,
+            'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
+            order by urgency, id), '[]'), (select count(*) from held)
+        into claimed, aside
+        from leased;
+        exit when aside = 0 or claimed <> '[]';
+    end loop;
     return claimed;
 end
 $$;
@@ -1982,7 +2510,7 @@ declare
     agent text;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
-    if not found or not chat.may(c.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
         raise exception 'there is no conversation % that you may see', chat_explain_assignment.conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;
@@ -2018,7 +2546,7 @@ comment on function public.chat_explain_assignment(uuid) is
 -- What: an agent goes online, away, busy or offline.
 -- Why: a function, because status decides routing: it takes the site's routing row before the agent's, like everyone
 --      else, and gives waiting chats out in the same transaction.
--- Leaves out: what becomes of an offline agent's chats; they stay.
+-- Leaves out: agents who fall silent, and what becomes of an offline agent's chats (heartbeat.sql).
 
 create or replace function public.chat_set_status(site uuid, status text)
 returns setof public.mod_chat_agents
@@ -2037,12 +2565,19 @@ begin
     update public.mod_chat_agents a
     set status = chat_set_status.status, last_active_at = clock_timestamp()
     where a.id = agent;
+    -- Whoever is there by their own word is watched from now on; whoever is not needs no watching.
+    if chat_set_status.status = 'offline' then
+        delete from chat.heartbeats h where h.agent_id = agent;
+    else
+        insert into chat.heartbeats (agent_id, site_id, seen_at) values (agent, chat_set_status.site, clock_timestamp())
+        on conflict (agent_id) do update set seen_at = excluded.seen_at, status_when_lost = null;
+    end if;
     perform chat.drain(chat_set_status.site);
     return query select a.* from public.mod_chat_agents a where a.id = agent;
 end
 $$;
 comment on function public.chat_set_status(uuid, text) is
-    'Sets the caller''s own status at a site (online, away, busy, offline); online hands out waiting chats at once. PT403 chat/not_an_agent, PT422 chat/unknown_status.';
+    'Sets the caller''s own status at a site (online, away, busy, offline); online hands out waiting chats at once. From then on chat_heartbeat is expected of them. PT403 chat/not_an_agent, PT422 chat/unknown_status.';
 
 -- file: sql/team/save_agent.sql
 -- What: makes, changes or deactivates an agent.
@@ -2069,6 +2604,24 @@ declare
     saved uuid;
 begin
     perform chat.require(chat_save_agent.site, 'live-chat.agents.manage');
+    -- Nobody makes an agent, or changes one, whose role is above their own.
+    perform chat.require_rank(chat_save_agent.site, chat_save_agent.role, 0);
+    perform chat.require_rank(chat_save_agent.site, a.role, 0)
+    from public.mod_chat_agents a
+    where a.site_id = chat_save_agent.site and a.user_id = chat_save_agent.user_id;
+    if coalesce(btrim(chat_save_agent.display_name), '') = '' or chat_save_agent.user_id is null then
+        raise exception 'an agent is a user with a name'
+            using errcode = 'PT422', detail = 'chat/name_missing', hint = 'give user_id and display_name';
+    end if;
+    if not exists (
+        select from public.mod_chat_departments d
+        where d.site_id = chat_save_agent.site and d.id = chat_save_agent.department_id
+        union all
+        select where chat_save_agent.department_id is null)
+    then
+        raise exception 'the site has no department %', chat_save_agent.department_id
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or null';
+    end if;
     if chat_save_agent.max_concurrent_chats is null or chat_save_agent.max_concurrent_chats < 0 then
         raise exception 'an agent''s capacity is a number of chats, 0 or more'
             using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats to this agent';
@@ -2078,7 +2631,7 @@ begin
         site_id, user_id, display_name, role, department_id, max_concurrent_chats, is_active, email, avatar_url)
     values (
         chat_save_agent.site, chat_save_agent.user_id, chat_save_agent.display_name, chat_save_agent.role,
-        chat_save_agent.department_id, chat_save_agent.max_concurrent_chats, chat_save_agent.is_active,
+        chat_save_agent.department_id, chat_save_agent.max_concurrent_chats, coalesce(chat_save_agent.is_active, true),
         chat_save_agent.email, chat_save_agent.avatar_url)
     on conflict (site_id, user_id) do update
     set display_name = excluded.display_name,
@@ -2091,12 +2644,333 @@ begin
         email = excluded.email,
         avatar_url = excluded.avatar_url
     returning a.id into saved;
+    delete from chat.heartbeats h using public.mod_chat_agents a where a.id = saved and not a.is_active and h.agent_id = a.id;
     perform chat.drain(chat_save_agent.site);
     return query select a.* from public.mod_chat_agents a where a.id = saved;
 end
 $$;
 comment on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) is
-    'Makes or changes the agent row of a user at a site (whole row; is_active false = deactivated). Needs live-chat.agents.manage. PT403 chat/not_allowed, PT422 chat/capacity.';
+    'Makes or changes the agent row of a user at a site (whole row; is_active false = deactivated). Needs live-chat.agents.manage and no lower role than the agent has or gets. PT403 chat/not_allowed, chat/role_too_high; PT404 chat/no_such_department; PT422 chat/unknown_role, chat/name_missing, chat/capacity.';
+
+-- file: sql/team/save_department.sql
+-- What: makes or changes a department.
+-- Why: a function, because whether it assigns by itself, its capacity and its being active decide routing; and only one
+--      department of a site is the default.
+-- Leaves out: deletion, which is a plain DELETE; its chats and agents then belong to no department.
+
+create or replace function public.chat_save_department(
+    site uuid,
+    name text,
+    id uuid default null,
+    description text default null,
+    is_default boolean default false,
+    is_active boolean default true,
+    auto_assign boolean default true,
+    max_concurrent_chats integer default 5,
+    sort_order integer default 0)
+returns setof public.mod_chat_departments
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    saved constant uuid := coalesce(chat_save_department.id, gen_random_uuid());
+begin
+    perform chat.require(chat_save_department.site, 'live-chat.agents.manage');
+    if coalesce(btrim(chat_save_department.name), '') = '' then
+        raise exception 'a department has a name'
+            using errcode = 'PT422', detail = 'chat/name_missing', hint = 'give a name that people can choose by';
+    end if;
+    if chat_save_department.max_concurrent_chats is null or chat_save_department.max_concurrent_chats < 0 then
+        raise exception 'a department''s capacity is a number of chats an agent, 0 or more'
+            using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats in this department';
+    end if;
+    if exists (
+        select from public.mod_chat_departments d where d.id = saved and d.site_id <> chat_save_department.site)
+    then
+        raise exception 'the site has no department %', saved
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or none for a new one';
+    end if;
+    if chat_save_department.is_active is false then
+        -- Nobody waits for a department that is no more. Conversations are locked before the routing row, by id.
+        update public.mod_chat_conversations c
+        set department_id = null
+        from (
+            select x.id from public.mod_chat_conversations x
+            where x.site_id = chat_save_department.site and x.department_id = saved
+                and x.status = 'pending' and x.assigned_agent_id is null
+            order by x.id
+            for no key update) waiting
+        where c.id = waiting.id;
+    end if;
+    perform chat.lock_routing(chat_save_department.site);
+    if chat_save_department.is_default then
+        update public.mod_chat_departments d set is_default = false
+        where d.site_id = chat_save_department.site and d.id <> saved and d.is_default;
+    end if;
+    insert into public.mod_chat_departments as d (
+        id, site_id, name, description, is_default, is_active, auto_assign, max_concurrent_chats, sort_order)
+    values (
+        saved, chat_save_department.site, chat_save_department.name, chat_save_department.description,
+        coalesce(chat_save_department.is_default, false), coalesce(chat_save_department.is_active, true),
+        coalesce(chat_save_department.auto_assign, true), chat_save_department.max_concurrent_chats,
+        coalesce(chat_save_department.sort_order, 0))
+    on conflict (id) do update
+    set name = excluded.name,
+        description = excluded.description,
+        is_default = excluded.is_default,
+        is_active = excluded.is_active,
+        auto_assign = excluded.auto_assign,
+        max_concurrent_chats = excluded.max_concurrent_chats,
+        sort_order = excluded.sort_order;
+    perform chat.drain(chat_save_department.site);
+    return query select d.* from public.mod_chat_departments d where d.id = saved;
+end
+$$;
+comment on function public.chat_save_department(uuid, text, uuid, text, boolean, boolean, boolean, integer, integer) is
+    'Makes a department, or changes the one with that id (whole row; is_active false = its waiting chats go to anybody). The default one replaces the former. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/name_missing, chat/capacity.';
+
+-- file: sql/team/heartbeat.sql
+-- What: an agent's dashboard says that it is still there; agents who say nothing go offline, and their chats may return.
+-- Why: the heartbeat of somebody present touches one row of its own. Only who comes back, or goes, takes the routing row.
+-- Leaves out: what an agent says of themselves (set_status.sql).
+
+create or replace function chat.presence_of(p_site uuid, out silent_seconds integer, out offline_chats text)
+language plpgsql
+stable
+as $$
+begin
+    select r.silent_seconds, r.offline_chats into silent_seconds, offline_chats
+    from chat.presence_rules r where r.site_id = p_site;
+    silent_seconds := coalesce(silent_seconds, 120);
+    offline_chats := coalesce(offline_chats, 'stay');
+end
+$$;
+comment on function chat.presence_of(uuid) is 'How long an agent of the site may be silent, and what becomes of an offline agent''s chats.';
+
+create or replace function public.chat_heartbeat(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    agent constant uuid := chat.my_agent(chat_heartbeat.site);
+    silent constant integer := (chat.presence_of(chat_heartbeat.site)).silent_seconds;
+    lost text;
+begin
+    select h.status_when_lost into lost from chat.heartbeats h where h.agent_id = agent;
+    if lost is null then
+        update chat.heartbeats h set seen_at = clock_timestamp() where h.agent_id = agent;
+    else
+        perform chat.lock_routing(chat_heartbeat.site);
+        update public.mod_chat_agents a set status = lost, last_active_at = clock_timestamp()
+        where a.id = agent and a.status = 'offline';
+        update chat.heartbeats h set seen_at = clock_timestamp(), status_when_lost = null where h.agent_id = agent;
+        perform chat.drain(chat_heartbeat.site);
+    end if;
+    return (
+        select jsonb_build_object('status', a.status, 'chats', a.current_chat_count, 'again_in_seconds',
+            case when silent = 0 then null else silent / 4 end)
+        from public.mod_chat_agents a where a.id = agent);
+end
+$$;
+comment on function public.chat_heartbeat(uuid) is
+    'An agent''s dashboard is still there. Whoever was put offline for silence is back as they were. Answers {status, chats, again_in_seconds}; null: the site watches nobody. PT403 chat/not_an_agent.';
+
+create or replace function public.chat_save_presence(site uuid, silent_seconds integer default 120, offline_chats text default 'stay')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_save_presence.site, 'live-chat.agents.manage');
+    if chat_save_presence.silent_seconds is null
+        or chat_save_presence.silent_seconds <> 0 and chat_save_presence.silent_seconds not between 15 and 86400
+    then
+        raise exception 'an agent may be silent for 15 to 86400 seconds'
+            using errcode = 'PT422', detail = 'chat/silent_seconds', hint = 'use 0 to watch nobody';
+    end if;
+    if chat_save_presence.offline_chats is null or chat_save_presence.offline_chats not in ('stay', 'return') then
+        raise exception 'chats of an offline agent cannot %', coalesce(chat_save_presence.offline_chats, 'null')
+            using errcode = 'PT422', detail = 'chat/offline_chats', hint = 'use stay or return';
+    end if;
+    insert into chat.presence_rules (site_id, silent_seconds, offline_chats)
+    values (chat_save_presence.site, chat_save_presence.silent_seconds, chat_save_presence.offline_chats)
+    on conflict (site_id) do update
+    set silent_seconds = excluded.silent_seconds, offline_chats = excluded.offline_chats;
+    return jsonb_build_object(
+        'silent_seconds', chat_save_presence.silent_seconds, 'offline_chats', chat_save_presence.offline_chats);
+end
+$$;
+comment on function public.chat_save_presence(uuid, integer, text) is
+    'After how many seconds of silence an agent goes offline (0: never), and whether active chats of offline agents stay or return to the queue. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT422 chat/silent_seconds, chat/offline_chats.';
+
+create or replace function chat.lose_silent_agents(p_site uuid, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    silent constant integer := (chat.presence_of(p_site)).silent_seconds;
+    lost integer;
+begin
+    with gone as (
+        update public.mod_chat_agents a
+        set status = 'offline', last_active_at = h.seen_at
+        from (
+            select x.agent_id, x.seen_at, b.status
+            from chat.heartbeats x
+            join public.mod_chat_agents b on b.id = x.agent_id
+            where x.site_id = p_site and x.status_when_lost is null and b.status <> 'offline'
+                and silent > 0 and x.seen_at < p_now - make_interval(secs => silent)
+            order by b.id
+            for no key update of b) h
+        where a.id = h.agent_id
+        returning a.id, h.status
+    )
+    update chat.heartbeats h set status_when_lost = g.status from gone g where h.agent_id = g.id;
+    get diagnostics lost = row_count;
+    return lost;
+end
+$$;
+comment on function chat.lose_silent_agents(uuid, timestamptz) is
+    'Puts silent agents of a site offline. The caller holds the site''s routing row. Returns how many.';
+
+create or replace function chat.return_chats(p_batch integer)
+returns uuid[]
+language plpgsql
+as $$
+declare
+    sites uuid[];
+begin
+    with theirs as (
+        select x.id
+        from chat.presence_rules r
+        join public.mod_chat_agents a on a.site_id = r.site_id and a.status = 'offline'
+        join public.mod_chat_conversations x on x.assigned_agent_id = a.id and x.status = 'active'
+        where r.offline_chats = 'return'
+        order by x.id
+        limit p_batch
+        for no key update of x skip locked
+    ), returned as (
+        update public.mod_chat_conversations c set status = 'pending'
+        from theirs t
+        where c.id = t.id
+        returning c.site_id)
+    select coalesce(array_agg(r.site_id), '{}') into sites from returned r;
+    return sites;
+end
+$$;
+comment on function chat.return_chats(integer) is
+    'Active chats of offline agents go back to the queue where the site wants it; routing follows at commit. Returns their sites, one a chat.';
+
+-- file: sql/team/count_deeds.sql
+-- What: an agent's answer and a conversation's rating become deeds, and deeds become the agent's figures.
+-- Why: exact, and without a lock on the agent's row in anybody's message: the tick adds them up under the routing row.
+-- Leaves out: automatic answers, notes and echoes of the business's phone, which nobody at a desk wrote.
+
+create or replace function chat.note_answer()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    answered bigint;
+    asked_at timestamptz;
+begin
+    if new.public_seq is null or new.origin <> 'live' or new.sender_id is null then
+        return null;
+    end if;
+    -- The first message since somebody last answered is what the visitor waited with.
+    select m.seq into answered
+    from public.mod_chat_messages m
+    where m.conversation_id = new.conversation_id and m.seq < new.seq
+        and m.sender_type in ('agent', 'ai') and m.public_seq is not null
+    order by m.seq desc
+    limit 1;
+    select min(m.sent_at) into asked_at
+    from public.mod_chat_messages m
+    where m.conversation_id = new.conversation_id and m.seq > coalesce(answered, 0) and m.seq < new.seq
+        and m.sender_type = 'visitor' and m.origin = 'live';
+
+    insert into chat.agent_deeds (site_id, agent_id, chats, responses, response_seconds)
+    select a.site_id, a.id, d.chats, d.responses, d.seconds
+    from public.mod_chat_agents a
+    cross join (select
+        (not exists (
+            select from public.mod_chat_messages m
+            where m.conversation_id = new.conversation_id and m.seq < new.seq and m.sender_type = 'agent'
+                and m.sender_id = new.sender_id and m.public_seq is not null and m.origin = 'live'))::integer as chats,
+        (asked_at is not null)::integer as responses,
+        coalesce(greatest(0, extract(epoch from new.sent_at - asked_at)), 0)::bigint as seconds) d
+    where a.id = new.sender_id::uuid and (d.chats > 0 or d.responses > 0);
+    return null;
+end
+$$;
+comment on function chat.note_answer() is 'After an agent''s message: the conversation they now handle, the time somebody waited for it.';
+
+create or replace function chat.note_rating()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.agent_deeds (site_id, agent_id, ratings, stars)
+    select new.site_id, coalesce(new.assigned_agent_id, new.last_agent_id),
+        (new.rating is not null)::integer - (old.rating is not null)::integer,
+        coalesce(new.rating, 0) - coalesce(old.rating, 0)
+    where new.rating is distinct from old.rating and coalesce(new.assigned_agent_id, new.last_agent_id) is not null;
+    return null;
+end
+$$;
+comment on function chat.note_rating() is 'After a conversation was rated: the stars of the agent who has it, or had it last.';
+
+create or replace function chat.count_deeds(p_site uuid, p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    counted integer;
+begin
+    with taken as (
+        delete from chat.agent_deeds d
+        where d.id in (select x.id from chat.agent_deeds x where x.site_id = p_site order by x.id limit p_batch for update skip locked)
+        returning d.*
+    ), added as (
+        select t.agent_id, sum(t.chats) as chats, sum(t.responses) as responses, sum(t.response_seconds) as seconds,
+            sum(t.ratings) as ratings, sum(t.stars) as stars
+        from taken t
+        group by t.agent_id
+    ), total as (
+        select a.id, a.total_chats_handled + n.chats as chats, a.total_responses + n.responses as responses,
+            a.total_response_seconds + n.seconds as seconds, a.total_ratings + n.ratings as ratings,
+            a.total_rating_stars + n.stars as stars
+        from public.mod_chat_agents a
+        join added n on n.agent_id = a.id
+        order by a.id
+        for no key update of a
+    ), written as (
+        update public.mod_chat_agents a
+        set total_chats_handled = t.chats,
+            total_responses = t.responses,
+            total_response_seconds = t.seconds,
+            avg_response_time_seconds = coalesce(round(t.seconds / nullif(t.responses, 0)::numeric), 0),
+            total_ratings = t.ratings,
+            total_rating_stars = t.stars,
+            avg_rating = coalesce(round(t.stars / nullif(t.ratings, 0)::numeric, 2), 0)
+        from total t
+        where a.id = t.id
+        returning a.id)
+    select count(*) into counted from taken;
+    return counted;
+end
+$$;
+comment on function chat.count_deeds(uuid, integer) is
+    'Adds up to so many deeds of a site to its agents'' figures. The caller holds the site''s routing row. Returns how many.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -3366,7 +4240,7 @@ declare
     m public.mod_chat_messages;
 begin
     select x.* into m from public.mod_chat_messages x where x.id = chat_resend_message.message;
-    if not found or not chat.may(m.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(m.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no message % that you may send', chat_resend_message.message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
     end if;
@@ -3396,16 +4270,21 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    orphans constant integer := chat.adopt_orphans(chat_tick.batch);
+    settled constant integer := chat.settle_unknown(chat_tick.batch);
+    returned constant uuid[] := chat.return_chats(chat_tick.batch);
 begin
     return jsonb_build_object(
-        'orphans', chat.adopt_orphans(chat_tick.batch),
-        'settled', chat.settle_unknown(chat_tick.batch),
-        'lanes', chat.sweep_lanes(chat_tick.batch),
-        'routed', chat.route_stranded(chat_tick.batch));
+        'orphans', orphans,
+        'settled', settled,
+        'returned', cardinality(returned),
+        'lanes', chat.sweep_lanes(chat_tick.batch))
+        || chat.tend_sites(chat_tick.batch, returned);
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, lost, counted, routed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -3418,6 +4297,8 @@ begin
     using (
         select x.key from chat.lanes x
         where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+            -- A dead job that is retried needs its lane, which knows its class.
+            and not exists (select from chat.jobs j where j.lane = x.key and j.died_at is not null)
         order by x.idle_since
         limit p_batch
         for update skip locked) old
@@ -3426,35 +4307,53 @@ begin
     return swept;
 end
 $$;
-comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day.';
+comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day, but those of dead jobs.';
 
-create or replace function chat.route_stranded(p_batch integer)
-returns integer
+create or replace function chat.tend_sites(p_batch integer, p_changed uuid[], p_now timestamptz default clock_timestamp())
+returns jsonb
 language plpgsql
 as $$
 declare
     site uuid;
+    lost integer := 0;
+    counted integer := 0;
     routed integer := 0;
 begin
+    -- What the tick changed routes at its commit; all routing rows are taken here, in one order, or two ticks could wait
+    -- for each other.
     for site in
-        select s.site_id from (
-            select distinct c.site_id from public.mod_chat_conversations c
-            where c.status = 'pending' and c.assigned_agent_id is null) s
-        where exists (
-            select from public.mod_chat_agents a
-            where a.site_id = s.site_id and a.is_active and a.status = 'online'
-                and a.current_chat_count < a.max_concurrent_chats)
-        order by s.site_id
-        limit p_batch
+        select x.site_id from (
+            (select s.site_id from (
+                select c.site_id from public.mod_chat_conversations c
+                where c.status = 'pending' and c.assigned_agent_id is null
+                    and exists (
+                        select from public.mod_chat_agents a
+                        where a.site_id = c.site_id and a.is_active and a.status = 'online'
+                            and a.current_chat_count < a.max_concurrent_chats)
+                union
+                select h.site_id
+                from chat.heartbeats h
+                left join chat.presence_rules r on r.site_id = h.site_id
+                where h.status_when_lost is null
+                    and h.seen_at < p_now - make_interval(secs => nullif(coalesce(r.silent_seconds, 120), 0))
+                union
+                select d.site_id from chat.agent_deeds d) s
+            order by s.site_id
+            limit p_batch)
+            union
+            select unnest(p_changed)) x
+        order by x.site_id
     loop
         perform chat.lock_routing(site);
+        lost := lost + chat.lose_silent_agents(site, p_now);
+        counted := counted + chat.count_deeds(site, p_batch);
         routed := routed + chat.drain(site);
     end loop;
-    return routed;
+    return jsonb_build_object('lost', lost, 'counted', counted, 'routed', routed);
 end
 $$;
-comment on function chat.route_stranded(integer) is
-    'Drains sites where chats wait beside agents with room: a holder rolled back after a drain had skipped its chat.';
+comment on function chat.tend_sites(integer, uuid[], timestamptz) is
+    'Site by site under its routing row, those the tick changed among them: silent agents go offline, figures are added up, chats are drained that wait beside agents with room (a holder rolled back after a drain had skipped them). Answers {lost, counted, routed}.';
 
 -- file: sql/jobs/worker_facts.sql
 -- What: what a worker shows about the queue and what it checks at its start.
@@ -3490,6 +4389,114 @@ end
 $$;
 comment on function public.chat_worker_facts() is
     'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+
+-- file: sql/jobs/retry_job.sql
+-- What: a dead job gets another chance.
+-- Why: what killed it may be mended: a token, a URL, a rule. It keeps its id, so it comes before what was queued later.
+-- Leaves out: failed messages; a person sends those again with chat_resend_message.
+
+create or replace function chat.is_dba()
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select pg_catalog.pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'chat.jobs'::regclass
+$$;
+comment on function chat.is_dba() is
+    'Whether the session was opened by the owner of our tables or a superuser, as psql does. PostgREST opens none so.';
+
+create or replace function public.chat_retry_job(job_id bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    job chat.jobs;
+begin
+    select j.* into job from chat.jobs j where j.id = chat_retry_job.job_id and j.died_at is not null;
+    if not found or not (chat.is_dba() or chat.may(job.site_id, 'live-chat.settings.manage')) then
+        raise exception 'there is no dead job % that you may retry', chat_retry_job.job_id
+            using errcode = 'PT404', detail = 'chat/no_such_job', hint = 'chat.queue_now counts dead jobs by kind; chat.jobs has their reasons';
+    end if;
+    -- The lane first, as enqueue does; the sweep keeps lanes of dead jobs.
+    update chat.lanes l set ready = true, idle_since = null where l.key = job.lane;
+    update chat.jobs j set died_at = null, reason = null where j.id = job.id;
+    notify chat_jobs;
+    return jsonb_build_object('job_id', job.id, 'kind', job.kind, 'lane', job.lane, 'died_of', job.reason);
+end
+$$;
+comment on function public.chat_retry_job(bigint) is
+    'Puts a dead job back to work: for people with psql, and at a site for live-chat.settings.manage. Answers {job_id, kind, lane, died_of}. PT404 chat/no_such_job.';
+
+-- file: sql/jobs/now.sql
+-- What: the queue and the people who wait, as they are now, for people with psql.
+-- Why: three questions are asked when something is slow: what is in the queue, how late is it, who waits.
+-- Leaves out: history. Prometheus has the worker's counts, mod_chat_analytics the days.
+
+create or replace view chat.queue_now as
+select j.kind,
+    l.class,
+    count(*) filter (where s.state = 'waiting') as waiting,
+    count(*) filter (where s.state = 'running') as running,
+    count(*) filter (where s.state = 'lost') as lost,
+    count(*) filter (where s.state = 'retrying') as retrying,
+    count(*) filter (where s.state = 'paused') as paused,
+    count(*) filter (where s.state = 'dead') as dead,
+    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer as oldest_seconds,
+    (array_agg(j.reason order by j.died_at desc) filter (where s.state = 'dead'))[1] as last_reason
+from chat.jobs j
+left join chat.lanes l on l.key = j.lane
+cross join lateral (select case
+    when j.died_at is not null then 'dead'
+    when l.running_job = j.id and l.lease_until < clock_timestamp() then 'lost'
+    when l.running_job = j.id then 'running'
+    when l.next_at = 'infinity' then 'paused'
+    when l.held_since is not null then 'retrying'
+    else 'waiting' end as state) s
+group by j.kind, l.class
+order by j.kind, l.class;
+comment on view chat.queue_now is
+    'Jobs by kind: waiting, running, lost (their worker is gone; the next claim takes them), retrying (and what stands behind them in a lane), paused, dead.';
+
+create or replace view chat.lag as
+select c.class,
+    count(l.key) as lanes_due,
+    count(l.key) filter (where l.busy) as lanes_lost,
+    coalesce(max(extract(epoch from clock_timestamp() - case when l.busy then l.lease_until else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
+from (values (1, 'reply'), (2, 'assistant'), (3, 'notification'), (4, 'bulk')) c (urgency, class)
+left join chat.lanes l on l.class = c.class
+    and (l.ready and not l.busy and l.next_at <= clock_timestamp() or l.busy and l.lease_until < clock_timestamp())
+left join lateral (
+    select j.created_at from chat.jobs j where j.lane = l.key and j.died_at is null order by j.id limit 1) head on true
+group by c.urgency, c.class
+order by c.urgency;
+comment on view chat.lag is
+    'How late the queue is, by class: lanes that a worker could take now, and for how many seconds the longest has been so. What is retried later or paused is not late.';
+
+create or replace view chat.waiting_now as
+select c.site_id,
+    row_number() over (partition by c.site_id
+        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id) as place,
+    c.id as conversation_id,
+    c.session_number,
+    c.channel::text as channel,
+    c.priority::text as priority,
+    d.name as department,
+    v.name as visitor,
+    c.pending_since,
+    extract(epoch from clock_timestamp() - c.pending_since)::integer as seconds,
+    (select count(*) from public.mod_chat_agents a
+        where a.site_id = c.site_id and a.is_active and a.status = 'online' and a.current_chat_count < a.max_concurrent_chats
+            and (c.department_id is null or a.department_id = c.department_id)) as agents_with_room
+from public.mod_chat_conversations c
+join public.mod_chat_visitors v on v.id = c.visitor_id
+left join public.mod_chat_departments d on d.id = c.department_id
+where c.status = 'pending' and c.assigned_agent_id is null
+order by c.site_id, place;
+comment on view chat.waiting_now is
+    'Conversations that wait for an agent, in the order they are handed out. agents_with_room above 0 for longer than a second: the department does not assign by itself or is full for them.';
 
 -- file: sql/conversations/triggers.sql
 -- What: everything that happens by itself in the room, in name order.
@@ -3530,7 +4537,8 @@ create or replace trigger _200_stamp before update on public.mod_chat_visitors
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 
 -- file: sql/team/triggers.sql
--- What: what happens by itself to departments and agents. Why: LC-01's updated_at and the status event.
+-- What: what happens by itself to departments and agents, and what answers and ratings add to an agent's figures.
+-- Why: LC-01's updated_at, the status event and LC-01's totals.
 -- Leaves out: loads and the drain, which functions do under the routing row.
 
 create or replace trigger _200_stamp before update on public.mod_chat_departments
@@ -3539,6 +4547,11 @@ create or replace trigger _200_stamp before update on public.mod_chat_agents
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _900_announce_status after update on public.mod_chat_agents
     for each row when (new.status is distinct from old.status) execute function chat.announce_agent_status();
+create or replace trigger _600_note_answer after insert on public.mod_chat_messages
+    for each row when (new.sender_type = 'agent') execute function chat.note_answer();
+-- By column and without a condition, so that the counters of a message cost nothing here.
+create or replace trigger _600_note_rating after update of rating on public.mod_chat_conversations
+    for each row execute function chat.note_rating();
 
 -- file: sql/widget/triggers.sql
 -- What: what happens by itself to widget settings.
@@ -3617,13 +4630,20 @@ revoke all on schema chat_rules from public, anon, authenticated, service_role, 
 grant usage on schema chat to authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
+grant execute on function
+    chat.my_limited_sites(), chat.my_part(), chat.in_part(text[], uuid, uuid, uuid, uuid, text),
+    chat.sees_conversation(uuid), chat.sees_visitor(uuid)
+to authenticated;
 
 -- file: policies/sites.sql
--- What: who sees agencies, sites and members of a standalone install; nobody touches permissions directly.
+-- What: who sees agencies, sites and members of a standalone install; permissions and the module's switch by function.
 -- Why: a host's own tables keep the host's own policies.
 -- Leaves out: writing them; the owner of the database does.
 
-alter table chat.permissions enable row level security;
+grant execute on function public.chat_may(uuid, text), public.chat_permissions(uuid),
+    public.chat_save_permission(uuid, text, text, boolean), public.chat_save_role_limit(uuid, text, text, text),
+    public.chat_set_module(uuid, boolean)
+to authenticated;
 
 do $$
 begin
@@ -3686,7 +4706,10 @@ drop policy if exists chat_agents_update on public.mod_chat_agents;
 create policy chat_agents_update on public.mod_chat_agents for update to authenticated
     using (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
 
-grant execute on function public.chat_set_status(uuid, text) to authenticated;
+grant execute on function public.chat_set_status(uuid, text), public.chat_heartbeat(uuid),
+    public.chat_save_presence(uuid, integer, text) to authenticated;
+grant execute on function public.chat_save_department(uuid, text, uuid, text, boolean, boolean, boolean, integer, integer)
+    to authenticated;
 grant execute on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) to authenticated;
 
 -- file: policies/visitors.sql
@@ -3702,10 +4725,12 @@ grant select, insert, update on public.mod_chat_visitors to service_role;
 
 drop policy if exists chat_visitors_select on public.mod_chat_visitors;
 create policy chat_visitors_select on public.mod_chat_visitors for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 drop policy if exists chat_visitors_update on public.mod_chat_visitors;
 create policy chat_visitors_update on public.mod_chat_visitors for update to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 
 -- file: policies/conversations.sql
 -- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
@@ -3722,7 +4747,9 @@ set search_path = ''
 as $$
 begin
     select c.site_id into author_of.site_id from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply')
+        or not chat.sees_conversation(p_conversation)
+    then
         raise exception 'there is no conversation % that you may answer', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'answer in a conversation of your site';
     end if;
@@ -3823,10 +4850,14 @@ grant select, update (status, assigned_agent_id, department_id, priority, subjec
 
 drop policy if exists chat_conversations_select on public.mod_chat_conversations;
 create policy chat_conversations_select on public.mod_chat_conversations for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 drop policy if exists chat_conversations_update on public.mod_chat_conversations;
 create policy chat_conversations_update on public.mod_chat_conversations for update to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
@@ -3837,7 +4868,8 @@ grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name,
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_conversation(conversation_id)));
 drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
@@ -3999,9 +5031,9 @@ create policy chat_analytics_select on public.mod_chat_analytics for select to a
     using (site_id = any ((select chat.my_sites_with('live-chat.analytics.view'))::uuid[]));
 
 -- file: policies/jobs.sql
--- What: the worker's list.
--- Why: the role has these functions and no table; worker/src/db.rs calls exactly these.
--- Leaves out: people; they look at the queue with psql as the owner.
+-- What: the worker's list, and what people may ask of the queue.
+-- Why: the worker's role has these functions and no table; worker/src/db.rs calls exactly these.
+-- Leaves out: people with psql; they are the owner and see chat.queue_now, chat.lag, chat.waiting_now.
 
 grant execute on function
     public.chat_receive_whatsapp(uuid, jsonb),
@@ -4016,6 +5048,8 @@ grant execute on function
     public.chat_confirm_number(uuid, jsonb),
     public.chat_worker_facts()
 to chat_worker;
+
+grant execute on function public.chat_retry_job(bigint) to authenticated;
 
 -- file: policies/live.sql
 -- What: tells PostgREST that grants and functions changed.

@@ -72,6 +72,13 @@ difference as (
     select format('agent %s', a.id), 'current_chat_count', a.current_chat_count::text, l.chats::text
     from public.mod_chat_agents a join load l on l.id = a.id
     union all
+    select format('agent %s', a.id), 'total_chats_handled',
+        (a.total_chats_handled
+            + (select coalesce(sum(d.chats), 0) from chat.agent_deeds d where d.agent_id = a.id))::text,
+        (select count(distinct m.conversation_id) from public.mod_chat_messages m
+            where m.sender_type = 'agent' and m.sender_id = a.id::text and m.origin = 'live' and m.public_seq is not null)::text
+    from public.mod_chat_agents a
+    union all
     select format('visitor %s', v.id), f.field, f.kept, f.counted
     from public.mod_chat_visitors v
     join total t on t.id = v.id

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::attacks::{across_sites, authors, claims, numbers, rights, settings, statuses};
+use crate::attacks::{across_sites, authors, claims, limits, numbers, rights, settings, statuses};
 use crate::world::World;
 
 /// A test a line: its name, the attack that gets through, and the statements that take the rule away.
@@ -62,6 +62,35 @@ gets_through! {
     agents_that_are_active: rights::working_after_deactivation,
         edit("chat.my_sites_with", "and a.is_active", ""),
         edit("chat.my_site_ids", "and a.is_active", "");
+    the_rank_of_who_saves_an_agent: rights::raising_oneself_as_a_manager_of_agents,
+        edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, chat_save_agent.role, 0);", "");
+    the_rank_of_a_saved_agent: rights::raising_oneself_as_a_manager_of_agents,
+        edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, a.role, 0)", "perform");
+    the_permission_that_is_given: rights::giving_what_one_has_not,
+        edit("public.chat_save_permission",
+            "perform chat.require(chat_save_permission.site, chat_save_permission.permission);", "");
+    the_rank_of_who_gives: rights::changing_a_role_that_is_not_below_ones_own,
+        edit("public.chat_save_permission",
+            "perform chat.require_rank(chat_save_permission.site, chat_save_permission.role, 1);", "");
+    the_rank_of_who_limits: rights::changing_a_role_that_is_not_below_ones_own,
+        edit("public.chat_save_role_limit",
+            "perform chat.require_rank(chat_save_role_limit.site, chat_save_role_limit.role, 1);", "");
+    the_limit_on_conversations: limits::conversations_beyond_a_limit,
+        "alter policy chat_conversations_select on mod_chat_conversations using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_messages: limits::messages_beyond_a_limit,
+        "alter policy chat_messages_select on mod_chat_messages using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_visitors: limits::visitors_beyond_a_limit,
+        "alter policy chat_visitors_select on mod_chat_visitors using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_changes_of_visitors: limits::visitors_beyond_a_limit,
+        "alter policy chat_visitors_update on mod_chat_visitors using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_changes: limits::changing_beyond_a_limit,
+        "alter policy chat_conversations_update on mod_chat_conversations using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_answers: limits::answering_beyond_a_limit,
+        edit("chat.author_of", "or not chat.sees_conversation(p_conversation)", "");
+    the_limit_in_functions: limits::asking_beyond_a_limit,
+        edit("public.chat_explain_assignment", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
+    the_limit_on_sending_again: limits::asking_beyond_a_limit,
+        edit("public.chat_resend_message", "chat.may_in(m.conversation_id, ", "chat.may(m.site_id, ");
     the_writer_of_a_private_answer: rights::a_colleagues_private_answer,
         "alter policy chat_canned_responses_delete on mod_chat_canned_responses using (true)";
     the_right_to_whatsapp_settings: settings::columns_of_another_permission,

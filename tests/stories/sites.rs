@@ -1,4 +1,8 @@
-//! An install beside a host that has sites, agencies and members of its own.
+//! An install beside a host that has sites, agencies and members of its own; what its roles may, and what they see.
+
+mod limits;
+mod module;
+mod permissions;
 
 use anyhow::Result;
 use local_stack::migrate::Sources;
@@ -120,5 +124,36 @@ async fn a_host_without_roles_says_by_one_function_who_its_owners_are() -> Resul
         "a member without a role has no rights"
     );
     assert_eq!(after.len(), 1);
+    Ok(())
+}
+
+/// What a host replaced is the host's: the next version must not put ours back.
+#[tokio::test]
+async fn what_a_host_replaced_stays_after_an_upgrade() -> Result<()> {
+    let host = Host::make().await?;
+    let mut owner = host.connect().await?;
+    owner.execute(HOST).await?;
+    let sources = Sources::of(&repository());
+    sources.apply(&host.server, &host.database).await?;
+    owner
+        .execute(
+            "create or replace function chat.member_role(p_user uuid, p_agency uuid) returns text
+            language sql stable as $$ select 'owner' $$;
+            create or replace function chat.module_enabled(p_site uuid) returns boolean
+            language sql stable as $$ select false $$;
+            create or replace function chat.sites_in_charge() returns uuid[]
+            language sql stable as $$ select '{b0000000-0000-4000-8000-000000000001}'::uuid[] $$",
+        )
+        .await?;
+    sources.apply(&host.server, &host.database).await?;
+    let after: Value = sqlx::query_scalar(
+        "select jsonb_build_object('role', chat.member_role(null, null), 'module', chat.module_enabled(null),
+            'sites', cardinality(chat.my_site_ids()))",
+    )
+    .fetch_one(&mut owner)
+    .await?;
+    owner.close().await?;
+    host.drop().await?;
+    assert_eq!(after, json!({"role": "owner", "module": false, "sites": 1}));
     Ok(())
 }

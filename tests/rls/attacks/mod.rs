@@ -7,6 +7,7 @@ use pg_chat_tests::Refusal;
 pub mod across_sites;
 pub mod authors;
 pub mod claims;
+pub mod limits;
 pub mod numbers;
 pub mod rights;
 pub mod settings;
