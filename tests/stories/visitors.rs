@@ -1,0 +1,3 @@
+//! People who write, from their own side: sessions, identities, forms.
+
+mod sessions;
