@@ -25,7 +25,7 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
-    if chat.address_listed(host(address), to_jsonb(settings.blocked_ips)) then
+    if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
@@ -57,7 +57,7 @@ begin
     select s.* into session
     from chat.sessions s
     where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
-    if session.ended_why = 'blocked' then
+    if chat.is_blocked(session.site_id, session.visitor_id, null, p_now) then
         raise exception 'this visitor is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;

@@ -10,3 +10,5 @@ create or replace trigger _300_privacy_version before update on public.mod_chat_
 create or replace trigger _500_claim_number after insert or update of whatsapp_enabled, whatsapp_phone_number_id,
     whatsapp_business_account_id, whatsapp_phone_number on public.mod_chat_widget_settings
     for each row execute function chat.claim_number_by_settings();
+create or replace trigger _300_blocked_ips before insert or update of blocked_ips on public.mod_chat_widget_settings
+    for each row execute function chat.check_blocked_ips();

@@ -192,6 +192,8 @@ impl House {
             ("mod_chat_conversations", "status") => "'resolved'".to_owned(),
             ("mod_chat_messages", "status") => "'read'".to_owned(),
             (_, "channel") => "'api'".to_owned(),
+            (_, "merged_into") => quoted(self.visitor),
+            (_, "blocked_ips") => "'{192.0.2.1}'".to_owned(),
             (_, "priority") => "'high'".to_owned(),
             (_, "kind" | "content_type") => "'note'".to_owned(),
             _ => return None,

@@ -12,6 +12,7 @@ pub mod rights;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
+pub mod visitors;
 
 mod refusals;
 

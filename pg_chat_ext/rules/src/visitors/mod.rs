@@ -4,6 +4,6 @@ mod address;
 mod proof;
 mod token;
 
-pub use address::{address_listed, forwarded_address};
+pub use address::forwarded_address;
 pub use proof::identity_proven;
 pub use token::session_token;

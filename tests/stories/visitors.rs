@@ -1,3 +1,0 @@
-//! People who write, from their own side: sessions, identities, forms.
-
-mod sessions;
