@@ -18,12 +18,13 @@ begin
         'orphans', orphans,
         'settled', settled,
         'returned', cardinality(returned),
-        'lanes', chat.sweep_lanes(chat_tick.batch))
+        'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned);
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, rates, lost, counted, routed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -10,8 +10,10 @@ pub mod claims;
 pub mod limits;
 pub mod numbers;
 pub mod rights;
+pub mod sessions;
 pub mod settings;
 pub mod statuses;
+pub mod visitors;
 
 mod refusals;
 
