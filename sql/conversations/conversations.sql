@@ -50,6 +50,8 @@ create table if not exists public.mod_chat_conversations (
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
     snoozed_until timestamptz,
+    ended_by chat.sender_type,
+    abandoned_at timestamptz,
     archived_at timestamptz,
     page_url text,
     page_title text,
@@ -83,6 +85,8 @@ comment on column public.mod_chat_conversations.outbound_public_count is 'Messag
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
+comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
+comment on column public.mod_chat_conversations.abandoned_at is 'When the visitor gave up before any agent had joined.';
 comment on column public.mod_chat_conversations.archived_at is 'When it left pending, active, waiting; null while open.';
 
 -- Two transactions cannot both open a conversation for one person on one number.
@@ -109,4 +113,6 @@ create index if not exists idx_chat_conversations_visitor on public.mod_chat_con
 create index if not exists idx_chat_conversations_channel on public.mod_chat_conversations (site_id, channel);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_snoozed_idx
+    on public.mod_chat_conversations (snoozed_until) where snoozed_until is not null;
 alter table public.mod_chat_conversations enable row level security;

@@ -1,7 +1,7 @@
 -- What: all work that time brings, in bounded batches.
 -- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
 --      a rolled-back transaction left waiting is part of correctness, not only of timers.
--- Leaves out: timers of later rooms (snooze, SLA, scheduled messages), which join here.
+-- Leaves out: timers of later rooms (SLA), which join here.
 
 create or replace function public.chat_tick(batch integer default 100)
 returns jsonb
@@ -9,16 +9,27 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    orphans constant integer := chat.adopt_orphans(chat_tick.batch);
+    settled constant integer := chat.settle_unknown(chat_tick.batch);
+    sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
+    woken constant uuid[] := chat.wake_snoozed(chat_tick.batch);
+    resolved constant uuid[] := chat.resolve_idle(chat_tick.batch);
+    missed constant uuid[] := chat.miss_unanswered(chat_tick.batch);
 begin
     return jsonb_build_object(
-        'orphans', chat.adopt_orphans(chat_tick.batch),
-        'settled', chat.settle_unknown(chat_tick.batch),
+        'orphans', orphans,
+        'settled', settled,
+        'sent', cardinality(sent),
+        'woken', cardinality(woken),
+        'resolved', cardinality(resolved),
+        'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
-        'routed', chat.route_stranded(chat_tick.batch));
+        'routed', chat.route_stranded(chat_tick.batch, sent || woken || resolved || missed));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers how many of each: {orphans, settled, sent, woken, resolved, missed, lanes, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -41,7 +52,7 @@ end
 $$;
 comment on function chat.sweep_lanes(integer) is 'Removes lanes that have been idle for a day.';
 
-create or replace function chat.route_stranded(p_batch integer)
+create or replace function chat.route_stranded(p_batch integer, p_changed uuid[])
 returns integer
 language plpgsql
 as $$
@@ -49,22 +60,32 @@ declare
     site uuid;
     routed integer := 0;
 begin
+    -- What the tick changed routes at its commit; all routing rows are taken here, in one order, or two ticks could wait
+    -- for each other.
     for site in
-        select s.site_id from (
-            select distinct c.site_id from public.mod_chat_conversations c
-            where c.status = 'pending' and c.assigned_agent_id is null) s
-        where exists (
-            select from public.mod_chat_agents a
-            where a.site_id = s.site_id and a.is_active and a.status = 'online'
-                and a.current_chat_count < a.max_concurrent_chats)
-        order by s.site_id
-        limit p_batch
+        select x.site_id from (
+            (select s.site_id from (
+                select distinct c.site_id from public.mod_chat_conversations c
+                where c.status = 'pending' and c.assigned_agent_id is null) s
+            where exists (
+                select from public.mod_chat_agents a
+                where a.site_id = s.site_id and a.is_active and a.status = 'online'
+                    and a.current_chat_count < a.max_concurrent_chats)
+            order by s.site_id
+            limit p_batch)
+            union
+            select unnest(p_changed)) x
+        order by x.site_id
     loop
         perform chat.lock_routing(site);
+        if site = any (p_changed) then
+            perform chat.recount_load(site, array(
+                select a.id from public.mod_chat_agents a where a.site_id = site and a.is_active));
+        end if;
         routed := routed + chat.drain(site);
     end loop;
     return routed;
 end
 $$;
-comment on function chat.route_stranded(integer) is
-    'Drains sites where chats wait beside agents with room: a holder rolled back after a drain had skipped its chat.';
+comment on function chat.route_stranded(integer, uuid[]) is
+    'Drains sites where chats wait beside agents with room (a holder rolled back after a drain had skipped its chat) and the sites the tick changed.';

@@ -49,6 +49,9 @@ create table if not exists public.mod_chat_widget_settings (
         'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
         'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
     reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
+    missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
+    edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_widget_settings_site_id_key unique (site_id)
@@ -56,4 +59,10 @@ create table if not exists public.mod_chat_widget_settings (
 comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
 comment on column public.mod_chat_widget_settings.reopen_hours is
     'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+comment on column public.mod_chat_widget_settings.auto_resolve_hours is
+    'A chat that was answered and hears nothing for so many hours is resolved; 0 = never.';
+comment on column public.mod_chat_widget_settings.missed_after_minutes is
+    'A chat that nobody took within so many minutes is missed; 0 = never.';
+comment on column public.mod_chat_widget_settings.edit_minutes is
+    'For so many minutes visitors may edit and take back their own messages; 0 = never.';
 alter table public.mod_chat_widget_settings enable row level security;

@@ -11,6 +11,7 @@ pub mod numbers;
 pub mod rights;
 pub mod settings;
 pub mod statuses;
+pub mod talk;
 
 mod refusals;
 
