@@ -46,6 +46,22 @@ $$;
 comment on function chat.api_identity(uuid, text, jsonb) is
     'Identity of an external id, found or made, and locked. PT404 chat/no_such_site, PT422 chat/external_id, chat/person.';
 
+create or replace function chat.api_home(p_site uuid, p_identity uuid)
+returns uuid
+language plpgsql
+as $$
+declare
+    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+begin
+    if home is null then
+        raise exception 'this person is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+    end if;
+    return home;
+end
+$$;
+comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+
 create or replace function public.chat_receive_api(
     site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
     metadata jsonb default '{}')
@@ -70,7 +86,7 @@ begin
         join public.mod_chat_conversations c on c.id = m.conversation_id
         where m.id = chat_receive_api.id and c.identity_id = identity)
     then
-        home := chat.home_conversation(chat_receive_api.site, identity, null, 'api', null);
+        home := chat.api_home(chat_receive_api.site, identity);
         insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_name, content, metadata)
         select coalesce(chat_receive_api.id, gen_random_uuid()), home, 'visitor', v.name, chat_receive_api.content,
             coalesce(chat_receive_api.metadata, '{}')
@@ -82,7 +98,7 @@ begin
 end
 $$;
 comment on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) is
-    'For a service key: what the person with an external id wrote elsewhere. Repeated with its id it answers the same row. PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/person, chat/metadata.';
+    'For a service key: what the person with an external id wrote elsewhere. Repeated with its id it answers the same row. PT403 chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/person, chat/metadata.';
 
 create or replace function public.chat_start_conversation(
     site uuid, external_id text, content text default null, subject text default null, id uuid default gen_random_uuid())
@@ -102,7 +118,7 @@ begin
         perform chat.require_text(chat_start_conversation.content);
     end if;
     identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
-    home := chat.home_conversation(chat_start_conversation.site, identity, null, 'api', null);
+    home := chat.api_home(chat_start_conversation.site, identity);
     perform from public.mod_chat_conversations c where c.id = home for no key update;
     -- Whose it is stays so; what is nobody's is the beginner's.
     update public.mod_chat_conversations c
@@ -119,4 +135,4 @@ begin
 end
 $$;
 comment on function public.chat_start_conversation(uuid, text, text, text, uuid) is
-    'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed and chat/not_an_agent, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';
+    'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed, chat/not_an_agent and chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';

@@ -25,11 +25,12 @@ begin
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch, sent || woken || resolved || missed));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers how many of each: {orphans, settled, sent, woken, resolved, missed, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers how many of each: {orphans, settled, sent, woken, resolved, missed, lanes, rates, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -209,6 +209,15 @@ create table if not exists public.mod_chat_widget_settings (
     auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
     missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
     edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
+    session_days integer not null default 30 check (session_days between 1 and 365),
+    sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
+    address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
+    messages_per_minute integer not null default 30 check (messages_per_minute >= 0),
+    address_messages_per_minute integer not null default 240 check (address_messages_per_minute >= 0),
+    privacy_text text,
+    privacy_url text,
+    privacy_required boolean not null default false,
+    privacy_version integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_widget_settings_site_id_key unique (site_id)
@@ -222,6 +231,17 @@ comment on column public.mod_chat_widget_settings.missed_after_minutes is
     'A chat that nobody took within so many minutes is missed; 0 = never.';
 comment on column public.mod_chat_widget_settings.edit_minutes is
     'For so many minutes visitors may edit and take back their own messages; 0 = never.';
+comment on column public.mod_chat_widget_settings.session_days is
+    'A visitor who does not come back for so many days is somebody new.';
+comment on column public.mod_chat_widget_settings.sessions_per_minute is
+    'Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait.';
+comment on column public.mod_chat_widget_settings.address_sessions_per_minute is 'The same from one address.';
+comment on column public.mod_chat_widget_settings.messages_per_minute is 'Messages of one visitor''s session in a minute.';
+comment on column public.mod_chat_widget_settings.address_messages_per_minute is 'Messages from one address in a minute.';
+comment on column public.mod_chat_widget_settings.privacy_text is 'What visitors are told about their data before they write.';
+comment on column public.mod_chat_widget_settings.privacy_required is 'Whether they have to agree to it first.';
+comment on column public.mod_chat_widget_settings.privacy_version is
+    'Goes up by itself when privacy_text or privacy_url changes; consent is given to one version.';
 alter table public.mod_chat_widget_settings enable row level security;
 
 -- file: sql/conversations/words.sql
@@ -280,7 +300,7 @@ comment on domain chat.rating is 'One to five stars.';
 -- file: sql/visitors/visitors.sql
 -- What: people who write, one row a person and site.
 -- Why: LC-01's columns. What selects a person is a verified identity (chat.identities), never an e-mail or phone typed here.
--- Leaves out: sessions, page visits, block list and merge, which come with the widget.
+-- Leaves out: who they are verified as (identities.sql), what may be written (profile.sql), one person in several rows (merge.sql).
 
 create table if not exists public.mod_chat_visitors (
     id uuid primary key default gen_random_uuid(),
@@ -313,12 +333,20 @@ create table if not exists public.mod_chat_visitors (
     whatsapp_phone text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    constraint mod_chat_visitors_site_id_id_key unique (site_id, id)
+    -- beyond LC-01
+    merged_into uuid,
+    constraint mod_chat_visitors_site_id_id_key unique (site_id, id),
+    constraint mod_chat_visitors_merged_into_fkey foreign key (site_id, merged_into)
+        references public.mod_chat_visitors (site_id, id) on delete set null (merged_into)
 ) with (fillfactor = 80);
 comment on table public.mod_chat_visitors is 'People who write to a site.';
 comment on column public.mod_chat_visitors.total_messages is 'Messages this person wrote, history imports left out.';
 comment on column public.mod_chat_visitors.whatsapp_phone is
     'Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key.';
+comment on column public.mod_chat_visitors.merged_into is
+    'The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id.';
+create index if not exists mod_chat_visitors_merged_into_idx
+    on public.mod_chat_visitors (merged_into) where merged_into is not null;
 create index if not exists idx_chat_visitors_email on public.mod_chat_visitors (site_id, email);
 create index if not exists idx_chat_visitors_whatsapp on public.mod_chat_visitors (site_id, whatsapp_phone);
 alter table public.mod_chat_visitors enable row level security;
@@ -360,6 +388,114 @@ create table if not exists chat.identity_aliases (
 comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user, external id. Old ones stay.';
 create index if not exists identity_aliases_identity_id_idx on chat.identity_aliases (identity_id);
 alter table chat.identity_aliases enable row level security;
+
+-- file: sql/visitors/sessions.sql
+-- What: sessions of visitors, a row a browser (or app) that opened the widget.
+-- Why: the token names this row and every check looks it up, so ending, blocking and erasing act at once.
+-- Leaves out: the token itself, which is signed and not kept, and the key that renews it, of which only a hash is.
+
+create table if not exists chat.sessions (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    visitor_id uuid not null,
+    identity_id uuid not null,
+    key_hash bytea not null,
+    ip_address inet,
+    user_agent text,
+    origin text,
+    created_at timestamptz not null default clock_timestamp(),
+    last_seen_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null,
+    ended_at timestamptz,
+    constraint sessions_site_id_id_key unique (site_id, id),
+    constraint sessions_key_hash_key unique (key_hash),
+    constraint sessions_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint sessions_identity_id_fkey foreign key (site_id, identity_id)
+        references chat.identities (site_id, id) on delete cascade
+);
+comment on table chat.sessions is 'Sessions of visitors; a token names one. Written after the visitor''s row is locked.';
+comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
+comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
+comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
+comment on column chat.sessions.ended_at is 'When the visitor signed out.';
+create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
+create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
+create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);
+alter table chat.sessions enable row level security;
+
+-- file: sql/visitors/rates.sql
+-- What: how much of an allowance each site, address and session has used.
+-- Why: one timestamp a subject holds a whole bucket: the moment at which it would be empty again.
+-- Leaves out: the allowances, which are columns of the site's settings.
+
+create table if not exists chat.rates (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs')),
+    subject text not null,
+    empty_at timestamptz not null,
+    primary key (site_id, kind, subject)
+) with (fillfactor = 70);
+comment on table chat.rates is 'Used allowances. Taken before every other lock of a transaction, site before address before session.';
+comment on column chat.rates.subject is 'An address, a session''s id, or empty for the site itself.';
+comment on column chat.rates.empty_at is 'When all that was taken will have flowed off.';
+create index if not exists rates_empty_at_idx on chat.rates (empty_at);
+alter table chat.rates enable row level security;
+
+-- file: sql/visitors/blocks.sql
+-- What: who may not write: a person, or an address or network.
+-- Why: a block is a row with a reason and an end, so it can be shown, ends by itself, and is taken back by deleting it.
+-- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (block.sql).
+
+create table if not exists chat.blocks (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    visitor_id uuid,
+    address cidr,
+    reason text,
+    blocked_by uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz,
+    constraint blocks_one_target check (num_nonnulls(visitor_id, address) = 1),
+    constraint blocks_visitor_id_key unique (site_id, visitor_id),
+    constraint blocks_address_key unique (site_id, address),
+    constraint blocks_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade
+);
+comment on table chat.blocks is 'People and addresses that may not write to a site.';
+comment on column chat.blocks.blocked_by is 'auth.uid() of who blocked; null for the owner of the database.';
+comment on column chat.blocks.expires_at is 'When it ends by itself; null: never.';
+alter table chat.blocks enable row level security;
+
+-- file: sql/visitors/erasures.sql
+-- What: the proof that a person was erased, and the files that are still to be deleted.
+-- Why: who asks later is shown when and how much; a file lies outside the database and is deleted after the commit.
+-- Leaves out: anything about the person. Their ids name nothing any more.
+
+create table if not exists chat.erasures (
+    id bigint generated always as identity primary key,
+    site_id uuid not null references public.sites (id) on delete cascade,
+    visitor_ids uuid[] not null,
+    erased_by uuid,
+    erased_at timestamptz not null default clock_timestamp(),
+    counts jsonb not null
+);
+comment on table chat.erasures is 'A row for each erased person. Kept.';
+comment on column chat.erasures.visitor_ids is 'Ids the rows had; several when visitors were merged.';
+comment on column chat.erasures.erased_by is 'auth.uid() of who asked for it; null for the owner of the database.';
+comment on column chat.erasures.counts is 'How many rows of each kind went.';
+create index if not exists erasures_site_id_idx on chat.erasures (site_id, id);
+alter table chat.erasures enable row level security;
+
+create table if not exists chat.file_deletions (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    file_url text not null,
+    requested_at timestamptz not null default clock_timestamp()
+);
+comment on table chat.file_deletions is 'Files of erased people that storage still holds. The row goes when the file has gone.';
+create index if not exists file_deletions_site_id_idx on chat.file_deletions (site_id, id);
+alter table chat.file_deletions enable row level security;
 
 -- file: sql/conversations/conversations.sql
 -- What: conversations, with the counters and numbers every client depends on.
@@ -973,6 +1109,32 @@ comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane f
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
 create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
 alter table chat.jobs enable row level security;
+
+-- file: sql/visitors/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/).
+
+create or replace function chat.session_token(claims text, key text, kid text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.session_token(claims, key, kid) $$;
+comment on function chat.session_token(text, text, text) is 'Claims as an HS256 token; null without claims or key.';
+
+create or replace function chat.identity_proven(external_id text, proof text, key text)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.identity_proven(external_id, proof, key) $$;
+comment on function chat.identity_proven(text, text, text) is
+    'Whether proof is the HMAC-SHA256 of the id by the key, in hexadecimal; compared in constant time.';
+
+create or replace function chat.forwarded_address(header text, hops integer)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.forwarded_address(header, hops) $$;
+comment on function chat.forwarded_address(text, integer) is
+    'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2961,6 +3123,22 @@ $$;
 comment on function chat.api_identity(uuid, text, jsonb) is
     'Identity of an external id, found or made, and locked. PT404 chat/no_such_site, PT422 chat/external_id, chat/person.';
 
+create or replace function chat.api_home(p_site uuid, p_identity uuid)
+returns uuid
+language plpgsql
+as $$
+declare
+    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+begin
+    if home is null then
+        raise exception 'this person is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+    end if;
+    return home;
+end
+$$;
+comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+
 create or replace function public.chat_receive_api(
     site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
     metadata jsonb default '{}')
@@ -2985,7 +3163,7 @@ begin
         join public.mod_chat_conversations c on c.id = m.conversation_id
         where m.id = chat_receive_api.id and c.identity_id = identity)
     then
-        home := chat.home_conversation(chat_receive_api.site, identity, null, 'api', null);
+        home := chat.api_home(chat_receive_api.site, identity);
         insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_name, content, metadata)
         select coalesce(chat_receive_api.id, gen_random_uuid()), home, 'visitor', v.name, chat_receive_api.content,
             coalesce(chat_receive_api.metadata, '{}')
@@ -2997,7 +3175,7 @@ begin
 end
 $$;
 comment on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) is
-    'For a service key: what the person with an external id wrote elsewhere. Repeated with its id it answers the same row. PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/person, chat/metadata.';
+    'For a service key: what the person with an external id wrote elsewhere. Repeated with its id it answers the same row. PT403 chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/person, chat/metadata.';
 
 create or replace function public.chat_start_conversation(
     site uuid, external_id text, content text default null, subject text default null, id uuid default gen_random_uuid())
@@ -3017,7 +3195,7 @@ begin
         perform chat.require_text(chat_start_conversation.content);
     end if;
     identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
-    home := chat.home_conversation(chat_start_conversation.site, identity, null, 'api', null);
+    home := chat.api_home(chat_start_conversation.site, identity);
     perform from public.mod_chat_conversations c where c.id = home for no key update;
     -- Whose it is stays so; what is nobody's is the beginner's.
     update public.mod_chat_conversations c
@@ -3034,7 +3212,7 @@ begin
 end
 $$;
 comment on function public.chat_start_conversation(uuid, text, text, text, uuid) is
-    'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed and chat/not_an_agent, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';
+    'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed, chat/not_an_agent and chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';
 
 -- file: sql/team/announce_agent_status.sql
 -- What: the event row and broadcast of an agent's new status.
@@ -3364,6 +3542,1110 @@ end
 $$;
 comment on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) is
     'Makes or changes the agent row of a user at a site (whole row; is_active false = deactivated). Needs live-chat.agents.manage. PT403 chat/not_allowed, PT422 chat/capacity.';
+
+-- file: sql/widget/settings_of.sql
+-- What: the settings of a site, also of one that never saved any; and the version of its privacy text.
+-- Why: the defaults stand once, in the table.
+-- Leaves out: what of them is public (widget_config.sql).
+
+create or replace function chat.settings_of(p_site uuid)
+returns public.mod_chat_widget_settings
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    settings public.mod_chat_widget_settings;
+begin
+    select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    if found then
+        return settings;
+    end if;
+    if not exists (select from public.sites s where s.id = p_site) then
+        raise exception 'there is no site %', coalesce(p_site::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of an existing site';
+    end if;
+    insert into public.mod_chat_widget_settings (site_id) values (p_site)
+    on conflict (site_id) do nothing
+    returning * into settings;
+    if not found then
+        select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    end if;
+    return settings;
+end
+$$;
+comment on function chat.settings_of(uuid) is
+    'The settings row of a site; a site that has none gets one with every default. PT404 chat/no_such_site.';
+
+create or replace function chat.next_privacy_version()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.privacy_version := old.privacy_version + 1;
+    return new;
+end
+$$;
+comment on function chat.next_privacy_version() is
+    'Before the privacy text or its address changes: the next version, to which nobody has agreed yet.';
+
+-- file: sql/visitors/request.sql
+-- What: what a request says about where it comes from.
+-- Why: PostgREST shows its headers as a setting; of x-forwarded-for only what our own proxies wrote can be believed.
+-- Leaves out: what a browser or place is told from them (visitors' tracking).
+
+create or replace function chat.request_header(p_name text)
+returns text
+language sql
+stable
+as $$ select nullif(current_setting('request.headers', true), '')::jsonb ->> lower(p_name) $$;
+comment on function chat.request_header(text) is 'A header of the running request; null when there is none.';
+
+create or replace function chat.client_address()
+returns inet
+language plpgsql
+stable
+as $$
+begin
+    return chat.forwarded_address(
+        chat.request_header('x-forwarded-for'),
+        coalesce(nullif(current_setting('app.settings.chat_trusted_hops', true), '')::integer, 1))::inet;
+end
+$$;
+comment on function chat.client_address() is
+    'Address of the caller: entry app.settings.chat_trusted_hops (default 1) from the right of x-forwarded-for; null when it cannot be told.';
+
+-- file: sql/visitors/take_rate.sql
+-- What: takes one piece of an allowance per minute, or says how long to wait; and removes what has flowed off.
+-- Why: a bucket as large as a minute's allowance, which empties steadily: a burst is fine, a stream is not. One
+--      statement, so many at once take no more than there is.
+-- Leaves out: what is answered to the one who has to wait (answer_refusal.sql).
+
+create or replace function chat.take_rate(p_site uuid, p_kind text, p_subject text, p_per_minute integer, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+declare
+    step constant interval := interval '1 minute' / nullif(p_per_minute, 0);
+    full_from constant timestamptz := p_now + interval '1 minute';
+    taken timestamptz;
+begin
+    if step is null then
+        return 60;
+    end if;
+    insert into chat.rates as r (site_id, kind, subject, empty_at)
+    values (p_site, p_kind, p_subject, p_now + step)
+    on conflict (site_id, kind, subject) do update
+        set empty_at = greatest(r.empty_at, p_now) + step
+        where greatest(r.empty_at, p_now) + step <= full_from
+    returning r.empty_at into taken;
+    if taken is not null then
+        return null;
+    end if;
+    return (
+        select greatest(1, ceil(extract(epoch from r.empty_at + step - full_from)))::integer
+        from chat.rates r
+        where r.site_id = p_site and r.kind = p_kind and r.subject = p_subject);
+end
+$$;
+comment on function chat.take_rate(uuid, text, text, integer, timestamptz) is
+    'Takes one of so many a minute. Null when it was taken; else the seconds after which there is one again.';
+
+create or replace function chat.sweep_rates(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    swept integer;
+begin
+    delete from chat.rates r
+    using (
+        select x.site_id, x.kind, x.subject from chat.rates x
+        where x.empty_at < p_now
+        order by x.empty_at
+        limit p_batch
+        for update skip locked) old
+    where (r.site_id, r.kind, r.subject) = (old.site_id, old.kind, old.subject);
+    get diagnostics swept = row_count;
+    return swept;
+end
+$$;
+comment on function chat.sweep_rates(integer, timestamptz) is 'Removes allowances that nobody has used up any more.';
+
+-- file: sql/visitors/answer_refusal.sql
+-- What: a refusal that is an answer instead of an error.
+-- Why: an error would roll back the count that led to it. The body has the form of PostgREST's errors, so clients
+--      treat both alike.
+-- Leaves out: refusals that count nothing; they are raised.
+
+create or replace function chat.answer_refusal(
+    p_status integer, p_detail text, p_message text, p_hint text, p_retry_after integer default null)
+returns jsonb
+language plpgsql
+as $$
+begin
+    perform set_config('response.status', p_status::text, true);
+    if p_retry_after is not null then
+        perform set_config(
+            'response.headers', jsonb_build_array(jsonb_build_object('Retry-After', p_retry_after::text))::text, true);
+    end if;
+    return jsonb_strip_nulls(jsonb_build_object('code', 'PT' || p_status, 'message', p_message, 'details', p_detail,
+        'hint', p_hint, 'retry_after', p_retry_after));
+end
+$$;
+comment on function chat.answer_refusal(integer, text, text, text, integer) is
+    'Sets the HTTP status and answers {code, message, details, hint, retry_after}; what was counted stays counted.';
+
+create or replace function chat.answer_wait(p_seconds integer)
+returns jsonb
+language plpgsql
+as $$
+begin
+    return chat.answer_refusal(429, 'chat/too_many', 'too many requests at once',
+        format('try again in %s seconds', p_seconds), p_seconds);
+end
+$$;
+comment on function chat.answer_wait(integer) is 'The answer to somebody over an allowance: 429 chat/too_many.';
+
+-- file: sql/visitors/sign_session.sql
+-- What: signs the token of a session by the project's key.
+-- Why: Supabase's gateway, REST and Realtime take it like any of their own, with role anon.
+-- Leaves out: renewing, which chat_open_session does for whoever has the session's key.
+
+create or replace function chat.vault_secret(p_name text)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    secret text;
+begin
+    -- By its text, because an install without Supabase Vault has no such view.
+    if to_regclass('vault.decrypted_secrets') is not null
+        and has_table_privilege('vault.decrypted_secrets', 'select')
+    then
+        execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1' into secret using p_name;
+    end if;
+    return secret;
+end
+$$;
+comment on function chat.vault_secret(text) is 'A secret of Supabase Vault by its name; null when there is none.';
+
+create or replace function chat.sign_session(p_session chat.sessions, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    key constant text := coalesce(
+        chat.vault_secret('chat_jwt_key'), nullif(current_setting('app.settings.jwt_secret', true), ''));
+    kid constant text := nullif(current_setting('app.settings.chat_jwt_kid', true), '');
+    expires constant timestamptz := least(p_now + interval '1 hour', p_session.expires_at);
+    claims constant jsonb := jsonb_build_object(
+        'role', 'anon', 'chat_session', p_session.id, 'chat_site', p_session.site_id,
+        'iat', floor(extract(epoch from p_now))::bigint, 'exp', floor(extract(epoch from expires))::bigint);
+begin
+    if key is null then
+        raise exception 'the project has no key to sign visitors'' tokens with'
+            using errcode = 'PT503', detail = 'chat/no_token_key',
+                hint = 'put the project''s JWT secret into Vault as chat_jwt_key: select vault.create_secret(''…'', ''chat_jwt_key'')';
+    end if;
+    return jsonb_build_object('token', chat.session_token(claims::text, key, kid), 'expires_at', expires);
+end
+$$;
+comment on function chat.sign_session(chat.sessions, timestamptz) is
+    'A token for a session, good for an hour: {token, expires_at}. The key is Vault''s chat_jwt_key, else app.settings.jwt_secret; app.settings.chat_jwt_kid names it. PT503 chat/no_token_key.';
+
+-- file: sql/visitors/my_session.sql
+-- What: the live session that the caller's token names.
+-- Why: one place decides whether a token still counts; the signature was checked before the database was asked, the rest
+--      is looked up here each time.
+-- Leaves out: customers signed in with Supabase Auth, who get a session and its token from chat_open_session.
+
+create or replace function chat.my_session(p_now timestamptz default clock_timestamp())
+returns chat.sessions
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    named constant text := claims ->> 'chat_session';
+    session chat.sessions;
+begin
+    if named is null then
+        raise exception 'this needs a visitor''s token'
+            using errcode = 'PT401', detail = 'chat/no_session', hint = 'open a session with chat_open_session and send its token';
+    end if;
+    -- Whatever a token says, it is looked up by a uuid or not at all.
+    if named ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        select s.* into session from chat.sessions s where s.id = named::uuid;
+    end if;
+    if session.id is not null and session.site_id::text is distinct from lower(claims ->> 'chat_site') then
+        raise exception 'this token is of another site than its session'
+            using errcode = 'PT401', detail = 'chat/session_foreign', hint = 'open a session at this site with chat_open_session';
+    end if;
+    if jsonb_typeof(claims -> 'exp') is distinct from 'number'
+        or (claims ->> 'exp')::numeric <= extract(epoch from p_now)
+    then
+        raise exception 'this token has expired'
+            using errcode = 'PT401', detail = 'chat/session_expired',
+                hint = 'renew it: call chat_open_session with the session''s key';
+    end if;
+    if session.id is null or session.ended_at is not null or session.expires_at <= p_now then
+        raise exception 'the session of this token is over'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
+    return session;
+end
+$$;
+comment on function chat.my_session(timestamptz) is
+    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+
+-- file: sql/visitors/note_page.sql
+-- What: which page a visitor looks at, and when they were last seen.
+-- Why: agents see who is where; the first page is kept as the landing page.
+-- Leaves out: visits and what the user agent tells, which are counted elsewhere.
+
+create or replace function chat.note_page(p_session chat.sessions, p_page jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set current_page_url = coalesce(left(p_page ->> 'url', 2048), v.current_page_url),
+        current_page_title = case when p_page ->> 'url' is null then v.current_page_title else left(p_page ->> 'title', 300) end,
+        referrer_url = coalesce(v.referrer_url, left(p_page ->> 'referrer', 2048)),
+        landing_page_url = coalesce(v.landing_page_url, left(p_page ->> 'url', 2048)),
+        ip_address = coalesce(p_session.ip_address, v.ip_address),
+        last_seen_at = greatest(v.last_seen_at, p_now),
+        updated_at = p_now
+    where v.id = p_session.visitor_id;
+end
+$$;
+comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
+    'Notes {url, title, referrer} of the page a session''s visitor is on; referrer and landing page only the first time.';
+
+-- file: sql/visitors/open_session.sql
+-- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
+-- Why: the one door of people without a login. What has to be counted is taken first; then site, domain and block list
+--      decide; then a person is made, or found.
+-- Leaves out: what the widget shows (widget_config.sql) and asks (submit_form.sql).
+
+create or replace function public.chat_open_session(site uuid, key text default null, page jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    address constant inet := chat.client_address();
+    settings public.mod_chat_widget_settings;
+    session chat.sessions;
+    fresh_key text;
+    wait integer;
+begin
+    settings := chat.settings_of(chat_open_session.site);
+    wait := coalesce(
+        chat.take_rate(settings.site_id, 'site_sessions', '', settings.sessions_per_minute, at),
+        chat.take_rate(settings.site_id, 'address_sessions', coalesce(host(address), 'unknown'),
+            settings.address_sessions_per_minute, at));
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    if chat.is_blocked(settings.site_id, null, address, at) then
+        raise exception 'this address is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+
+    session := chat.resume_session(settings, chat_open_session.key, address, at);
+    if session.id is null then
+        -- Two random uuids: 244 bits that nobody guesses.
+        fresh_key := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        session := chat.make_session(settings, fresh_key, address, at);
+    end if;
+    perform chat.note_page(session, chat_open_session.page, at);
+    return chat.sign_session(session, at) || jsonb_build_object(
+        'site_id', session.site_id, 'session_id', session.id, 'visitor_id', session.visitor_id,
+        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null,
+        'topic', 'chat:visitor:' || session.visitor_id);
+end
+$$;
+comment on function public.chat_open_session(uuid, text, jsonb) is
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topic}. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/blocked, PT503 chat/no_token_key.';
+
+create or replace function chat.resume_session(
+    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions;
+begin
+    select s.* into session
+    from chat.sessions s
+    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
+    if chat.is_blocked(session.site_id, session.visitor_id, null, p_now) then
+        raise exception 'this visitor is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+    -- The visitor before the session, as everywhere.
+    perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
+    update chat.sessions s
+    set last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
+        user_agent = left(chat.request_header('user-agent'), 1000)
+    where s.id = session.id and s.ended_at is null and s.expires_at > p_now
+    returning s.* into session;
+    return session;
+end
+$$;
+comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+    'Renews the live session of this key; null when the key opens none. PT403 chat/blocked.';
+
+create or replace function chat.make_session(
+    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    visitor uuid;
+    person uuid;
+    session chat.sessions;
+begin
+    insert into public.mod_chat_visitors (site_id, channel) values (p_settings.site_id, 'widget') returning id into visitor;
+    insert into chat.identities (site_id, visitor_id) values (p_settings.site_id, visitor) returning id into person;
+    insert into chat.sessions (
+        site_id, visitor_id, identity_id, key_hash, ip_address, user_agent, origin, created_at, last_seen_at, expires_at)
+    values (
+        p_settings.site_id, visitor, person, sha256(convert_to(p_key, 'UTF8')), p_address,
+        left(chat.request_header('user-agent'), 1000), left(chat.request_header('origin'), 300), p_now, p_now,
+        p_now + p_settings.session_days * interval '1 day')
+    returning * into session;
+    return session;
+end
+$$;
+comment on function chat.make_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+    'A new session of somebody nobody knows: visitor, identity without aliases, session.';
+
+-- file: sql/visitors/set_page.sql
+-- What: the visitor moved to another page of the site.
+-- Why: agents see where somebody is while they talk.
+-- Leaves out: opening the widget, which notes its page itself (open_session.sql).
+
+create or replace function public.chat_set_page(page jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+begin
+    perform chat.note_page(session, chat_set_page.page, at);
+    update chat.sessions s set last_seen_at = at where s.id = session.id;
+end
+$$;
+comment on function public.chat_set_page(jsonb) is
+    'A visitor''s page: {url, title, referrer}. PT401 as chat.my_session.';
+
+-- file: sql/visitors/end_session.sql
+-- What: the visitor signs out: their token and key open nothing any more.
+-- Why: a site calls it when its user logs out, so that the next person at that browser does not see the chat.
+-- Leaves out: the conversation, which stays as it is.
+
+create or replace function public.chat_end_session()
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+begin
+    update chat.sessions s set ended_at = at where s.id = session.id and s.ended_at is null;
+end
+$$;
+comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
+
+-- file: sql/visitors/person.sql
+-- What: which rows of mod_chat_visitors are one person.
+-- Why: a merge is a pointer and rows keep their visitor_id, so whoever speaks of a person follows the pointers.
+-- Leaves out: what a visitor of the widget sees. That is their own session's row, never what an agent merged.
+
+create or replace function chat.person_of(p_visitor uuid)
+returns uuid
+language sql
+stable
+as $$
+    -- `union`, so that a circle that somebody made by hand ends.
+    with recursive up (id, merged_into) as (
+        select v.id, v.merged_into from public.mod_chat_visitors v where v.id = p_visitor
+        union
+        select v.id, v.merged_into from up join public.mod_chat_visitors v on v.id = up.merged_into)
+    select coalesce((select up.id from up where up.merged_into is null), p_visitor)
+$$;
+comment on function chat.person_of(uuid) is 'The visitor a visitor was merged into in the end; itself when it was not.';
+
+create or replace function chat.person_rows(p_visitor uuid)
+returns uuid[]
+language sql
+stable
+as $$
+    with recursive down (id) as (
+        select chat.person_of(p_visitor)
+        union
+        select v.id from down join public.mod_chat_visitors v on v.merged_into = down.id)
+    select array_agg(down.id order by down.id) from down
+$$;
+comment on function chat.person_rows(uuid) is 'Every visitor that is the same person, by merges in any direction, in the order of locks.';
+
+create or replace function chat.require_for_visitor(p_visitor uuid, p_permission text)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    site uuid;
+begin
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    if not found or not chat.may(site, 'live-chat.conversations.view') then
+        raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
+    end if;
+    perform chat.require(site, p_permission);
+    return site;
+end
+$$;
+comment on function chat.require_for_visitor(uuid, text) is
+    'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function public.chat_person(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    person uuid;
+    rows uuid[];
+begin
+    perform chat.require_for_visitor(chat_person.visitor, 'live-chat.conversations.view');
+    person := chat.person_of(chat_person.visitor);
+    rows := chat.person_rows(chat_person.visitor);
+    return (
+        select jsonb_build_object(
+            'person', (select to_jsonb(v) from public.mod_chat_visitors v where v.id = person),
+            'merged', coalesce((
+                select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+                from public.mod_chat_visitors v where v.id = any (rows) and v.id <> person), '[]'),
+            'total_visits', sum(v.total_visits),
+            'total_conversations', sum(v.total_conversations),
+            'total_messages', sum(v.total_messages),
+            'first_seen_at', min(v.first_seen_at),
+            'last_seen_at', max(v.last_seen_at),
+            'tags', coalesce((
+                select jsonb_agg(distinct t.tag)
+                from public.mod_chat_visitors m cross join lateral unnest(m.tags) t (tag)
+                where m.id = any (rows)), '[]'),
+            'blocked', bool_or(chat.is_blocked(v.site_id, v.id, null)))
+        from public.mod_chat_visitors v
+        where v.id = any (rows));
+end
+$$;
+comment on function public.chat_person(uuid) is
+    'A person over all visitors merged with this one: {person, merged: [rows], totals, first_seen_at, last_seen_at, tags, blocked}. Needs live-chat.conversations.view. PT404 chat/no_such_visitor.';
+
+-- file: sql/visitors/profile.sql
+-- What: what a visitor's name, contact, tags, notes and custom data may hold; and two ways to change them without
+--       overwriting a colleague.
+-- Why: a plain PATCH writes a whole column; two agents who add a tag at once would lose one.
+-- Leaves out: rows that WhatsApp makes, whose fields the parser has bounded.
+
+create or replace function chat.one_line(p_text text, p_longest integer)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Control characters, and the marks that turn the direction of everything after them, which fake other names.
+    select nullif(left(btrim(regexp_replace(
+        translate(p_text, U&'\202A\202B\202C\202D\202E\2066\2067\2068\2069', ''),
+        '[\u0001-\u0020\u007f-\u00a0\u2028\u2029]+', ' ', 'g')), p_longest), '')
+$$;
+comment on function chat.one_line(text, integer) is
+    'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
+
+create or replace function chat.clean_profile()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    field record;
+begin
+    for field in
+        select * from (values
+            ('name', new.name, 200), ('email', new.email, 320), ('phone', new.phone, 50),
+            ('avatar_url', new.avatar_url, 2048), ('notes', new.notes, 20000), ('external_id', new.external_id, 255)
+        ) f (column_name, content, longest)
+        where char_length(f.content) > f.longest
+    loop
+        raise exception 'the % has % characters', field.column_name, char_length(field.content)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = format('use at most %s', field.longest);
+    end loop;
+    new.name := chat.one_line(new.name, 200);
+    new.email := chat.one_line(new.email, 320);
+    new.phone := chat.one_line(new.phone, 50);
+
+    -- Each tag once, in the order in which they were given.
+    new.tags := array(
+        select t.tag
+        from (
+            select chat.one_line(u.tag, 2147483647) as tag, min(u.place) as place
+            from unnest(new.tags) with ordinality u (tag, place) group by 1) t
+        where t.tag is not null
+        order by t.place);
+    if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
+        raise exception 'these are too many tags, or too long ones'
+            using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
+    end if;
+    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536 then
+        raise exception 'custom data is an object of at most 64 kB'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.clean_profile() is
+    'Before name, contact, tags, notes or custom data of a visitor are written: cleaned and bounded. PT422 chat/too_long, chat/too_many_tags, chat/custom_data.';
+
+create or replace function public.chat_tag_visitor(visitor uuid, add text[] default '{}', remove text[] default '{}')
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_tag_visitor.visitor, 'live-chat.conversations.reply');
+    return query
+    update public.mod_chat_visitors v
+    set tags = array(
+        select u.tag from unnest(v.tags || coalesce(add, '{}')) with ordinality u (tag, place)
+        where u.tag <> all (coalesce(remove, '{}'))
+        order by u.place)
+    where v.id = chat_tag_visitor.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_tag_visitor(uuid, text[], text[]) is
+    'Adds tags to a visitor and removes others, whatever colleagues do at the same time. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/too_many_tags.';
+
+create or replace function public.chat_set_custom_data(visitor uuid, changes jsonb)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_set_custom_data.visitor, 'live-chat.conversations.reply');
+    if jsonb_typeof(changes) is distinct from 'object' then
+        raise exception 'changes of custom data are an object'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value}; null removes a key';
+    end if;
+    return query
+    update public.mod_chat_visitors v
+    set custom_data = (v.custom_data || changes) - array(
+        select e.key from jsonb_each(changes) e where e.value = 'null')
+    where v.id = chat_set_custom_data.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_set_custom_data(uuid, jsonb) is
+    'Changes keys of a visitor''s custom data; a null removes its key, others stay. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/custom_data.';
+
+-- file: sql/visitors/merge.sql
+-- What: says that two visitors are one person, and takes it back.
+-- Why: a pointer, so nothing is copied or lost and undoing is removing it. Identities, conversations and sessions stay
+--      with their own row: an agent's mistake never shows one person's chats to another.
+-- Leaves out: finding doubles; typed e-mails and phones prove nothing.
+
+create or replace function public.chat_merge_visitors(visitor uuid, into_visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := chat.require_for_visitor(chat_merge_visitors.visitor, 'live-chat.conversations.reply');
+    target constant uuid := chat_merge_visitors.into_visitor;
+    root constant uuid := chat.person_of(target);
+    merged public.mod_chat_visitors;
+begin
+    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
+        raise exception 'these two belong to different sites'
+            using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
+    end if;
+    -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
+    perform from public.mod_chat_visitors v
+    where v.id in (chat_merge_visitors.visitor, target, root)
+    order by v.id
+    for no key update;
+    if chat.person_of(target) <> root then
+        raise exception 'somebody merged one of these meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    elsif root = chat.person_of(chat_merge_visitors.visitor) then
+        raise exception 'these two are one person already'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'chat_person shows all rows of a person';
+    end if;
+    update public.mod_chat_visitors v set merged_into = target
+    where v.id = chat_merge_visitors.visitor and v.merged_into is null
+    returning v.* into merged;
+    if not found then
+        raise exception 'this visitor is merged into somebody else'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'undo that with chat_unmerge_visitor first';
+    end if;
+    return next merged;
+end
+$$;
+comment on function public.chat_merge_visitors(uuid, uuid) is
+    'Says that a visitor is the same person as another: a pointer, nothing is copied. Returns the pointing row. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/already_merged, chat/changed_meanwhile, PT422 chat/different_sites.';
+
+create or replace function public.chat_unmerge_visitor(visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    alone public.mod_chat_visitors;
+begin
+    perform chat.require_for_visitor(chat_unmerge_visitor.visitor, 'live-chat.conversations.reply');
+    update public.mod_chat_visitors v set merged_into = null
+    where v.id = chat_unmerge_visitor.visitor and v.merged_into is not null
+    returning v.* into alone;
+    if not found then
+        raise exception 'this visitor is not merged into anybody'
+            using errcode = 'PT409', detail = 'chat/not_merged', hint = 'undo a merge at the row that points: its merged_into is set';
+    end if;
+    return next alone;
+end
+$$;
+comment on function public.chat_unmerge_visitor(uuid) is
+    'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
+
+-- file: sql/visitors/block.sql
+-- What: blocks and unblocks people and addresses, and says who is blocked.
+-- Why: a block acts at once: open chats of the person are closed in its transaction, and whoever opens a session or a
+--      conversation asks chat.is_blocked under the identity's lock.
+-- Leaves out: rates, which are the widget's.
+
+create or replace function chat.address_of(p_text text)
+returns cidr
+language plpgsql
+immutable
+as $$
+begin
+    -- `203.0.113.9/24` means its network, where the type cidr would refuse it.
+    return network(trim(p_text)::inet);
+exception
+    when invalid_text_representation then
+        return null;
+end
+$$;
+comment on function chat.address_of(text) is 'The address or network a text says; null when it says none.';
+
+create or replace function chat.is_blocked(
+    p_site uuid, p_visitor uuid, p_address inet, p_now timestamptz default clock_timestamp())
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+    return exists (
+            select from chat.blocks b
+            where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
+                and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
+        or exists (
+            select from public.mod_chat_widget_settings s
+            cross join lateral unnest(s.blocked_ips) blocked (address)
+            where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
+end
+$$;
+comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
+    'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
+
+create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    site constant uuid := chat.require_for_visitor(chat_block_visitor.visitor, 'live-chat.conversations.resolve');
+    rows constant uuid[] := chat.person_rows(chat_block_visitor.visitor);
+    block uuid;
+    closed integer;
+begin
+    perform chat.check_block(chat_block_visitor.reason, chat_block_visitor.until);
+    -- The identity's lock: a message that is being received has its conversation before, or sees the block.
+    perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
+    perform from public.mod_chat_conversations c
+    where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
+    values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
+    on conflict (site_id, visitor_id) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    update public.mod_chat_conversations c set status = 'closed'
+    where c.visitor_id = any (rows) and c.archived_at is null;
+    get diagnostics closed = row_count;
+    return jsonb_build_object('block', block, 'closed_conversations', closed);
+end
+$$;
+comment on function public.chat_block_visitor(uuid, text, timestamptz) is
+    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
+
+create or replace function public.chat_block_address(
+    site uuid, address text, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    network constant cidr := chat.address_of(chat_block_address.address);
+    block uuid;
+begin
+    perform chat.require(chat_block_address.site, 'live-chat.settings.manage');
+    perform chat.check_block(chat_block_address.reason, chat_block_address.until);
+    if network is null then
+        raise exception '% is no address', coalesce(left(chat_block_address.address, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use an address such as 203.0.113.9 or a network such as 203.0.113.0/24';
+    elsif (masklen(network) < case family(network) when 4 then 8 else 16 end) then
+        raise exception '% is a large part of the internet', network
+            using errcode = 'PT422', detail = 'chat/network_too_wide', hint = 'block /8 or smaller of IPv4, /16 or smaller of IPv6';
+    end if;
+    insert into chat.blocks as b (site_id, address, reason, blocked_by, expires_at)
+    values (chat_block_address.site, network, chat_block_address.reason, auth.uid(), chat_block_address.until)
+    on conflict (site_id, address) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    return jsonb_build_object('block', block, 'address', network);
+end
+$$;
+comment on function public.chat_block_address(uuid, text, text, timestamptz) is
+    'Blocks an address or network at a site, until then or for good. Answers {block, address}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+
+create or replace function chat.check_block(p_reason text, p_until timestamptz)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_until <= clock_timestamp() then
+        raise exception 'this block would be over already'
+            using errcode = 'PT422', detail = 'chat/block_over', hint = 'give an end in the future, or none';
+    end if;
+    if char_length(p_reason) > 500 then
+        raise exception 'the reason has % characters', char_length(p_reason)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = 'use at most 500';
+    end if;
+end
+$$;
+comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
+
+create or replace function public.chat_unblock(block uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    lifted chat.blocks;
+begin
+    select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
+    end if;
+    perform chat.require(lifted.site_id,
+        case when lifted.address is null then 'live-chat.conversations.resolve' else 'live-chat.settings.manage' end);
+    delete from chat.blocks b where b.id = lifted.id;
+    return to_jsonb(lifted);
+end
+$$;
+comment on function public.chat_unblock(uuid) is
+    'Takes a block back; what was closed stays closed. Answers the row. Needs the right to block so. PT404 chat/no_such_block, PT403 chat/not_allowed.';
+
+create or replace function public.chat_blocks(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
+    return coalesce((
+        select jsonb_agg(to_jsonb(b) || jsonb_build_object(
+            'visitor_name', v.name, 'active', b.expires_at is null or b.expires_at > clock_timestamp())
+            order by b.created_at desc, b.id)
+        from chat.blocks b
+        left join public.mod_chat_visitors v on v.id = b.visitor_id
+        where b.site_id = chat_blocks.site), '[]');
+end
+$$;
+comment on function public.chat_blocks(uuid) is
+    'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+create or replace function chat.check_blocked_ips()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    wrong text;
+begin
+    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
+    if found then
+        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.check_blocked_ips() is
+    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
+
+-- file: sql/visitors/erase.sql
+-- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
+-- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
+--      begins afresh with a new one (whatsapp/home_conversation.sql).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
+--             has the storage key deletes (chat.file_deletions).
+
+create or replace function public.chat_erase_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
+    return chat.erase_person(chat_erase_visitor.visitor);
+end
+$$;
+comment on function public.chat_erase_visitor(uuid) is
+    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
+
+create or replace function chat.erase_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+as $$
+declare
+    site uuid;
+    rows constant uuid[] := chat.person_rows(p_visitor);
+    identities uuid[];
+    conversations uuid[];
+    agents uuid[];
+    counts jsonb;
+    proof chat.erasures;
+begin
+    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    conversations := array(
+        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
+    if site is null or rows <> chat.person_rows(p_visitor) or exists (
+            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
+        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
+    then
+        raise exception 'somebody merged, erased or wrote meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    end if;
+
+    agents := array(
+        select distinct c.assigned_agent_id from public.mod_chat_conversations c
+        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
+    counts := chat.count_person(rows, identities, conversations)
+        || chat.erase_leftovers(site, identities, conversations)
+        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+
+    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
+    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
+    delete from public.mod_chat_conversations c where c.id = any (conversations);
+    delete from chat.identities i where i.id = any (identities);
+    delete from public.mod_chat_visitors v where v.id = any (rows);
+
+    perform chat.lock_routing(site);
+    perform chat.recount_load(site, agents);
+    perform chat.drain(site);
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+
+    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
+    values (site, rows, auth.uid(), counts)
+    returning * into proof;
+    perform chat.broadcast(
+        array['chat:site:' || site],
+        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
+    return to_jsonb(proof);
+end
+$$;
+comment on function chat.erase_person(uuid) is
+    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+
+create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        'visitors', cardinality(p_visitors),
+        'identities', cardinality(p_identities),
+        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
+        'conversations', cardinality(p_conversations),
+        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
+        'attempts', (
+            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
+            where m.conversation_id = any (p_conversations)),
+        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
+end
+$$;
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+
+create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    statuses integer;
+    letters integer;
+begin
+    delete from chat.orphan_statuses o
+    where o.site_id = p_site
+        and (o.wamid in (
+                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
+            or exists (
+                select from chat.identity_aliases a
+                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
+    get diagnostics statuses = row_count;
+    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
+    delete from chat.dead_letters d
+    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
+        and exists (
+            select from chat.identity_aliases a
+            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
+    get diagnostics letters = row_count;
+    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+end
+$$;
+comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
+    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+
+create or replace function chat.queue_file_deletions(p_conversations uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    files integer;
+begin
+    insert into chat.file_deletions (site_id, file_url)
+    select distinct m.site_id, m.file_url from public.mod_chat_messages m
+    where m.conversation_id = any (p_conversations) and m.file_url is not null;
+    get diagnostics files = row_count;
+    return files;
+end
+$$;
+comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
+
+create or replace function chat.erase_jobs(p_identities uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
+    keys constant text[] := array(
+        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
+    jobs integer;
+begin
+    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
+    get diagnostics jobs = row_count;
+    -- A worker that holds one of them finds its lease stale.
+    delete from chat.lanes l where l.key = any (keys);
+    return jobs;
+end
+$$;
+comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
+
+-- file: sql/visitors/export.sql
+-- What: everything that is kept about a person, as one JSON document.
+-- Why: people ask for it, and it shows what erasing would take.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+
+create or replace function public.chat_export_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
+    return chat.export_person(chat_export_visitor.visitor);
+end
+$$;
+comment on function public.chat_export_visitor(uuid) is
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], blocks, …}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function chat.export_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    rows constant uuid[] := chat.person_rows(p_visitor);
+begin
+    return jsonb_build_object(
+        'format', 'pg_chat.visitor/1',
+        'exported_at', clock_timestamp(),
+        'visitors', (
+            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+            from public.mod_chat_visitors v where v.id = any (rows)),
+        'identities', coalesce((
+            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
+                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
+                    order by a.created_at, a.kind, a.value)
+                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+            from chat.identities i where i.visitor_id = any (rows)), '[]'),
+        'conversations', coalesce((
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
+                select jsonb_agg(to_jsonb(m) order by m.seq)
+                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'blocks', coalesce((
+            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+end
+$$;
+comment on function chat.export_person(uuid) is
+    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -3712,6 +4994,7 @@ as $$
 declare
     home uuid;
     old record;
+    visitor uuid;
 begin
     select c.id into home
     from public.mod_chat_conversations c
@@ -3724,6 +5007,15 @@ begin
     if exists (
         select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
     then
+        return null;
+    end if;
+    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
+    if not found then
+        raise exception 'this person was erased while a message of theirs waited'
+            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
+    elsif chat.is_blocked(p_site, visitor, null) then
+        insert into chat.dead_letters (phone_number_id, reason, item)
+        values (p_phone_number_id, 'sender_blocked', jsonb_build_object('wamid', p_wamid, 'identity_id', p_identity));
         return null;
     end if;
 
@@ -3743,14 +5035,13 @@ begin
     end if;
 
     insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
-    select p_site, i.visitor_id, i.id, p_channel, p_phone_number_id
-    from chat.identities i where i.id = p_identity
+    values (p_site, visitor, p_identity, p_channel, p_phone_number_id)
     returning id into home;
     return home;
 end
 $$;
 comment on function chat.home_conversation(uuid, uuid, text, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known.';
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). 40001 when the person was erased meanwhile.';
 
 -- file: sql/whatsapp/store_messages.sql
 -- What: writes parsed messages into their conversations; and what follows a reaction.
@@ -4571,11 +5862,12 @@ begin
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch, sent || woken || resolved || missed));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers how many of each: {orphans, settled, sent, woken, resolved, missed, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers how many of each: {orphans, settled, sent, woken, resolved, missed, lanes, rates, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -4716,6 +6008,12 @@ create or replace trigger _200_stamp before update on public.mod_chat_canned_res
 
 create or replace trigger _200_stamp before update on public.mod_chat_visitors
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+-- Only where one of these columns is written: a message's own update of totals does not pay for it.
+create or replace trigger _300_profile before update of name, email, phone, avatar_url, external_id, tags, notes, custom_data
+    on public.mod_chat_visitors
+    for each row execute function chat.clean_profile();
+create or replace trigger _300_profile_new before insert on public.mod_chat_visitors
+    for each row when (new.channel <> 'whatsapp') execute function chat.clean_profile();
 
 -- file: sql/team/triggers.sql
 -- What: what happens by itself to departments and agents. Why: LC-01's updated_at and the status event.
@@ -4730,14 +6028,19 @@ create or replace trigger _900_announce_status after update on public.mod_chat_a
 
 -- file: sql/widget/triggers.sql
 -- What: what happens by itself to widget settings.
--- Why: LC-01's updated_at, and its whatsapp_* columns claim the site's default number.
+-- Why: LC-01's updated_at, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
 -- Leaves out: everything the widget itself does.
 
 create or replace trigger _200_stamp before update on public.mod_chat_widget_settings
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _300_privacy_version before update on public.mod_chat_widget_settings
+    for each row when ((new.privacy_text, new.privacy_url) is distinct from (old.privacy_text, old.privacy_url))
+    execute function chat.next_privacy_version();
 create or replace trigger _500_claim_number after insert or update of whatsapp_enabled, whatsapp_phone_number_id,
     whatsapp_business_account_id, whatsapp_phone_number on public.mod_chat_widget_settings
     for each row execute function chat.claim_number_by_settings();
+create or replace trigger _300_blocked_ips before insert or update of blocked_ips on public.mod_chat_widget_settings
+    for each row execute function chat.check_blocked_ips();
 
 -- file: sql/assistant/triggers.sql
 -- What: what happens by itself to articles. Why: LC-01's updated_at. Leaves out: everything else, so far.
@@ -4881,7 +6184,8 @@ grant execute on function public.chat_save_agent(uuid, uuid, text, text, uuid, i
 -- What: who sees and edits the people who write.
 -- Why: whoever may view conversations sees them; whoever may reply corrects name, contact, tags and notes. Totals and
 --      what was tracked have no UPDATE grant.
--- Leaves out: identities and their aliases, which no client role touches.
+--      Visitors themselves have no grant on any table: they come with a token of ours and call functions.
+-- Leaves out: identities, aliases and sessions, which no client role touches.
 
 grant select on public.mod_chat_visitors to authenticated;
 grant update (name, email, phone, avatar_url, crm_contact_id, tags, notes, custom_data)
@@ -4894,6 +6198,25 @@ create policy chat_visitors_select on public.mod_chat_visitors for select to aut
 drop policy if exists chat_visitors_update on public.mod_chat_visitors;
 create policy chat_visitors_update on public.mod_chat_visitors for update to authenticated
     using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
+
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
+    to anon, authenticated;
+-- Each of these asks for its own right at the visitor's site.
+grant execute on function
+    public.chat_person(uuid),
+    public.chat_merge_visitors(uuid, uuid),
+    public.chat_unmerge_visitor(uuid),
+    public.chat_block_visitor(uuid, text, timestamptz),
+    public.chat_block_address(uuid, text, text, timestamptz),
+    public.chat_unblock(uuid),
+    public.chat_blocks(uuid),
+    public.chat_tag_visitor(uuid, text[], text[]),
+    public.chat_set_custom_data(uuid, jsonb),
+    public.chat_erase_visitor(uuid),
+    public.chat_export_visitor(uuid)
+to authenticated;
+-- Invoker triggers: whoever writes the columns runs the check.
+grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
 
 -- file: policies/conversations.sql
 -- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
@@ -5155,7 +6478,9 @@ grant update (
     enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
     whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours,
-    auto_resolve_hours, missed_after_minutes, edit_minutes)
+    auto_resolve_hours, missed_after_minutes, edit_minutes,
+    session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
+    privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;
 grant all on public.mod_chat_widget_settings to service_role;
 revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()

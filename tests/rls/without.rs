@@ -3,7 +3,9 @@
 
 use anyhow::{Result, bail};
 
-use crate::attacks::{across_sites, authors, claims, numbers, rights, settings, statuses, talk};
+use crate::attacks::{
+    across_sites, authors, claims, numbers, rights, sessions, settings, statuses, talk, visitors,
+};
 use crate::world::World;
 
 /// A test a line: its name, the attack that gets through, and the statements that take the rule away.
@@ -97,6 +99,25 @@ gets_through! {
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
     the_site_of_a_named_agent: talk::naming_a_foreign_agent,
         edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
+    the_site_of_a_token: sessions::a_token_of_another_site,
+        edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
+    the_end_of_a_session: sessions::a_session_that_is_over,
+        edit("chat.my_session", "session.ended_at is not null or ", "");
+    the_time_of_a_token: sessions::a_token_that_has_expired,
+        edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
+    the_site_of_a_key: sessions::a_key_at_another_site,
+        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
+    the_site_of_a_visitor: visitors::people_of_a_foreign_site,
+        edit("chat.require_for_visitor", "or not chat.may(site, 'live-chat.conversations.view')", "");
+    the_right_over_a_visitor: visitors::erasing_without_the_right,
+        edit("chat.require_for_visitor", "perform chat.require(site, p_permission);", "");
+    the_right_to_block: visitors::blocking_without_the_right,
+        edit("public.chat_block_visitor", "conversations.resolve", "conversations.reply");
+    the_right_to_block_an_address: visitors::an_address_without_the_right,
+        edit("public.chat_block_address", "perform chat.require(chat_block_address.site, 'live-chat.settings.manage');", "");
+    the_site_of_a_block: visitors::a_foreign_block,
+        edit("public.chat_unblock", "or not chat.may(lifted.site_id, 'live-chat.conversations.view')", ""),
+        edit("chat.require", "chat.may(p_site, p_permission) is not true", "false");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

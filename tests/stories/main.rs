@@ -10,4 +10,5 @@ mod queue;
 mod routing;
 mod scene;
 mod sites;
+mod visitors;
 mod whatsapp;

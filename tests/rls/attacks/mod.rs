@@ -9,9 +9,11 @@ pub mod authors;
 pub mod claims;
 pub mod numbers;
 pub mod rights;
+pub mod sessions;
 pub mod settings;
 pub mod statuses;
 pub mod talk;
+pub mod visitors;
 
 mod refusals;
 

@@ -17,7 +17,12 @@ super::held_off!(
 );
 
 /// Gives or takes a permission of a role at site A.
-async fn set_permission(world: &World, role: &str, permission: &str, allowed: bool) -> Result<()> {
+pub async fn set_permission(
+    world: &World,
+    role: &str,
+    permission: &str,
+    allowed: bool,
+) -> Result<()> {
     world
         .as_owner(&format!(
             "insert into chat.permissions (site_id, role, permission, allowed)

@@ -115,6 +115,27 @@ async fn an_agent_begins_a_conversation_and_has_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn from_somebody_who_is_blocked_nothing_is_taken() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let first = scene.hand_on("'customer-7', 'Hello'").await?;
+    let chat = scene
+        .again(&json!({"id": first["conversation_id"]}))
+        .await?;
+    let block = format!(
+        "select * from chat_block_visitor('{}', 'Spam')",
+        chat["visitor_id"].as_str().unwrap_or_default()
+    );
+    scene.as_agent(ada, &block).await?;
+    scene.patch(ada, &chat, "status = 'closed'").await?;
+    let refusal = Refusal::expect(scene.hand_on("'customer-7', 'Hello again'").await);
+    assert_eq!(
+        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+        ("PT403", Some("chat/blocked"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_a_program_has_wrong_is_said() -> Result<()> {
     let scene = Scene::open().await?;
     for (more, code) in [
