@@ -36,6 +36,15 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'status_after_message_w
 create function next_home(status text, archived_at timestamptz, reopen_hours integer, at timestamptz) returns text
 language c immutable parallel safe as 'MODULE_PATHNAME', 'next_home_wrapper';
 
+create function revision_refusal(
+    what text, by_visitor boolean, own boolean, moderator boolean, channel text, sender_type text, kind text,
+    delivery_state text, deleted boolean, age_seconds bigint, edit_minutes integer
+) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'revision_refusal_wrapper';
+
+create function fill_variables(template text, known text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'fill_variables_wrapper';
+
 -- routing. JSON goes in and out as text, so that what cannot be read is a plain error.
 
 create function choose_agent(facts text) returns text

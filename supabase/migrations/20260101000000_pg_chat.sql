@@ -276,6 +276,9 @@ create table if not exists public.mod_chat_widget_settings (
         'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
         'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
     reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
+    missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
+    edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
     session_days integer not null default 30 check (session_days between 1 and 365),
     sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
     address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
@@ -292,6 +295,12 @@ create table if not exists public.mod_chat_widget_settings (
 comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
 comment on column public.mod_chat_widget_settings.reopen_hours is
     'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+comment on column public.mod_chat_widget_settings.auto_resolve_hours is
+    'A chat that was answered and hears nothing for so many hours is resolved; 0 = never.';
+comment on column public.mod_chat_widget_settings.missed_after_minutes is
+    'A chat that nobody took within so many minutes is missed; 0 = never.';
+comment on column public.mod_chat_widget_settings.edit_minutes is
+    'For so many minutes visitors may edit and take back their own messages; 0 = never.';
 comment on column public.mod_chat_widget_settings.session_days is
     'A visitor who does not come back for so many days is somebody new.';
 comment on column public.mod_chat_widget_settings.sessions_per_minute is
@@ -437,7 +446,7 @@ alter table chat.identities enable row level security;
 create table if not exists chat.identity_aliases (
     site_id uuid not null,
     portfolio text not null,
-    kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth')),
+    kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth', 'api')),
     value text not null,
     identity_id uuid not null,
     seen_with text,
@@ -447,7 +456,7 @@ create table if not exists chat.identity_aliases (
     constraint identity_aliases_identity_id_fkey foreign key (site_id, identity_id)
         references chat.identities (site_id, id) on delete cascade deferrable initially deferred
 );
-comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user. Old ones stay.';
+comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user, external id. Old ones stay.';
 comment on column chat.identity_aliases.seen_with is
     'Of a BSUID: the phone it last came with and that is known beside it. The same pair again brings nothing to learn.';
 create index if not exists identity_aliases_identity_id_idx on chat.identity_aliases (identity_id);
@@ -615,6 +624,8 @@ create table if not exists public.mod_chat_conversations (
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
     snoozed_until timestamptz,
+    ended_by chat.sender_type,
+    abandoned_at timestamptz,
     archived_at timestamptz,
     page_url text,
     page_title text,
@@ -641,7 +652,7 @@ comment on column public.mod_chat_conversations.last_seq is 'seq of the newest m
 comment on column public.mod_chat_conversations.last_public_seq is 'public_seq of the newest message a visitor may see.';
 comment on column public.mod_chat_conversations.last_change is 'Newest change of this conversation or of one of its messages. Clients fetch what is greater than theirs.';
 comment on column public.mod_chat_conversations.last_public_change is 'Newest change that the visitor may see.';
-comment on column public.mod_chat_conversations.public_change_before is 'The visitor-visible change before last_public_change.';
+comment on column public.mod_chat_conversations.public_change_before is 'What last_public_change was before the latest change of one message; for that update to return.';
 comment on column public.mod_chat_conversations.row_change is 'Newest change of the conversation''s own fields.';
 comment on column public.mod_chat_conversations.row_change_before is 'The visitor-visible change before row_change.';
 comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
@@ -649,6 +660,8 @@ comment on column public.mod_chat_conversations.outbound_public_count is 'Messag
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
+comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
+comment on column public.mod_chat_conversations.abandoned_at is 'When the visitor gave up before any agent had joined.';
 comment on column public.mod_chat_conversations.archived_at is 'When it left pending, active, waiting; null while open.';
 
 -- Two transactions cannot both open a conversation for one person on one number.
@@ -680,6 +693,8 @@ create index if not exists idx_chat_conversations_channel
 create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_snoozed_idx
+    on public.mod_chat_conversations (snoozed_until) where snoozed_until is not null;
 alter table public.mod_chat_conversations enable row level security;
 
 -- file: sql/conversations/messages.sql
@@ -724,6 +739,9 @@ create table if not exists public.mod_chat_messages (
     reactions jsonb not null default '{}',
     metadata jsonb not null default '{}',
     file_state chat.file_state,
+    mentions uuid[],
+    edited_at timestamptz,
+    deleted_at timestamptz,
     constraint mod_chat_messages_site_id_id_key unique (site_id, id),
     constraint mod_chat_messages_seq_key unique (conversation_id, seq),
     constraint mod_chat_messages_public_seq_key unique (conversation_id, public_seq),
@@ -744,6 +762,9 @@ comment on column public.mod_chat_messages.sent_at is 'When it was written: Meta
 comment on column public.mod_chat_messages.delivery_state is 'How far delivery got; LC-01''s status follows from it.';
 comment on column public.mod_chat_messages.whatsapp_status is 'Meta''s last applied word for it.';
 comment on column public.mod_chat_messages.reactions is '{"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal.';
+comment on column public.mod_chat_messages.mentions is 'Agents a note names; null where it names nobody.';
+comment on column public.mod_chat_messages.edited_at is 'When its words were last replaced; earlier ones are in chat.message_versions.';
+comment on column public.mod_chat_messages.deleted_at is 'When it was taken back: the row stays, its words and file do not.';
 comment on column public.mod_chat_messages.metadata is
     'What the columns do not hold: media, interactive, location, statuses (first time of each), error {code,title,details,advice}, pricing, raw.';
 comment on column public.mod_chat_messages.file_state is 'Of the attachment: pending, ready, failed; null when there is none.';
@@ -814,6 +835,111 @@ create table if not exists public.mod_chat_canned_responses (
 comment on table public.mod_chat_canned_responses is 'Ready answers; shared with the site, or its writer''s own.';
 create index if not exists idx_chat_canned_site on public.mod_chat_canned_responses (site_id);
 alter table public.mod_chat_canned_responses enable row level security;
+
+-- file: sql/conversations/cursors.sql
+-- What: how far each agent, and the visitor, has read a conversation.
+-- Why: unread is a difference of counters, so it costs the same in a long conversation as in a short one.
+-- Leaves out: moving them (read.sql).
+
+create table if not exists chat.cursors (
+    site_id uuid not null,
+    conversation_id uuid not null,
+    agent_id uuid,
+    read_seq bigint not null default 0,
+    read_count bigint not null default 0,
+    cleared_seq bigint not null default 0,
+    read_at timestamptz not null default clock_timestamp(),
+    constraint cursors_key unique nulls not distinct (conversation_id, agent_id),
+    constraint cursors_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade,
+    constraint cursors_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+) with (fillfactor = 80);
+comment on table chat.cursors is 'How far somebody has read a conversation; a row without an agent is the visitor''s.';
+comment on column chat.cursors.read_seq is 'seq of the last message they have seen.';
+comment on column chat.cursors.read_count is
+    'Of the messages written to them, how many they have seen: inbound_count for agents, outbound_public_count for the visitor.';
+comment on column chat.cursors.cleared_seq is
+    'Up to which message their reading counted for the whole team: they had the chat then, or nobody had.';
+create index if not exists cursors_agent_id_idx on chat.cursors (agent_id);
+alter table chat.cursors enable row level security;
+
+-- file: sql/conversations/mentions.sql
+-- What: agents who were named in internal notes.
+-- Why: whoever is named wants a list of where, and to see it shrink as they read.
+-- Leaves out: telling them by other ways, which notifications do.
+
+create table if not exists chat.mentions (
+    site_id uuid not null,
+    message_id uuid not null,
+    agent_id uuid not null,
+    conversation_id uuid not null,
+    seq bigint not null,
+    at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz,
+    primary key (message_id, agent_id),
+    constraint mentions_message_id_fkey foreign key (site_id, message_id)
+        references public.mod_chat_messages (site_id, id) on delete cascade,
+    constraint mentions_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+);
+comment on table chat.mentions is 'Agents named in notes; seen once they have read so far.';
+create index if not exists mentions_agent_id_idx on chat.mentions (agent_id, at desc);
+create index if not exists mentions_unseen_idx on chat.mentions (conversation_id, agent_id) where seen_at is null;
+alter table chat.mentions enable row level security;
+
+-- file: sql/conversations/message_versions.sql
+-- What: what messages said before they were edited or taken back.
+-- Why: an edit is no way to unsay something to the team; who answers for a site can look it up.
+-- Leaves out: what they say now, which is the message.
+
+create table if not exists chat.message_versions (
+    site_id uuid not null,
+    message_id uuid not null,
+    version integer not null,
+    content text,
+    file jsonb,
+    replaced_at timestamptz not null,
+    replaced_by text not null,
+    primary key (message_id, version),
+    constraint message_versions_message_id_fkey foreign key (site_id, message_id)
+        references public.mod_chat_messages (site_id, id) on delete cascade
+);
+comment on table chat.message_versions is 'Earlier words of edited and deleted messages; version 1 is the first.';
+comment on column chat.message_versions.file is 'Its attachment {url, name, size, mime}, where it was deleted with the message.';
+comment on column chat.message_versions.replaced_by is 'Who replaced it: agent:<id> or visitor:<id>.';
+alter table chat.message_versions enable row level security;
+
+-- file: sql/conversations/scheduled_messages.sql
+-- What: messages that agents planned for later.
+-- Why: a planned message is none yet: it has no number, nobody has it unread, and it can be called off without a trace.
+-- Leaves out: sending them (send_scheduled.sql).
+
+create table if not exists chat.scheduled_messages (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    conversation_id uuid not null,
+    agent_id uuid not null,
+    content text not null,
+    due_at timestamptz not null,
+    unless_answered boolean not null,
+    inbound_count bigint not null,
+    state text not null default 'waiting' check (state in ('waiting', 'sent', 'cancelled', 'failed')),
+    error jsonb,
+    created_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    constraint scheduled_messages_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade,
+    constraint scheduled_messages_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+);
+comment on table chat.scheduled_messages is 'Planned messages; a sent one has the id of its message.';
+comment on column chat.scheduled_messages.unless_answered is 'Cancelled instead when the visitor wrote after it was planned.';
+comment on column chat.scheduled_messages.inbound_count is 'The conversation''s inbound_count when it was planned.';
+comment on column chat.scheduled_messages.error is 'Why it failed: {code, message, hint}.';
+create index if not exists scheduled_messages_due_idx on chat.scheduled_messages (due_at) where state = 'waiting';
+create index if not exists scheduled_messages_conversation_id_idx on chat.scheduled_messages (conversation_id, due_at);
+alter table chat.scheduled_messages enable row level security;
 
 -- file: sql/assistant/knowledge_base.sql
 -- What: articles the assistant answers from. Why: LC-01's columns. Leaves out: search and answers, which come with the assistant.
@@ -1152,6 +1278,26 @@ language sql immutable parallel safe
 as $$ select chat_rules.next_home(status, archived_at, reopen_hours, at) $$;
 comment on function chat.next_home(text, timestamptz, integer, timestamptz) is
     'Whether a person''s message continues their latest conversation, reopens it or begins a new one.';
+
+create or replace function chat.revision_refusal(
+    what text, by_visitor boolean, own boolean, moderator boolean, channel text, sender_type text, kind text,
+    delivery_state text, deleted boolean, age_seconds bigint, edit_minutes integer
+)
+returns text
+language sql immutable parallel safe
+as $$
+    select chat_rules.revision_refusal(
+        what, by_visitor, own, moderator, channel, sender_type, kind, delivery_state, deleted, age_seconds, edit_minutes)
+$$;
+comment on function chat.revision_refusal(text, boolean, boolean, boolean, text, text, text, text, boolean, bigint, integer) is
+    'Why somebody may not edit or delete a message, as a stable code; null when they may.';
+
+create or replace function chat.fill_variables(template text, known jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.fill_variables(template, known::text)::jsonb $$;
+comment on function chat.fill_variables(text, jsonb) is
+    'A ready answer with its places filled in: {content, missing, unknown}.';
 
 -- file: sql/whatsapp/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2075,8 +2221,13 @@ begin
         refusal := chat.status_refusal(old.status, new.status, new.assigned_agent_id is not null);
         if refusal is not null then
             raise exception 'a % conversation cannot become %', old.status, new.status
-                using errcode = 'PT409', detail = refusal,
-                    hint = 'active and waiting need an assigned agent; a closed conversation comes back as pending';
+                using errcode = 'PT409', detail = refusal, hint = case refusal
+                    when 'chat/needs_agent' then 'assign an agent in the same change'
+                    when 'chat/pending_has_agent' then 'pending means that nobody has it: leave the agent out'
+                    when 'chat/closed_is_final' then 'make it pending or active first, which opens it again'
+                    when 'chat/reopen_first' then 'make it pending or active first'
+                    when 'chat/only_pending_is_missed' then 'resolve or close it instead'
+                    else 'use pending, active, waiting, resolved, closed or missed' end;
         end if;
         new.archived_at := case
             when new.status in ('pending', 'active', 'waiting') then null
@@ -2098,7 +2249,17 @@ begin
             else old.resolved_at
         end;
         new.closed_at := case when new.status = 'closed' then at end;
-        if new.status = 'resolved' then
+        if new.archived_at is null then
+            new.ended_by := null;
+            new.abandoned_at := null;
+        elsif old.archived_at is null then
+            new.ended_by := coalesce(new.ended_by, 'agent');
+            new.abandoned_at := case when new.ended_by = 'visitor' and old.agent_joined_at is null then at end;
+            -- Whoever was never taken waited until the end.
+            new.wait_time_seconds := coalesce(old.wait_time_seconds,
+                greatest(0, extract(epoch from at - coalesce(old.pending_since, old.created_at)))::integer);
+        end if;
+        if new.status = 'resolved' or new.status = 'closed' and old.archived_at is null and old.agent_joined_at is not null then
             new.resolution_time_seconds := greatest(0, extract(epoch from at - new.created_at))::integer;
         end if;
         if new.status <> 'waiting' then
@@ -2117,6 +2278,20 @@ begin
                 old.wait_time_seconds,
                 greatest(0, extract(epoch from at - coalesce(old.pending_since, old.created_at)))::integer);
         end if;
+    end if;
+
+    if new.tags is distinct from old.tags then
+        new.tags := array(
+            select btrim(t.tag) from unnest(new.tags) with ordinality t (tag, place)
+            where btrim(t.tag) <> '' group by btrim(t.tag) order by min(t.place));
+        if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
+            raise exception 'a conversation has at most 50 tags of 64 characters'
+                using errcode = 'PT422', detail = 'chat/tags', hint = 'take some away, or make them shorter';
+        end if;
+    end if;
+    if char_length(new.subject) > 500 and new.subject is distinct from old.subject then
+        raise exception 'a subject has at most 500 characters, this one %', char_length(new.subject)
+            using errcode = 'PT422', detail = 'chat/subject_length', hint = 'make it shorter';
     end if;
 
     new.updated_at := at;
@@ -2457,6 +2632,1113 @@ end
 $$;
 comment on function chat.next_change(uuid, boolean) is
     'Next change number of a conversation whose row the caller has locked, and the visitor-visible one before it; of use when the change itself is visible.';
+
+-- file: sql/conversations/require_text.sql
+-- What: how long the words of a message may be. Why: one limit for every way in. Leaves out: WhatsApp's own, which is shorter.
+
+create or replace function chat.require_text(p_content text)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+    if coalesce(char_length(btrim(p_content)), 0) = 0 or char_length(p_content) > 10000 then
+        raise exception 'a message has 1 to 10000 characters, this one %', coalesce(char_length(p_content), 0)
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something, or split it into several messages';
+    end if;
+end
+$$;
+comment on function chat.require_text(text) is 'Raises PT422 chat/text_length unless a message may hold these words.';
+
+-- file: sql/conversations/lock_conversation.sql
+-- What: the conversation an agent's function works on: asked for the right, locked, and read after that.
+-- Why: every such function begins so; whoever may not see a conversation cannot tell it from one that does not exist.
+-- Leaves out: visitors (actor.sql).
+
+create or replace function chat.lock_conversation(p_conversation uuid, p_permission text)
+returns public.mod_chat_conversations
+language plpgsql
+as $$
+declare
+    conversation public.mod_chat_conversations;
+begin
+    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
+    if not found or not chat.may(conversation.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no conversation % that you may see', p_conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
+    perform chat.require(conversation.site_id, p_permission);
+    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation for no key update;
+    return conversation;
+end
+$$;
+comment on function chat.lock_conversation(uuid, text) is
+    'Locks a conversation for an agent who has the permission. PT404 chat/no_such_conversation, PT403 chat/not_allowed.';
+
+-- file: sql/conversations/check_reply.sql
+-- What: a message that answers another one.
+-- Why: it answers within its own conversation, and no public message quotes a note.
+-- Leaves out: quotes that WhatsApp reports, which may go back to an earlier conversation.
+
+create or replace function chat.check_reply()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    quoted record;
+begin
+    select m.conversation_id, m.public_seq into quoted from public.mod_chat_messages m where m.id = new.reply_to_id;
+    if not found or quoted.conversation_id <> new.conversation_id then
+        raise exception 'the message % it replies to is not in this conversation', new.reply_to_id
+            using errcode = 'PT422', detail = 'chat/no_such_reply', hint = 'reply_to_id is the id of a message of the same conversation';
+    end if;
+    if quoted.public_seq is null and new.kind <> 'note' then
+        raise exception 'a message to the visitor cannot quote an internal note'
+            using errcode = 'PT422', detail = 'chat/reply_to_note', hint = 'reply with a note, or without quoting';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.check_reply() is
+    'Before a message that replies to another. PT422 chat/no_such_reply, chat/reply_to_note.';
+
+-- file: sql/conversations/mention.sql
+-- What: agents named in notes, and the list of where somebody was named.
+-- Why: a client that offers names sends the ids it was given; names in the text would be guessed.
+-- Leaves out: seeing them, which reading does (read.sql).
+
+create or replace function chat.keep_mentions()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    stranger uuid;
+begin
+    if cardinality(new.mentions) = 0 then
+        return null;
+    end if;
+    if new.kind <> 'note' then
+        raise exception 'only internal notes name colleagues'
+            using errcode = 'PT422', detail = 'chat/mention_outside_note', hint = 'leave mentions out, or write a note';
+    end if;
+    select u.id into stranger
+    from unnest(new.mentions) u (id)
+    where not exists (
+        select from public.mod_chat_agents a where a.site_id = new.site_id and a.id = u.id and a.is_active)
+    limit 1;
+    if found or cardinality(new.mentions) > 50 then
+        raise exception 'a note names up to 50 active agents of its site; % is none', coalesce(stranger::text, 'the 51st')
+            using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'mentions are ids of active rows of mod_chat_agents';
+    end if;
+    insert into chat.mentions (site_id, message_id, agent_id, conversation_id, seq)
+    select distinct new.site_id, new.id, u.id, new.conversation_id, new.seq
+    from unnest(new.mentions) u (id)
+    where u.id::text is distinct from new.sender_id;
+    return null;
+end
+$$;
+comment on function chat.keep_mentions() is
+    'After a note that names agents. PT422 chat/mention_outside_note, chat/no_such_agent.';
+
+create or replace function public.chat_mentions(
+    site uuid, unseen_only boolean default true, before timestamptz default null, page_size integer default 25)
+returns setof public.mod_chat_messages
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    agent constant uuid := chat.my_agent(chat_mentions.site);
+begin
+    perform chat.require(chat_mentions.site, 'live-chat.conversations.view');
+    return query
+        select m.*
+        from chat.mentions n
+        join public.mod_chat_messages m on m.id = n.message_id
+        where n.agent_id = agent and m.deleted_at is null
+            and (n.seen_at is null or not chat_mentions.unseen_only)
+            and (chat_mentions.before is null or n.at < chat_mentions.before)
+        order by n.at desc, m.id
+        limit least(greatest(coalesce(chat_mentions.page_size, 25), 1), 100);
+end
+$$;
+comment on function public.chat_mentions(uuid, boolean, timestamptz, integer) is
+    'Notes that name the caller, newest first; a page ends at the created_at to give as `before`. PT403 chat/not_an_agent, chat/not_allowed.';
+
+-- file: sql/conversations/read.sql
+-- What: somebody has read so far.
+-- Why: a cursor only moves forward. An agent's reading counts for the team while the chat is theirs or nobody's: it clears
+--      unread_agent_count and shows the widget's visitor that they were read. The visitor's clears theirs.
+-- Leaves out: WhatsApp's ticks, which Meta reports.
+
+create or replace function chat.move_cursor(
+    p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
+returns chat.cursors
+language plpgsql
+as $$
+declare
+    unseen bigint;
+    moved chat.cursors;
+begin
+    select count(*) into unseen
+    from public.mod_chat_messages m
+    cross join lateral chat.message_effect(m.sender_type, m.kind, m.origin, false) e
+    where m.conversation_id = p_conversation.id and m.seq > p_seq
+        and case when p_agent is null then e.outbound_public else e.inbound end;
+
+    insert into chat.cursors as k (site_id, conversation_id, agent_id, read_seq, read_count, cleared_seq, read_at)
+    values (p_conversation.site_id, p_conversation.id, p_agent, p_seq,
+        case when p_agent is null then p_conversation.outbound_public_count else p_conversation.inbound_count end - unseen,
+        case when p_clears then p_seq else 0 end, p_now)
+    on conflict (conversation_id, agent_id) do update
+    set read_seq = greatest(k.read_seq, excluded.read_seq),
+        read_count = greatest(k.read_count, excluded.read_count),
+        cleared_seq = greatest(k.cleared_seq, excluded.cleared_seq),
+        read_at = excluded.read_at
+    returning * into moved;
+    update chat.mentions n
+    set seen_at = p_now
+    where n.conversation_id = p_conversation.id and n.agent_id = p_agent and n.seen_at is null and n.seq <= moved.read_seq;
+    return moved;
+end
+$$;
+comment on function chat.move_cursor(public.mod_chat_conversations, uuid, bigint, boolean, timestamptz) is
+    'Moves the cursor of an agent, or with null of the visitor, up to a seq, never back. The caller holds the conversation.';
+
+create or replace function chat.mark_messages(
+    p_conversation public.mod_chat_conversations, p_inbound boolean, p_after bigint, p_seq bigint, p_word text, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+declare
+    marked integer;
+begin
+    update public.mod_chat_messages m
+    set delivery_state = n.state,
+        status = case when p_inbound then p_word else chat.shown_status(n.state) end,
+        read_at = case when p_word = 'read' then p_now end,
+        change = p_conversation.last_change + n.place,
+        change_before = case n.place
+            when 1 then p_conversation.last_public_change else p_conversation.last_change + n.place - 1 end,
+        updated_at = p_now
+    from (
+        select x.id, row_number() over (order by x.seq) as place,
+            -- What comes in is received and stays so; LC-01's status alone says that it was read.
+            case when p_inbound then x.delivery_state else chat.delivery_next(x.delivery_state, p_word) end as state
+        from public.mod_chat_messages x
+        where x.conversation_id = p_conversation.id and x.seq > p_after and x.seq <= p_seq
+            and x.public_seq is not null and x.origin = 'live'
+            and case when p_inbound then x.sender_type = 'visitor' and x.status <> p_word
+                else x.sender_type in ('agent', 'ai') and chat.delivery_next(x.delivery_state, p_word) <> x.delivery_state end
+    ) n
+    where m.id = n.id;
+    get diagnostics marked = row_count;
+    return marked;
+end
+$$;
+comment on function chat.mark_messages(public.mod_chat_conversations, boolean, bigint, bigint, text, timestamptz) is
+    'Shows messages of one side after a seq and up to another as delivered or read; each takes the next change. The caller holds the conversation, and adds the returned number to last_change.';
+
+create or replace function chat.read_as_agent(
+    p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    up_to constant bigint := least(coalesce(p_seq, p_conversation.last_seq), p_conversation.last_seq);
+    cleared bigint;
+    moved chat.cursors;
+    marked integer := 0;
+    unread integer;
+begin
+    select coalesce(max(k.cleared_seq), 0) into cleared from chat.cursors k where k.conversation_id = p_conversation.id;
+    moved := chat.move_cursor(p_conversation, p_agent, up_to, p_clears, p_now);
+    unread := p_conversation.inbound_count - moved.read_count;
+    if p_clears then
+        if p_conversation.channel <> 'whatsapp' then
+            marked := chat.mark_messages(p_conversation, true, cleared, up_to, 'read', p_now);
+        end if;
+        update public.mod_chat_conversations c
+        set unread_agent_count = least(c.unread_agent_count, unread),
+            last_change = c.last_change + marked,
+            last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
+        where c.id = p_conversation.id and (marked > 0 or c.unread_agent_count > unread);
+    end if;
+    return jsonb_build_object('conversation_id', p_conversation.id, 'read_seq', moved.read_seq, 'unread', unread);
+end
+$$;
+comment on function chat.read_as_agent(public.mod_chat_conversations, uuid, bigint, boolean, timestamptz) is
+    'An agent has read up to a seq (null: all), for themselves or for the team.';
+
+create or replace function chat.read_by_answering()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    conversation public.mod_chat_conversations;
+begin
+    select c.* into conversation from public.mod_chat_conversations c where c.id = new.conversation_id;
+    perform chat.read_as_agent(
+        conversation, new.sender_id::uuid, new.seq, new.sender_id = conversation.assigned_agent_id::text, clock_timestamp());
+    return null;
+end
+$$;
+comment on function chat.read_by_answering() is
+    'At commit of an agent''s own message: whoever answers has read what stands before. At commit, so that the message is told before what follows from it.';
+
+create or replace function public.chat_read(conversation uuid, up_to bigint default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    chat_row public.mod_chat_conversations;
+    agent uuid;
+begin
+    chat_row := chat.lock_conversation(chat_read.conversation, 'live-chat.conversations.view');
+    agent := chat.my_agent(chat_row.site_id);
+    return chat.read_as_agent(chat_row, agent, chat_read.up_to,
+        coalesce(chat_row.assigned_agent_id, agent) = agent, clock_timestamp());
+end
+$$;
+comment on function public.chat_read(uuid, bigint) is
+    'The caller has read a conversation up to a seq; null: all of it. Answers {conversation_id, read_seq, unread}. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+
+-- file: sql/conversations/snooze.sql
+-- What: a chat that is put aside until a time, and its return.
+-- Why: a snoozed chat is waiting and takes none of its agent's room; the visitor's next message ends it early.
+-- Leaves out: the states and what follows from them (lifecycle.sql, routing/).
+
+create or replace function public.chat_snooze(conversation uuid, until timestamptz)
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    chat_row public.mod_chat_conversations;
+begin
+    chat_row := chat.lock_conversation(chat_snooze.conversation, 'live-chat.conversations.resolve');
+    if chat_snooze.until is null then
+        update public.mod_chat_conversations c
+        set status = 'active'
+        where c.id = chat_row.id and c.snoozed_until is not null;
+    else
+        if chat_snooze.until <= at or chat_snooze.until > at + interval '1 year' then
+            raise exception 'a chat is snoozed until a time within a year, not %', chat_snooze.until
+                using errcode = 'PT422', detail = 'chat/snooze_time', hint = 'name a time to come, or null to wake it now';
+        end if;
+        update public.mod_chat_conversations c
+        set status = 'waiting', snoozed_until = chat_snooze.until
+        where c.id = chat_row.id;
+    end if;
+    return query select c.* from public.mod_chat_conversations c where c.id = chat_row.id;
+end
+$$;
+comment on function public.chat_snooze(uuid, timestamptz) is
+    'Puts an assigned chat aside until a time; null wakes it. PT404 chat/no_such_conversation, PT403 chat/not_allowed, PT409 chat/needs_agent and chat/reopen_first, PT422 chat/snooze_time.';
+
+create or replace function chat.wake_snoozed(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    one record;
+    sites uuid[] := '{}';
+begin
+    for one in
+        select c.id, c.site_id from public.mod_chat_conversations c
+        where c.snoozed_until <= p_now and c.status = 'waiting'
+        order by c.snoozed_until
+        limit p_batch
+        for no key update skip locked
+    loop
+        update public.mod_chat_conversations c set status = 'active' where c.id = one.id;
+        sites := sites || one.site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.wake_snoozed(integer, timestamptz) is
+    'Snoozed chats whose time has come are their agent''s again. Returns the site of each.';
+
+-- file: sql/conversations/timers.sql
+-- What: chats that end because nothing happened for long: answered and not answered back, or never taken.
+-- Why: a site says after how long (widget settings; 0 = never). The chat gets a line that says why it ended.
+-- Leaves out: when, which is the tick's; the reopening by a later message, which is the same as of any resolved chat.
+
+create or replace function chat.end_by_time(p_conversation uuid, p_status text, p_words text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
+    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status), p_now);
+    update public.mod_chat_conversations c set status = p_status, ended_by = 'system' where c.id = p_conversation;
+end
+$$;
+comment on function chat.end_by_time(uuid, text, text, timestamptz) is
+    'Ends a conversation the caller has locked, with a line that says why.';
+
+create or replace function chat.resolve_idle(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    one record;
+    sites uuid[] := '{}';
+begin
+    for one in
+        select c.id, c.site_id, s.auto_resolve_hours
+        from public.mod_chat_widget_settings s
+        join public.mod_chat_conversations c on c.site_id = s.site_id and c.archived_at is null
+        where s.auto_resolve_hours > 0
+            and c.last_message_at < p_now - make_interval(hours => s.auto_resolve_hours)
+            -- Whoever wrote last waits for the other: a chat that waits for us is never ended by time.
+            and c.last_message_by in ('agent', 'ai')
+            and c.status in ('active', 'waiting') and c.snoozed_until is null
+        order by c.last_message_at
+        limit p_batch
+        for no key update of c skip locked
+    loop
+        perform chat.end_by_time(one.id, 'resolved',
+            format('Resolved after %s hours without an answer', one.auto_resolve_hours), p_now);
+        sites := sites || one.site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.resolve_idle(integer, timestamptz) is
+    'Resolves chats that were answered and heard nothing for auto_resolve_hours. Returns the site of each.';
+
+create or replace function chat.miss_unanswered(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    one record;
+    sites uuid[] := '{}';
+begin
+    for one in
+        select c.id, c.site_id, s.missed_after_minutes
+        from public.mod_chat_widget_settings s
+        join public.mod_chat_conversations c on c.site_id = s.site_id
+        where s.missed_after_minutes > 0
+            and c.status = 'pending' and c.assigned_agent_id is null
+            and c.pending_since < p_now - make_interval(mins => s.missed_after_minutes)
+        order by c.pending_since
+        limit p_batch
+        for no key update of c skip locked
+    loop
+        perform chat.end_by_time(one.id, 'missed',
+            format('Nobody took it within %s minutes', one.missed_after_minutes), p_now);
+        sites := sites || one.site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.miss_unanswered(integer, timestamptz) is
+    'Chats nobody took within missed_after_minutes are missed. Returns the site of each.';
+
+-- file: sql/conversations/bulk.sql
+-- What: one change to many conversations.
+-- Why: clients that PATCH many rows lock them in the order of a plan; two such requests wait for each other. Here they are
+--      locked by id, and one refusal does not undo the rest.
+-- Leaves out: rights and rules. It runs as its caller, so each row is changed as by that caller's own PATCH.
+
+create or replace function public.chat_bulk(conversations uuid[], change jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    known constant text[] := array[
+        'status', 'assigned_agent_id', 'department_id', 'priority', 'subject', 'add_tags', 'remove_tags'];
+    wanted constant uuid[] := array(select distinct u.id from unnest(chat_bulk.conversations) u (id) where u.id is not null);
+    one record;
+    changed uuid[] := '{}';
+    refused jsonb := '[]';
+    says text;
+    code text;
+    way_out text;
+begin
+    if jsonb_typeof(chat_bulk.change) is distinct from 'object' or chat_bulk.change = '{}'
+        or exists (select from jsonb_object_keys(chat_bulk.change) k where k <> all (known))
+    then
+        raise exception 'a bulk change is an object with some of %', array_to_string(known, ', ')
+            using errcode = 'PT422', detail = 'chat/bulk_change', hint = 'for example {"status": "resolved", "add_tags": ["done"]}';
+    end if;
+    if cardinality(wanted) > 500 then
+        raise exception 'a bulk change takes up to 500 conversations, not %', cardinality(wanted)
+            using errcode = 'PT422', detail = 'chat/bulk_size', hint = 'send several requests';
+    end if;
+    -- Routing follows at commit, a routing row a site: of one site, two bulks cannot wait for each other.
+    if (select count(distinct c.site_id) from public.mod_chat_conversations c where c.id = any (wanted)) > 1 then
+        raise exception 'a bulk change is about conversations of one site'
+            using errcode = 'PT422', detail = 'chat/one_site', hint = 'send a request for each site';
+    end if;
+
+    for one in
+        select c.id, c.tags from public.mod_chat_conversations c where c.id = any (wanted) order by c.id for no key update
+    loop
+        begin
+            update public.mod_chat_conversations c
+            set status = coalesce(change ->> 'status', c.status),
+                assigned_agent_id = case when change ? 'assigned_agent_id'
+                    then (change ->> 'assigned_agent_id')::uuid else c.assigned_agent_id end,
+                department_id = case when change ? 'department_id' then (change ->> 'department_id')::uuid else c.department_id end,
+                priority = coalesce(change ->> 'priority', c.priority),
+                subject = case when change ? 'subject' then change ->> 'subject' else c.subject end,
+                tags = case when change ?| array['add_tags', 'remove_tags'] then array(
+                    select t.tag from unnest(c.tags || array(
+                        select jsonb_array_elements_text(coalesce(change -> 'add_tags', '[]')))) with ordinality t (tag, place)
+                    where not coalesce(change -> 'remove_tags', '[]') ? t.tag
+                    order by t.place) else c.tags end
+            where c.id = one.id;
+            if found then
+                changed := changed || one.id;
+            end if;
+        exception when others then
+            -- Faults of the moment (deadlock, shutdown) are no refusals.
+            if left(sqlstate, 2) not in ('PT', '22', '23', '42') then
+                raise;
+            end if;
+            get stacked diagnostics says = message_text, code = pg_exception_detail, way_out = pg_exception_hint;
+            refused := refused || jsonb_build_object('id', one.id, 'sqlstate', sqlstate, 'message', says,
+                'detail', nullif(code, ''), 'hint', nullif(way_out, ''));
+        end;
+    end loop;
+    return jsonb_build_object('changed', to_jsonb(changed), 'refused', refused,
+        'absent', to_jsonb(array(select w.id from unnest(wanted) w (id)
+            where w.id <> all (changed) and not refused @> jsonb_build_array(jsonb_build_object('id', w.id)))));
+end
+$$;
+comment on function public.chat_bulk(uuid[], jsonb) is
+    'One change to up to 500 conversations of a site: {status, assigned_agent_id, department_id, priority, subject, add_tags, remove_tags}. Answers {changed, refused: [{id, sqlstate, message, detail, hint}], absent}. PT422 chat/bulk_change, chat/bulk_size, chat/one_site.';
+
+-- file: sql/conversations/schedule_message.sql
+-- What: planning a message for later, calling it off, and the list of what is planned.
+-- Why: it is sent as if its agent had written it then: in order, with the window and the state of the chat of that moment.
+-- Leaves out: sending (send_scheduled.sql).
+
+create or replace function public.chat_schedule_message(
+    conversation uuid, content text, at timestamptz, unless_answered boolean default false, id uuid default gen_random_uuid())
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    now_is constant timestamptz := clock_timestamp();
+    chat_row public.mod_chat_conversations;
+    agent uuid;
+    planned chat.scheduled_messages;
+begin
+    chat_row := chat.lock_conversation(chat_schedule_message.conversation, 'live-chat.conversations.reply');
+    agent := chat.my_agent(chat_row.site_id);
+    perform chat.require_text(chat_schedule_message.content);
+    if chat_schedule_message.at is null or chat_schedule_message.at <= now_is
+        or chat_schedule_message.at > now_is + interval '1 year'
+    then
+        raise exception 'a message is planned for a time within a year, not %', chat_schedule_message.at
+            using errcode = 'PT422', detail = 'chat/schedule_time', hint = 'name a time to come, or send it now';
+    end if;
+    insert into chat.scheduled_messages as s (
+        id, site_id, conversation_id, agent_id, content, due_at, unless_answered, inbound_count)
+    values (coalesce(chat_schedule_message.id, gen_random_uuid()), chat_row.site_id, chat_row.id, agent,
+        chat_schedule_message.content, chat_schedule_message.at, coalesce(chat_schedule_message.unless_answered, false),
+        chat_row.inbound_count)
+    on conflict on constraint scheduled_messages_pkey do nothing
+    returning s.* into planned;
+    if not found then
+        select s.* into planned from chat.scheduled_messages s
+        where s.id = chat_schedule_message.id and s.conversation_id = chat_row.id and s.agent_id = agent;
+        if not found then
+            raise exception 'id % stands elsewhere', chat_schedule_message.id
+                using errcode = 'PT409', detail = 'chat/id_in_use', hint = 'make a new uuid for each message';
+        end if;
+    end if;
+    return to_jsonb(planned) - 'inbound_count';
+end
+$$;
+comment on function public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid) is
+    'Plans a message of the caller; with unless_answered it is cancelled if the visitor writes before. Repeated with its id it answers the same. PT404 chat/no_such_conversation, PT403 chat/not_allowed and chat/not_an_agent, PT409 chat/id_in_use, PT422 chat/text_length and chat/schedule_time.';
+
+create or replace function public.chat_cancel_scheduled(id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    planned chat.scheduled_messages;
+begin
+    select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
+    if not found or not chat.may(planned.site_id, 'live-chat.conversations.reply') then
+        raise exception 'there is no planned message %', chat_cancel_scheduled.id
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
+    end if;
+    perform chat.lock_conversation(planned.conversation_id, 'live-chat.conversations.reply');
+    update chat.scheduled_messages s
+    set state = 'cancelled', ended_at = clock_timestamp()
+    where s.id = planned.id and s.state = 'waiting'
+    returning s.* into planned;
+    if not found then
+        raise exception 'the message is not planned any more'
+            using errcode = 'PT409', detail = 'chat/not_scheduled', hint = 'it was sent, failed or was called off before';
+    end if;
+    return to_jsonb(planned) - 'inbound_count';
+end
+$$;
+comment on function public.chat_cancel_scheduled(uuid) is
+    'Calls a planned message off. PT404 chat/no_such_message and chat/no_such_conversation, PT403 chat/not_allowed, PT409 chat/not_scheduled.';
+
+create or replace function public.chat_scheduled(conversation uuid)
+returns setof jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return query
+        select to_jsonb(s) - 'inbound_count'
+        from chat.scheduled_messages s
+        where s.conversation_id = chat_scheduled.conversation and s.state in ('waiting', 'failed')
+            and chat.may(s.site_id, 'live-chat.conversations.view')
+        order by s.due_at, s.id;
+end
+$$;
+comment on function public.chat_scheduled(uuid) is
+    'What is planned in a conversation, and what of it failed with its reason, in the order of its times.';
+
+-- file: sql/conversations/send_scheduled.sql
+-- What: planned messages whose time has come become messages.
+-- Why: one transaction writes the message and ends the plan, so it is sent once, whatever dies. What cannot be sent (the
+--      window is closed, the agent is gone) fails with its reason and holds nobody up.
+-- Leaves out: when, which is the tick's.
+
+create or replace function chat.send_planned(p_plan chat.scheduled_messages, p_now timestamptz)
+returns text
+language plpgsql
+as $$
+declare
+    conversation public.mod_chat_conversations;
+    agent public.mod_chat_agents;
+begin
+    select c.* into conversation from public.mod_chat_conversations c where c.id = p_plan.conversation_id;
+    if p_plan.unless_answered and conversation.inbound_count > p_plan.inbound_count then
+        return 'cancelled';
+    end if;
+    select a.* into agent from public.mod_chat_agents a where a.id = p_plan.agent_id and a.is_active;
+    if not found then
+        raise exception 'the agent who planned it is not active any more'
+            using errcode = 'PT409', detail = 'chat/not_an_agent', hint = 'plan it again as somebody else';
+    end if;
+    -- What is over but may come back comes back with its agent.
+    if conversation.status in ('resolved', 'missed') then
+        update public.mod_chat_conversations c
+        set status = 'active', assigned_agent_id = coalesce(c.assigned_agent_id, agent.id)
+        where c.id = conversation.id;
+    end if;
+    insert into public.mod_chat_messages (
+        id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, content, sent_at)
+    values (p_plan.id, conversation.id, 'agent', agent.id, agent.display_name, agent.avatar_url, p_plan.content, p_now);
+    return 'sent';
+end
+$$;
+comment on function chat.send_planned(chat.scheduled_messages, timestamptz) is
+    'Writes a planned message whose conversation the caller has locked; sent or cancelled. Raises what keeps it from being written.';
+
+create or replace function chat.send_scheduled(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    plan chat.scheduled_messages;
+    outcome text;
+    why jsonb;
+    says text;
+    code text;
+    way_out text;
+    sites uuid[] := '{}';
+begin
+    for plan in
+        select s.*
+        from chat.scheduled_messages s
+        join public.mod_chat_conversations c on c.id = s.conversation_id
+        where s.state = 'waiting' and s.due_at <= p_now
+        order by s.due_at, s.id
+        limit p_batch
+        for no key update of s, c skip locked
+    loop
+        why := null;
+        begin
+            outcome := chat.send_planned(plan, p_now);
+        exception when others then
+            -- Only refusals end a plan; after a fault of the moment the next tick tries again.
+            if left(sqlstate, 2) <> 'PT' then
+                raise;
+            end if;
+            get stacked diagnostics says = message_text, code = pg_exception_detail, way_out = pg_exception_hint;
+            outcome := 'failed';
+            why := jsonb_build_object('code', code, 'message', says, 'hint', way_out);
+        end;
+        update chat.scheduled_messages s set state = outcome, error = why, ended_at = p_now where s.id = plan.id;
+        sites := sites || plan.site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.send_scheduled(integer, timestamptz) is
+    'Sends planned messages that are due; what is refused fails with its reason. Returns the site of each.';
+
+-- file: sql/conversations/actor.sql
+-- What: who acts on a message: an agent of its site, or its visitor.
+-- Why: editing, deleting and reacting are one function each for both; here is the only place that tells them apart.
+-- Leaves out: what they may do to it.
+
+create or replace function chat.message_for_actor(
+    p_message uuid, out conversation public.mod_chat_conversations, out message public.mod_chat_messages,
+    out agent_id uuid, out visitor_id uuid)
+language plpgsql
+as $$
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message;
+    if not found or not chat.may(message.site_id, 'live-chat.conversations.reply') then
+        raise exception 'there is no message % that you may change', p_message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
+    end if;
+    agent_id := chat.my_agent(message.site_id);
+    select c.* into conversation from public.mod_chat_conversations c
+    where c.id = message.conversation_id for no key update;
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+end
+$$;
+comment on function chat.message_for_actor(uuid) is
+    'A message and its conversation, locked, and who the caller is to it: agent_id or visitor_id. PT404 chat/no_such_message.';
+
+-- file: sql/conversations/revise_message.sql
+-- What: other words in place of a message's, or a tombstone in place of it.
+-- Why: who may is a rule (chat_rules revision_refusal); what it said stays in chat.message_versions. The row keeps its
+--      numbers, so nobody's unread or order changes.
+-- Leaves out: who asks (edit_message.sql).
+
+create or replace function chat.revise_message(
+    p_conversation public.mod_chat_conversations, p_message public.mod_chat_messages, p_content text, p_delete boolean,
+    p_by text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+    public_one constant boolean := p_message.public_seq is not null;
+    next_change constant bigint := p_conversation.last_change + 1;
+begin
+    insert into chat.message_versions (site_id, message_id, version, content, file, replaced_at, replaced_by)
+    select p_message.site_id, p_message.id,
+        (select coalesce(max(v.version), 0) + 1 from chat.message_versions v where v.message_id = p_message.id),
+        p_message.content,
+        case when p_message.file_url is not null or p_message.file_name is not null then jsonb_build_object(
+            'url', p_message.file_url, 'name', p_message.file_name, 'size', p_message.file_size, 'mime', p_message.file_mime_type) end,
+        p_now, p_by;
+    if p_delete then
+        delete from chat.mentions n where n.message_id = p_message.id;
+    end if;
+    update public.mod_chat_messages m
+    set content = p_content,
+        edited_at = case when p_delete then m.edited_at else p_now end,
+        deleted_at = case when p_delete then p_now end,
+        file_url = case when not p_delete then m.file_url end,
+        file_name = case when not p_delete then m.file_name end,
+        file_size = case when not p_delete then m.file_size end,
+        file_mime_type = case when not p_delete then m.file_mime_type end,
+        file_state = case when not p_delete then m.file_state end,
+        mentions = case when not p_delete then m.mentions end,
+        reactions = case when p_delete then '{}' else m.reactions end,
+        metadata = case when p_delete then '{}' else m.metadata end,
+        change = next_change,
+        change_before = case when public_one then p_conversation.last_public_change end,
+        updated_at = p_now
+    where m.id = p_message.id;
+    update public.mod_chat_conversations c
+    set last_change = next_change,
+        last_public_change = case when public_one then next_change else c.last_public_change end,
+        -- The inbox shows the words of the newest message, and must not go on showing those it had.
+        last_message_text = case
+            when public_one and c.last_message_at = p_message.sent_at
+                and c.last_message_text = chat.preview_text(p_message.kind, p_message.content)
+                then chat.preview_text(p_message.kind, p_content)
+            else c.last_message_text end
+    where c.id = p_conversation.id;
+end
+$$;
+comment on function chat.revise_message(
+    public.mod_chat_conversations, public.mod_chat_messages, text, boolean, text, timestamptz) is
+    'Replaces a message''s words, or makes it a tombstone; the caller holds the conversation and has asked the rule.';
+
+create or replace function chat.revise(p_message uuid, p_what text, p_content text)
+returns setof public.mod_chat_messages
+language plpgsql
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    target record;
+    refusal text;
+begin
+    target := chat.message_for_actor(p_message);
+    refusal := chat.revision_refusal(
+        p_what, target.visitor_id is not null,
+        (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
+            and (target.message).sender_type = case when target.visitor_id is null then 'agent' else 'visitor' end,
+        target.visitor_id is null and chat.may((target.message).site_id, 'live-chat.conversations.assign'),
+        (target.conversation).channel, (target.message).sender_type, (target.message).kind, (target.message).delivery_state,
+        (target.message).deleted_at is not null, extract(epoch from at - (target.message).created_at)::bigint,
+        coalesce((select s.edit_minutes from public.mod_chat_widget_settings s where s.site_id = (target.message).site_id), 15));
+    if refusal is not null then
+        raise exception 'this message cannot be %', case p_what when 'edit' then 'edited' else 'deleted' end
+            using errcode = case refusal when 'chat/not_your_message' then 'PT403' else 'PT409' end, detail = refusal,
+                hint = case refusal
+                    when 'chat/not_your_message' then 'write your own message; whoever may assign chats deletes those of others'
+                    when 'chat/already_sent' then 'WhatsApp takes nothing back: write another message'
+                    when 'chat/too_late' then 'write another message'
+                    else 'leave it as it is' end;
+    end if;
+    if p_what = 'edit' and (target.message).content is not distinct from p_content then
+        return query select (target.message).*;
+        return;
+    end if;
+    perform chat.revise_message(
+        target.conversation, target.message, p_content, p_what = 'delete',
+        case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
+    return query select m.* from public.mod_chat_messages m where m.id = p_message;
+end
+$$;
+comment on function chat.revise(uuid, text, text) is 'Edits or deletes a message for the caller, who may be refused.';
+
+create or replace function public.chat_message_history(message uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    m public.mod_chat_messages;
+begin
+    select x.* into m from public.mod_chat_messages x where x.id = chat_message_history.message;
+    if not found or not chat.may(m.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no message % that you may see', chat_message_history.message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
+    end if;
+    return coalesce((
+        select jsonb_agg(jsonb_build_object('version', v.version, 'content', v.content, 'file', v.file,
+            'replaced_at', v.replaced_at, 'replaced_by', v.replaced_by) order by v.version)
+        from chat.message_versions v where v.message_id = m.id), '[]');
+end
+$$;
+comment on function public.chat_message_history(uuid) is
+    'What a message said before, for agents: [{version, content, file, replaced_at, replaced_by}]. PT404 chat/no_such_message.';
+
+-- file: sql/conversations/edit_message.sql
+-- What: editing, deleting and reacting, as agents and visitors ask for it.
+-- Why: one function each for both sides, since the rule is one.
+-- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
+
+create or replace function public.chat_edit_message(message uuid, content text)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_text(chat_edit_message.content);
+    return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
+end
+$$;
+comment on function public.chat_edit_message(uuid, text) is
+    'Replaces the words of one''s own message. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
+
+create or replace function public.chat_delete_message(message uuid)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.revise(chat_delete_message.message, 'delete', null);
+end
+$$;
+comment on function public.chat_delete_message(uuid) is
+    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
+
+create or replace function public.chat_react(message uuid, emoji text)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    target record;
+    actor text;
+    numbers record;
+begin
+    if chat_react.emoji is not null and (
+        char_length(chat_react.emoji) not between 1 and 16 or octet_length(chat_react.emoji) > 64
+        or chat_react.emoji ~ '[[:cntrl:][:space:][:alpha:]<>&]')
+    then
+        raise exception 'a reaction is one emoji'
+            using errcode = 'PT422', detail = 'chat/not_an_emoji', hint = 'send one emoji, or null to take it back';
+    end if;
+    target := chat.message_for_actor(chat_react.message);
+    if (target.message).deleted_at is not null then
+        raise exception 'the message was taken back'
+            using errcode = 'PT409', detail = 'chat/message_deleted', hint = 'react to another message';
+    end if;
+    if (target.conversation).channel = 'whatsapp' and (target.message).public_seq is not null then
+        raise exception 'a reaction cannot be sent to WhatsApp'
+            using errcode = 'PT422', detail = 'chat/kind_not_sendable', hint = 'send a text';
+    end if;
+    actor := case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end;
+    if (target.message).reactions -> actor ->> 'emoji' is distinct from chat_react.emoji then
+        select * into numbers from chat.next_change((target.conversation).id, (target.message).public_seq is not null);
+        update public.mod_chat_messages m
+        set reactions = m.reactions || jsonb_build_object(actor, jsonb_build_object('emoji', chat_react.emoji, 'at', at)),
+            change = numbers.change,
+            change_before = case when m.public_seq is not null then numbers.change_before end,
+            updated_at = at
+        where m.id = (target.message).id;
+    end if;
+    return query select m.* from public.mod_chat_messages m where m.id = (target.message).id;
+end
+$$;
+comment on function public.chat_react(uuid, text) is
+    'The caller''s reaction to a message, one each; null takes it back. PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
+
+-- file: sql/conversations/canned.sql
+-- What: finding a ready answer by its /shortcut or words, and using it.
+-- Why: an agent types a few letters; their own answers and those used often come first. Using one fills its places and
+--      counts. What it leaves empty is told, so that nobody sends a hole.
+-- Leaves out: sending it; keeping the answers, which is plain rows (policies/conversations.sql).
+
+create or replace function public.chat_find_canned(site uuid, query text default '', page_size integer default 10)
+returns setof public.mod_chat_canned_responses
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    me constant uuid := auth.uid();
+    -- A shortcut is the same with and without its stroke.
+    wanted constant text := lower(ltrim(btrim(coalesce(chat_find_canned.query, '')), '/'));
+begin
+    perform chat.require(chat_find_canned.site, 'live-chat.conversations.reply');
+    return query
+        select r.*
+        from public.mod_chat_canned_responses r
+        cross join lateral (select lower(ltrim(btrim(r.shortcut), '/')) as shortcut) s
+        where r.site_id = chat_find_canned.site and r.is_active and (r.is_shared or r.created_by = me)
+            and (wanted = '' or starts_with(s.shortcut, wanted)
+                or btrim(chat_find_canned.query) not like '/%'
+                    and (strpos(lower(r.title), wanted) > 0 or strpos(lower(r.content), wanted) > 0
+                        or strpos(lower(r.category), wanted) > 0 or wanted = any (lower(r.tags::text)::text[])))
+        order by s.shortcut = wanted desc nulls last, starts_with(s.shortcut, wanted) and wanted <> '' desc nulls last,
+            r.created_by = me and not r.is_shared desc nulls last, r.usage_count desc, r.title, r.id
+        limit least(greatest(coalesce(chat_find_canned.page_size, 10), 1), 100);
+end
+$$;
+comment on function public.chat_find_canned(uuid, text, integer) is
+    'Ready answers the caller may use: `/re` finds shortcuts that begin so, other words also titles, texts, categories and tags. Best first. PT403 chat/not_allowed.';
+
+create or replace function public.chat_use_canned(response uuid, conversation uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    me constant uuid := auth.uid();
+    chat_row public.mod_chat_conversations;
+    answer public.mod_chat_canned_responses;
+    filled jsonb;
+begin
+    chat_row := chat.lock_conversation(chat_use_canned.conversation, 'live-chat.conversations.reply');
+    update public.mod_chat_canned_responses r
+    set usage_count = r.usage_count + 1, last_used_at = clock_timestamp()
+    where r.id = chat_use_canned.response and r.site_id = chat_row.site_id and r.is_active
+        and (r.is_shared or r.created_by = me)
+    returning r.* into answer;
+    if not found then
+        raise exception 'there is no ready answer % that you may use', chat_use_canned.response
+            using errcode = 'PT404', detail = 'chat/no_such_canned', hint = 'chat_find_canned lists them';
+    end if;
+    select chat.fill_variables(answer.content, jsonb_build_object(
+        'visitor.name', v.name, 'visitor.first_name', split_part(btrim(v.name), ' ', 1), 'visitor.email', v.email,
+        'visitor.phone', v.phone, 'visitor.city', v.city, 'visitor.country', v.country,
+        'agent.name', a.display_name, 'agent.email', a.email, 'department.name', d.name,
+        'conversation.number', chat_row.session_number, 'conversation.subject', chat_row.subject,
+        'site.name', coalesce(w.company_name, to_jsonb(s) ->> 'name'))) into filled
+    from public.mod_chat_visitors v
+    join public.sites s on s.id = v.site_id
+    left join public.mod_chat_agents a on a.site_id = v.site_id and a.user_id = me and a.is_active
+    left join public.mod_chat_departments d on d.id = chat_row.department_id
+    left join public.mod_chat_widget_settings w on w.site_id = v.site_id
+    where v.id = chat_row.visitor_id;
+    return jsonb_build_object('id', answer.id) || filled;
+end
+$$;
+comment on function public.chat_use_canned(uuid, uuid) is
+    'Counts one use of a ready answer and answers {id, content, missing, unknown}: the words with {{visitor.name|default}}, visitor.first_name, .email, .phone, .city, .country, agent.name, .email, department.name, conversation.number, .subject and site.name filled in. PT404 chat/no_such_canned and chat/no_such_conversation, PT403 chat/not_allowed.';
+
+-- file: sql/conversations/api.sql
+-- What: conversations of a site's own programs: what somebody wrote elsewhere comes in, and agents begin one.
+-- Why: LC-01's channel `api`. The service key vouches for the external id, so it selects a person; the answers are read as
+--      rows or heard as events.
+-- Leaves out: carrying answers out, which outgoing webhooks do.
+
+create or replace function chat.api_identity(p_site uuid, p_external_id text, p_person jsonb)
+returns uuid
+language plpgsql
+as $$
+declare
+    person uuid;
+    visitor uuid;
+    taken integer;
+begin
+    if not exists (select from public.sites s where s.id = p_site) then
+        raise exception 'there is no site %', p_site
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of a row of sites';
+    end if;
+    if coalesce(char_length(btrim(p_external_id)), 0) = 0 or char_length(p_external_id) > 255 then
+        raise exception 'an external id has 1 to 255 characters'
+            using errcode = 'PT422', detail = 'chat/external_id', hint = 'send the id your own system knows the person by';
+    end if;
+    if jsonb_typeof(coalesce(p_person, '{}')) <> 'object' or pg_column_size(p_person) > 16384 then
+        raise exception 'person is an object of up to 16 kB'
+            using errcode = 'PT422', detail = 'chat/person', hint = 'send {name, email, phone}, or leave it out';
+    end if;
+    person := gen_random_uuid();
+    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+    values (p_site, '', 'api', p_external_id, person)
+    on conflict do nothing;
+    get diagnostics taken = row_count;
+    if taken = 1 then
+        insert into public.mod_chat_visitors (site_id, external_id, name, email, phone, channel)
+        values (p_site, p_external_id, left(p_person ->> 'name', 200), left(p_person ->> 'email', 320),
+            left(p_person ->> 'phone', 50), 'api')
+        returning id into visitor;
+        insert into chat.identities (id, site_id, visitor_id) values (person, p_site, visitor);
+    else
+        select a.identity_id into person from chat.identity_aliases a
+        where a.site_id = p_site and a.portfolio = '' and a.kind = 'api' and a.value = p_external_id;
+    end if;
+    perform from chat.identities i where i.id = person for no key update;
+    return person;
+end
+$$;
+comment on function chat.api_identity(uuid, text, jsonb) is
+    'Identity of an external id, found or made, and locked. PT404 chat/no_such_site, PT422 chat/external_id, chat/person.';
+
+create or replace function chat.api_home(p_site uuid, p_identity uuid)
+returns uuid
+language plpgsql
+as $$
+declare
+    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+begin
+    if home is null then
+        raise exception 'this person is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+    end if;
+    return home;
+end
+$$;
+comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+
+create or replace function public.chat_receive_api(
+    site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
+    metadata jsonb default '{}')
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    identity uuid;
+    home uuid;
+begin
+    perform chat.require_text(chat_receive_api.content);
+    if jsonb_typeof(coalesce(chat_receive_api.metadata, '{}')) <> 'object' or pg_column_size(chat_receive_api.metadata) > 16384 then
+        raise exception 'metadata is an object of up to 16 kB'
+            using errcode = 'PT422', detail = 'chat/metadata', hint = 'send fewer facts, or leave it out';
+    end if;
+    identity := chat.api_identity(chat_receive_api.site, chat_receive_api.external_id, chat_receive_api.person);
+    -- A repetition must not open or reopen a conversation.
+    if not exists (
+        select from public.mod_chat_messages m
+        join public.mod_chat_conversations c on c.id = m.conversation_id
+        where m.id = chat_receive_api.id and c.identity_id = identity)
+    then
+        home := chat.api_home(chat_receive_api.site, identity);
+        insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_name, content, metadata)
+        select coalesce(chat_receive_api.id, gen_random_uuid()), home, 'visitor', v.name, chat_receive_api.content,
+            coalesce(chat_receive_api.metadata, '{}')
+        from chat.identities i join public.mod_chat_visitors v on v.id = i.visitor_id
+        where i.id = identity
+        returning mod_chat_messages.id into id;
+    end if;
+    return query select m.* from public.mod_chat_messages m where m.id = chat_receive_api.id;
+end
+$$;
+comment on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) is
+    'For a service key: what the person with an external id wrote elsewhere. Repeated with its id it answers the same row. PT403 chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/person, chat/metadata.';
+
+create or replace function public.chat_start_conversation(
+    site uuid, external_id text, content text default null, subject text default null, id uuid default gen_random_uuid())
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    identity uuid;
+    home uuid;
+    agent public.mod_chat_agents;
+begin
+    perform chat.require(chat_start_conversation.site, 'live-chat.conversations.reply');
+    select a.* into agent from public.mod_chat_agents a where a.id = chat.my_agent(chat_start_conversation.site);
+    if chat_start_conversation.content is not null then
+        perform chat.require_text(chat_start_conversation.content);
+    end if;
+    identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
+    home := chat.api_home(chat_start_conversation.site, identity);
+    perform from public.mod_chat_conversations c where c.id = home for no key update;
+    -- Whose it is stays so; what is nobody's is the beginner's.
+    update public.mod_chat_conversations c
+    set assigned_agent_id = coalesce(c.assigned_agent_id, agent.id),
+        subject = coalesce(chat_start_conversation.subject, c.subject)
+    where c.id = home
+        and (c.assigned_agent_id is null or chat_start_conversation.subject is distinct from c.subject);
+    if chat_start_conversation.content is not null then
+        insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, content)
+        values (coalesce(chat_start_conversation.id, gen_random_uuid()), home, 'agent', agent.id, agent.display_name,
+            agent.avatar_url, chat_start_conversation.content);
+    end if;
+    return query select c.* from public.mod_chat_conversations c where c.id = home;
+end
+$$;
+comment on function public.chat_start_conversation(uuid, text, text, text, uuid) is
+    'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed, chat/not_an_agent and chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';
 
 -- file: sql/team/announce_agent_status.sql
 -- What: the event row and broadcast of an agent's new status.
@@ -5537,7 +6819,7 @@ comment on function public.chat_resend_message(uuid) is
 -- What: all work that time brings, in bounded batches.
 -- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
 --      a rolled-back transaction left waiting is part of correctness, not only of timers.
--- Leaves out: timers of later rooms (snooze, SLA, scheduled messages), which join here.
+-- Leaves out: timers of later rooms (SLA), which join here.
 
 create or replace function public.chat_tick(batch integer default 100)
 returns jsonb
@@ -5549,18 +6831,26 @@ declare
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
+    sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
+    woken constant uuid[] := chat.wake_snoozed(chat_tick.batch);
+    resolved constant uuid[] := chat.resolve_idle(chat_tick.batch);
+    missed constant uuid[] := chat.miss_unanswered(chat_tick.batch);
 begin
     return jsonb_build_object(
         'orphans', orphans,
         'settled', settled,
         'returned', cardinality(returned),
+        'sent', cardinality(sent),
+        'woken', cardinality(woken),
+        'resolved', cardinality(resolved),
+        'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned);
+        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed);
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, rates, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, lost, counted, routed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -5621,6 +6911,10 @@ begin
         order by x.site_id
     loop
         perform chat.lock_routing(site);
+        if site = any (p_changed) then
+            perform chat.recount_load(site, array(
+                select a.id from public.mod_chat_agents a where a.site_id = site and a.is_active));
+        end if;
         lost := lost + chat.lose_silent_agents(site, p_now);
         counted := counted + chat.count_deeds(site, p_batch);
         routed := routed + chat.drain(site);
@@ -5785,10 +7079,20 @@ create or replace trigger _200_stamp before insert on public.mod_chat_messages
     for each row when (new.seq is null) execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
+create or replace trigger _250_reply before insert on public.mod_chat_messages
+    for each row when (new.reply_to_id is not null and new.whatsapp_message_id is null)
+    execute function chat.check_reply();
+create or replace trigger _400_mention after insert on public.mod_chat_messages
+    for each row when (new.mentions is not null) execute function chat.keep_mentions();
 create or replace trigger _900_announce after insert on public.mod_chat_messages
     for each row execute function chat.announce_new_message();
 create or replace trigger _900_announce_change after update on public.mod_chat_messages
     for each row when (new.change is distinct from old.change) execute function chat.announce_changed_message();
+drop trigger if exists _950_read on public.mod_chat_messages;
+create constraint trigger _950_read after insert on public.mod_chat_messages
+    deferrable initially deferred
+    for each row when (new.sender_type = 'agent' and new.sender_id is not null and new.origin = 'live' and new.kind <> 'note')
+    execute function chat.read_by_answering();
 
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.
@@ -6139,7 +7443,7 @@ begin
         new.status <> old.status and not (claim and new.status = 'active'),
         assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
         case when claim then new.assigned_agent_id end,
-        new.subject is distinct from old.subject or new.tags <> old.tags);
+        new.subject is distinct from old.subject or new.tags <> old.tags or new.internal_notes is distinct from old.internal_notes);
     return new;
 end
 $$;
@@ -6151,7 +7455,8 @@ create or replace trigger _100_guard before update on public.mod_chat_conversati
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_conversations to authenticated;
-grant update (status, assigned_agent_id, department_id, priority, subject, tags) on public.mod_chat_conversations to authenticated;
+grant update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes)
+    on public.mod_chat_conversations to authenticated;
 grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
     on public.mod_chat_conversations to service_role;
 
@@ -6168,10 +7473,10 @@ create policy chat_conversations_update on public.mod_chat_conversations for upd
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status) on public.mod_chat_messages to authenticated;
+    is_internal_note, kind, reply_to_id, mentions, status) on public.mod_chat_messages to authenticated;
 grant select on public.mod_chat_messages to service_role;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+    is_internal_note, kind, reply_to_id, mentions, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
@@ -6189,6 +7494,25 @@ grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, bo
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+
+-- Functions ------------------------------------------------------------------------------------------------------------
+grant execute on function
+    public.chat_read(uuid, bigint),
+    public.chat_mentions(uuid, boolean, timestamptz, integer),
+    public.chat_snooze(uuid, timestamptz),
+    public.chat_bulk(uuid[], jsonb),
+    public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
+    public.chat_cancel_scheduled(uuid),
+    public.chat_scheduled(uuid),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_message_history(uuid),
+    public.chat_find_canned(uuid, text, integer),
+    public.chat_use_canned(uuid, uuid),
+    public.chat_start_conversation(uuid, text, text, text, uuid)
+to authenticated;
+grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
 
 -- Canned responses ---------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_canned_responses to authenticated;
@@ -6286,6 +7610,7 @@ grant update (
     enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
     whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours,
+    auto_resolve_hours, missed_after_minutes, edit_minutes,
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;

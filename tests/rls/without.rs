@@ -4,7 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, limits, numbers, rights, sessions, settings, statuses, visitors,
+    across_sites, authors, claims, limits, numbers, rights, sessions, settings, statuses, talk,
+    visitors,
 };
 use crate::world::World;
 
@@ -52,6 +53,7 @@ gets_through! {
     the_key_to_visitors: across_sites::a_foreign_visitor,
         "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
     the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
+        "drop trigger _250_reply on mod_chat_messages",
         "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
     the_policy_of_articles: across_sites::rows_for_a_foreign_site,
         "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
@@ -109,6 +111,24 @@ gets_through! {
         edit("chat.message_of_status", "m.site_id = p_site and", "");
     the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
         edit("chat.message_of_status", "and m.site_id = p_site", "");
+    the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
+        edit("chat.lock_conversation", "or not chat.may(conversation.site_id, 'live-chat.conversations.view')", "");
+    the_right_to_a_message: talk::a_hand_on_a_foreign_message,
+        edit("chat.message_for_actor", "or not chat.may(message.site_id, 'live-chat.conversations.reply')", "");
+    the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
+        edit("public.chat_message_history", "or not chat.may(m.site_id, 'live-chat.conversations.view')", "");
+    the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
+        edit("chat.revise", "live-chat.conversations.assign", "live-chat.conversations.reply");
+    the_user_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_use_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_finder_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_find_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_right_to_a_plan: talk::calling_off_a_foreign_plan,
+        edit("public.chat_cancel_scheduled", "or not chat.may(planned.site_id, 'live-chat.conversations.reply')", "");
+    bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
+        "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_site_of_a_named_agent: talk::naming_a_foreign_agent,
+        edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
     the_site_of_a_token: sessions::a_token_of_another_site,
         edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
     the_end_of_a_session: sessions::a_session_that_is_over,

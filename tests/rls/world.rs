@@ -190,6 +190,8 @@ impl House {
             (_, "department_id") => quoted(self.department),
             (_, "sender_id") => quoted(self.agent.id),
             ("mod_chat_conversations", "status") => "'resolved'".to_owned(),
+            ("mod_chat_messages", "reply_to_id") => quoted(self.message),
+            ("mod_chat_messages", "mentions") => "'{}'".to_owned(),
             ("mod_chat_messages", "status") => "'read'".to_owned(),
             (_, "channel") => "'api'".to_owned(),
             (_, "merged_into") => quoted(self.visitor),

@@ -13,6 +13,7 @@ pub mod rights;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
+pub mod talk;
 pub mod visitors;
 
 mod refusals;
