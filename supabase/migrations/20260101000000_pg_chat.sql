@@ -2663,7 +2663,7 @@ declare
     conversation public.mod_chat_conversations;
 begin
     select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(conversation.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(p_conversation, 'live-chat.conversations.view') then
         raise exception 'there is no conversation % that you may see', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;
@@ -2760,7 +2760,7 @@ begin
         select m.*
         from chat.mentions n
         join public.mod_chat_messages m on m.id = n.message_id
-        where n.agent_id = agent and m.deleted_at is null
+        where n.agent_id = agent and m.deleted_at is null and chat.sees_conversation(m.conversation_id)
             and (n.seen_at is null or not chat_mentions.unseen_only)
             and (chat_mentions.before is null or n.at < chat_mentions.before)
         order by n.at desc, m.id
@@ -3183,7 +3183,7 @@ declare
     planned chat.scheduled_messages;
 begin
     select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
-    if not found or not chat.may(planned.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no planned message %', chat_cancel_scheduled.id
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
     end if;
@@ -3214,7 +3214,7 @@ begin
         select to_jsonb(s) - 'inbound_count'
         from chat.scheduled_messages s
         where s.conversation_id = chat_scheduled.conversation and s.state in ('waiting', 'failed')
-            and chat.may(s.site_id, 'live-chat.conversations.view')
+            and chat.may_in(s.conversation_id, 'live-chat.conversations.view')
         order by s.due_at, s.id;
 end
 $$;
@@ -3314,7 +3314,7 @@ language plpgsql
 as $$
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message;
-    if not found or not chat.may(message.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no message % that you may change', p_message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
     end if;
@@ -3395,6 +3395,9 @@ declare
     refusal text;
 begin
     target := chat.message_for_actor(p_message);
+    if p_what = 'edit' then
+        perform chat.require_text(p_content);
+    end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
         (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
@@ -3435,7 +3438,7 @@ declare
     m public.mod_chat_messages;
 begin
     select x.* into m from public.mod_chat_messages x where x.id = chat_message_history.message;
-    if not found or not chat.may(m.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(m.conversation_id, 'live-chat.conversations.view') then
         raise exception 'there is no message % that you may see', chat_message_history.message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
     end if;
@@ -3460,7 +3463,6 @@ security definer
 set search_path = ''
 as $$
 begin
-    perform chat.require_text(chat_edit_message.content);
     return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;
@@ -4892,7 +4894,9 @@ declare
     site uuid;
 begin
     select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    if not found or not chat.may(site, 'live-chat.conversations.view') then
+    if not found or not chat.may(site, 'live-chat.conversations.view')
+        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    then
         raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
     end if;
@@ -5375,7 +5379,8 @@ begin
     returning * into proof;
     perform chat.broadcast(
         array['chat:site:' || site],
-        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
+        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
+        array[null::bigint]);
     return to_jsonb(proof);
 end
 $$;
@@ -6267,11 +6272,10 @@ begin
         last_message_at = written_at,
         last_message_by = 'visitor',
         whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', written_at),
-        status = chat.status_after_message(c.status, 'visitor', 'live'),
         updated_at = received
     where c.identity_id = sender.id and c.phone_number_id = to_number and c.archived_at is null
-        -- One that comes late is not the newest: the preview stays, which the passes know.
-        and c.last_message_at <= written_at
+        -- One that comes late leaves the preview as it is; one that ends a waiting changes the conversation, too.
+        and c.last_message_at <= written_at and c.status <> 'waiting'
         and not exists (
             select from public.mod_chat_messages m
             where m.site_id = c.site_id and m.whatsapp_message_id = the_wamid)
