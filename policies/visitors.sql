@@ -1,7 +1,8 @@
 -- What: who sees and edits the people who write.
 -- Why: whoever may view conversations sees them; whoever may reply corrects name, contact, tags and notes. Totals and
 --      what was tracked have no UPDATE grant.
--- Leaves out: identities and their aliases, which no client role touches.
+--      Visitors themselves have no grant on any table: they come with a token of ours and call functions.
+-- Leaves out: identities, aliases and sessions, which no client role touches.
 
 grant select on public.mod_chat_visitors to authenticated;
 grant update (name, email, phone, avatar_url, crm_contact_id, tags, notes, custom_data)
@@ -31,3 +32,6 @@ grant execute on function
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
+
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
+    to anon, authenticated;

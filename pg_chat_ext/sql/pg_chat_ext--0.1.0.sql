@@ -58,6 +58,20 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'window_allows_wrapper'
 create function unknown_outcome(policy text, since timestamptz, at timestamptz, wait_seconds integer) returns text
 language c immutable parallel safe as 'MODULE_PATHNAME', 'unknown_outcome_wrapper';
 
+-- visitors. Lists go in as JSON text.
+
+create function session_token(claims text, key text, kid text) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'session_token_wrapper';
+
+create function identity_proven(external_id text, proof text, key text) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'identity_proven_wrapper';
+
+create function forwarded_address(header text, hops integer) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'forwarded_address_wrapper';
+
+create function address_listed(address text, list text) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'address_listed_wrapper';
+
 -- A trusted extension's functions belong to the superuser. Whoever creates the extension decides who calls them.
 
 revoke all on schema @extschema@ from public;

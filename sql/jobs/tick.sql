@@ -14,11 +14,12 @@ begin
         'orphans', chat.adopt_orphans(chat_tick.batch),
         'settled', chat.settle_unknown(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

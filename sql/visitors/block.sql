@@ -31,8 +31,7 @@ begin
                 and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
         or exists (
             select from public.mod_chat_widget_settings s
-            cross join lateral unnest(s.blocked_ips) blocked (address)
-            where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
+            where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
@@ -64,11 +63,12 @@ begin
     update public.mod_chat_conversations c set status = 'closed'
     where c.visitor_id = any (rows) and c.archived_at is null;
     get diagnostics closed = row_count;
-    return jsonb_build_object('block', block, 'closed_conversations', closed);
+    return jsonb_build_object('block', block, 'closed_conversations', closed, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s where s.visitor_id = any (rows) and s.ended_at is null)));
 end
 $$;
 comment on function public.chat_block_visitor(uuid, text, timestamptz) is
-    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
+    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations, ended_sessions}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
 
 create or replace function public.chat_block_address(
     site uuid, address text, reason text default null, until timestamptz default null)
@@ -96,11 +96,34 @@ begin
     on conflict (site_id, address) do update
     set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
     returning b.id into block;
-    return jsonb_build_object('block', block, 'address', network);
+    return jsonb_build_object('block', block, 'address', network, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s
+        where s.site_id = chat_block_address.site and s.ip_address <<= network and s.ended_at is null)));
 end
 $$;
 comment on function public.chat_block_address(uuid, text, text, timestamptz) is
-    'Blocks an address or network at a site, until then or for good. Answers {block, address}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+    'Blocks an address or network at a site, until then or for good. Answers {block, address, ended_sessions}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+
+create or replace function chat.end_blocked(p_sessions uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    ended integer;
+begin
+    -- Visitors before their sessions, as everywhere.
+    perform from public.mod_chat_visitors v
+    where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
+    order by v.id
+    for no key update;
+    update chat.sessions s set ended_at = clock_timestamp(), ended_why = 'blocked'
+    where s.id = any (p_sessions) and s.ended_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+comment on function chat.end_blocked(uuid[]) is
+    'Ends sessions of somebody who was blocked; their tokens are dead at once. When the block is over their key revives them. Answers how many.';
 
 create or replace function chat.check_block(p_reason text, p_until timestamptz)
 returns void

@@ -91,6 +91,7 @@ begin
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;

@@ -206,6 +206,15 @@ create table if not exists public.mod_chat_widget_settings (
         'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
         'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
     reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    session_days integer not null default 30 check (session_days between 1 and 365),
+    sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
+    address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
+    messages_per_minute integer not null default 30 check (messages_per_minute >= 0),
+    address_messages_per_minute integer not null default 240 check (address_messages_per_minute >= 0),
+    privacy_text text,
+    privacy_url text,
+    privacy_required boolean not null default false,
+    privacy_version integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_widget_settings_site_id_key unique (site_id)
@@ -213,6 +222,17 @@ create table if not exists public.mod_chat_widget_settings (
 comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
 comment on column public.mod_chat_widget_settings.reopen_hours is
     'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+comment on column public.mod_chat_widget_settings.session_days is
+    'A visitor who does not come back for so many days is somebody new.';
+comment on column public.mod_chat_widget_settings.sessions_per_minute is
+    'Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait.';
+comment on column public.mod_chat_widget_settings.address_sessions_per_minute is 'The same from one address.';
+comment on column public.mod_chat_widget_settings.messages_per_minute is 'Messages of one visitor''s session in a minute.';
+comment on column public.mod_chat_widget_settings.address_messages_per_minute is 'Messages from one address in a minute.';
+comment on column public.mod_chat_widget_settings.privacy_text is 'What visitors are told about their data before they write.';
+comment on column public.mod_chat_widget_settings.privacy_required is 'Whether they have to agree to it first.';
+comment on column public.mod_chat_widget_settings.privacy_version is
+    'Goes up by itself when privacy_text or privacy_url changes; consent is given to one version.';
 alter table public.mod_chat_widget_settings enable row level security;
 
 -- file: sql/conversations/words.sql
@@ -414,6 +434,60 @@ create table if not exists chat.file_deletions (
 comment on table chat.file_deletions is 'Files of erased people that storage still holds. The row goes when the file has gone.';
 create index if not exists file_deletions_site_id_idx on chat.file_deletions (site_id, id);
 alter table chat.file_deletions enable row level security;
+
+-- file: sql/visitors/sessions.sql
+-- What: sessions of visitors, a row a browser (or app) that opened the widget.
+-- Why: the token names this row and every check looks it up, so ending, blocking and erasing act at once.
+-- Leaves out: the token itself, which is signed and not kept, and the key that renews it, of which only a hash is.
+
+create table if not exists chat.sessions (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    visitor_id uuid not null,
+    identity_id uuid not null,
+    key_hash bytea not null,
+    ip_address inet,
+    user_agent text,
+    origin text,
+    created_at timestamptz not null default clock_timestamp(),
+    last_seen_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null,
+    ended_at timestamptz,
+    ended_why text check (ended_why in ('visitor', 'blocked')),
+    constraint sessions_site_id_id_key unique (site_id, id),
+    constraint sessions_key_hash_key unique (key_hash),
+    constraint sessions_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint sessions_identity_id_fkey foreign key (site_id, identity_id)
+        references chat.identities (site_id, id) on delete cascade
+);
+comment on table chat.sessions is 'Sessions of visitors; a token names one. Written after the visitor''s row is locked.';
+comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
+comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
+comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent.';
+create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
+create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
+create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);
+alter table chat.sessions enable row level security;
+
+-- file: sql/visitors/rates.sql
+-- What: how much of an allowance each site, address and session has used.
+-- Why: one timestamp a subject holds a whole bucket: the moment at which it would be empty again.
+-- Leaves out: the allowances, which are columns of the site's settings.
+
+create table if not exists chat.rates (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs')),
+    subject text not null,
+    empty_at timestamptz not null,
+    primary key (site_id, kind, subject)
+) with (fillfactor = 70);
+comment on table chat.rates is 'Used allowances. Taken before every other lock of a transaction, site before address before session.';
+comment on column chat.rates.subject is 'An address, a session''s id, or empty for the site itself.';
+comment on column chat.rates.empty_at is 'When all that was taken will have flowed off.';
+create index if not exists rates_empty_at_idx on chat.rates (empty_at);
+alter table chat.rates enable row level security;
 
 -- file: sql/conversations/conversations.sql
 -- What: conversations, with the counters and numbers every client depends on.
@@ -910,6 +984,39 @@ comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane f
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
 create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
 alter table chat.jobs enable row level security;
+
+-- file: sql/visitors/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/).
+
+create or replace function chat.session_token(claims text, key text, kid text)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.session_token(claims, key, kid) $$;
+comment on function chat.session_token(text, text, text) is 'Claims as an HS256 token; null without claims or key.';
+
+create or replace function chat.identity_proven(external_id text, proof text, key text)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.identity_proven(external_id, proof, key) $$;
+comment on function chat.identity_proven(text, text, text) is
+    'Whether proof is the HMAC-SHA256 of the id by the key, in hexadecimal; compared in constant time.';
+
+create or replace function chat.forwarded_address(header text, hops integer)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.forwarded_address(header, hops) $$;
+comment on function chat.forwarded_address(text, integer) is
+    'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
+
+create or replace function chat.address_listed(address text, list jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.address_listed(address, list::text) $$;
+comment on function chat.address_listed(text, jsonb) is
+    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2465,8 +2572,7 @@ begin
                 and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
         or exists (
             select from public.mod_chat_widget_settings s
-            cross join lateral unnest(s.blocked_ips) blocked (address)
-            where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
+            where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
@@ -2498,11 +2604,12 @@ begin
     update public.mod_chat_conversations c set status = 'closed'
     where c.visitor_id = any (rows) and c.archived_at is null;
     get diagnostics closed = row_count;
-    return jsonb_build_object('block', block, 'closed_conversations', closed);
+    return jsonb_build_object('block', block, 'closed_conversations', closed, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s where s.visitor_id = any (rows) and s.ended_at is null)));
 end
 $$;
 comment on function public.chat_block_visitor(uuid, text, timestamptz) is
-    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
+    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations, ended_sessions}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
 
 create or replace function public.chat_block_address(
     site uuid, address text, reason text default null, until timestamptz default null)
@@ -2530,11 +2637,34 @@ begin
     on conflict (site_id, address) do update
     set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
     returning b.id into block;
-    return jsonb_build_object('block', block, 'address', network);
+    return jsonb_build_object('block', block, 'address', network, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s
+        where s.site_id = chat_block_address.site and s.ip_address <<= network and s.ended_at is null)));
 end
 $$;
 comment on function public.chat_block_address(uuid, text, text, timestamptz) is
-    'Blocks an address or network at a site, until then or for good. Answers {block, address}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+    'Blocks an address or network at a site, until then or for good. Answers {block, address, ended_sessions}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+
+create or replace function chat.end_blocked(p_sessions uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    ended integer;
+begin
+    -- Visitors before their sessions, as everywhere.
+    perform from public.mod_chat_visitors v
+    where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
+    order by v.id
+    for no key update;
+    update chat.sessions s set ended_at = clock_timestamp(), ended_why = 'blocked'
+    where s.id = any (p_sessions) and s.ended_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+comment on function chat.end_blocked(uuid[]) is
+    'Ends sessions of somebody who was blocked; their tokens are dead at once. When the block is over their key revives them. Answers how many.';
 
 create or replace function chat.check_block(p_reason text, p_until timestamptz)
 returns void
@@ -2711,6 +2841,7 @@ begin
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;
@@ -2798,7 +2929,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], blocks, …}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -2825,6 +2956,9 @@ begin
                 select jsonb_agg(to_jsonb(m) order by m.seq)
                 from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
             from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'sessions', coalesce((
+            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            from chat.sessions s where s.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'));
@@ -2832,6 +2966,439 @@ end
 $$;
 comment on function chat.export_person(uuid) is
     'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
+
+-- file: sql/widget/settings_of.sql
+-- What: the settings of a site, also of one that never saved any; and the version of its privacy text.
+-- Why: the defaults stand once, in the table.
+-- Leaves out: what of them is public (widget_config.sql).
+
+create or replace function chat.settings_of(p_site uuid)
+returns public.mod_chat_widget_settings
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    settings public.mod_chat_widget_settings;
+begin
+    select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    if found then
+        return settings;
+    end if;
+    if not exists (select from public.sites s where s.id = p_site) then
+        raise exception 'there is no site %', coalesce(p_site::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of an existing site';
+    end if;
+    insert into public.mod_chat_widget_settings (site_id) values (p_site)
+    on conflict (site_id) do nothing
+    returning * into settings;
+    if not found then
+        select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    end if;
+    return settings;
+end
+$$;
+comment on function chat.settings_of(uuid) is
+    'The settings row of a site; a site that has none gets one with every default. PT404 chat/no_such_site.';
+
+create or replace function chat.next_privacy_version()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.privacy_version := old.privacy_version + 1;
+    return new;
+end
+$$;
+comment on function chat.next_privacy_version() is
+    'Before the privacy text or its address changes: the next version, to which nobody has agreed yet.';
+
+-- file: sql/visitors/request.sql
+-- What: what a request says about where it comes from.
+-- Why: PostgREST shows its headers as a setting; of x-forwarded-for only what our own proxies wrote can be believed.
+-- Leaves out: what a browser or place is told from them (visitors' tracking).
+
+create or replace function chat.request_header(p_name text)
+returns text
+language sql
+stable
+as $$ select nullif(current_setting('request.headers', true), '')::jsonb ->> lower(p_name) $$;
+comment on function chat.request_header(text) is 'A header of the running request; null when there is none.';
+
+create or replace function chat.client_address()
+returns inet
+language plpgsql
+stable
+as $$
+begin
+    return chat.forwarded_address(
+        chat.request_header('x-forwarded-for'),
+        coalesce(nullif(current_setting('app.settings.chat_trusted_hops', true), '')::integer, 1))::inet;
+end
+$$;
+comment on function chat.client_address() is
+    'Address of the caller: entry app.settings.chat_trusted_hops (default 1) from the right of x-forwarded-for; null when it cannot be told.';
+
+-- file: sql/visitors/take_rate.sql
+-- What: takes one piece of an allowance per minute, or says how long to wait; and removes what has flowed off.
+-- Why: a bucket as large as a minute's allowance, which empties steadily: a burst is fine, a stream is not. One
+--      statement, so many at once take no more than there is.
+-- Leaves out: what is answered to the one who has to wait (answer_refusal.sql).
+
+create or replace function chat.take_rate(p_site uuid, p_kind text, p_subject text, p_per_minute integer, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+declare
+    step constant interval := interval '1 minute' / nullif(p_per_minute, 0);
+    full_from constant timestamptz := p_now + interval '1 minute';
+    taken timestamptz;
+begin
+    if step is null then
+        return 60;
+    end if;
+    insert into chat.rates as r (site_id, kind, subject, empty_at)
+    values (p_site, p_kind, p_subject, p_now + step)
+    on conflict (site_id, kind, subject) do update
+        set empty_at = greatest(r.empty_at, p_now) + step
+        where greatest(r.empty_at, p_now) + step <= full_from
+    returning r.empty_at into taken;
+    if taken is not null then
+        return null;
+    end if;
+    return (
+        select greatest(1, ceil(extract(epoch from r.empty_at + step - full_from)))::integer
+        from chat.rates r
+        where r.site_id = p_site and r.kind = p_kind and r.subject = p_subject);
+end
+$$;
+comment on function chat.take_rate(uuid, text, text, integer, timestamptz) is
+    'Takes one of so many a minute. Null when it was taken; else the seconds after which there is one again.';
+
+create or replace function chat.sweep_rates(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    swept integer;
+begin
+    delete from chat.rates r
+    using (
+        select x.site_id, x.kind, x.subject from chat.rates x
+        where x.empty_at < p_now
+        order by x.empty_at
+        limit p_batch
+        for update skip locked) old
+    where (r.site_id, r.kind, r.subject) = (old.site_id, old.kind, old.subject);
+    get diagnostics swept = row_count;
+    return swept;
+end
+$$;
+comment on function chat.sweep_rates(integer, timestamptz) is 'Removes allowances that nobody has used up any more.';
+
+-- file: sql/visitors/answer_refusal.sql
+-- What: a refusal that is an answer instead of an error.
+-- Why: an error would roll back the count that led to it. The body has the form of PostgREST's errors, so clients
+--      treat both alike.
+-- Leaves out: refusals that count nothing; they are raised.
+
+create or replace function chat.answer_refusal(
+    p_status integer, p_detail text, p_message text, p_hint text, p_retry_after integer default null)
+returns jsonb
+language plpgsql
+as $$
+begin
+    perform set_config('response.status', p_status::text, true);
+    if p_retry_after is not null then
+        perform set_config(
+            'response.headers', jsonb_build_array(jsonb_build_object('Retry-After', p_retry_after::text))::text, true);
+    end if;
+    return jsonb_strip_nulls(jsonb_build_object('code', 'PT' || p_status, 'message', p_message, 'details', p_detail,
+        'hint', p_hint, 'retry_after', p_retry_after));
+end
+$$;
+comment on function chat.answer_refusal(integer, text, text, text, integer) is
+    'Sets the HTTP status and answers {code, message, details, hint, retry_after}; what was counted stays counted.';
+
+create or replace function chat.answer_wait(p_seconds integer)
+returns jsonb
+language plpgsql
+as $$
+begin
+    return chat.answer_refusal(429, 'chat/too_many', 'too many requests at once',
+        format('try again in %s seconds', p_seconds), p_seconds);
+end
+$$;
+comment on function chat.answer_wait(integer) is 'The answer to somebody over an allowance: 429 chat/too_many.';
+
+-- file: sql/visitors/sign_session.sql
+-- What: signs the token of a session by the project's key.
+-- Why: Supabase's gateway, REST and Realtime take it like any of their own, with role anon.
+-- Leaves out: renewing, which chat_open_session does for whoever has the session's key.
+
+create or replace function chat.vault_secret(p_name text)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    secret text;
+begin
+    -- By its text, because an install without Supabase Vault has no such view.
+    if to_regclass('vault.decrypted_secrets') is not null
+        and has_table_privilege('vault.decrypted_secrets', 'select')
+    then
+        execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1' into secret using p_name;
+    end if;
+    return secret;
+end
+$$;
+comment on function chat.vault_secret(text) is 'A secret of Supabase Vault by its name; null when there is none.';
+
+create or replace function chat.sign_session(p_session chat.sessions, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    key constant text := coalesce(
+        chat.vault_secret('chat_jwt_key'), nullif(current_setting('app.settings.jwt_secret', true), ''));
+    kid constant text := nullif(current_setting('app.settings.chat_jwt_kid', true), '');
+    expires constant timestamptz := least(p_now + interval '1 hour', p_session.expires_at);
+    claims constant jsonb := jsonb_build_object(
+        'role', 'anon', 'chat_session', p_session.id, 'chat_site', p_session.site_id,
+        'iat', floor(extract(epoch from p_now))::bigint, 'exp', floor(extract(epoch from expires))::bigint);
+begin
+    if key is null then
+        raise exception 'the project has no key to sign visitors'' tokens with'
+            using errcode = 'PT503', detail = 'chat/no_token_key',
+                hint = 'put the project''s JWT secret into Vault as chat_jwt_key: select vault.create_secret(''…'', ''chat_jwt_key'')';
+    end if;
+    return jsonb_build_object('token', chat.session_token(claims::text, key, kid), 'expires_at', expires);
+end
+$$;
+comment on function chat.sign_session(chat.sessions, timestamptz) is
+    'A token for a session, good for an hour: {token, expires_at}. The key is Vault''s chat_jwt_key, else app.settings.jwt_secret; app.settings.chat_jwt_kid names it. PT503 chat/no_token_key.';
+
+-- file: sql/visitors/my_session.sql
+-- What: the live session that the caller's token names.
+-- Why: one place decides whether a token still counts; the signature was checked before the database was asked, the rest
+--      is looked up here each time.
+-- Leaves out: customers signed in with Supabase Auth, who get a session and its token from chat_open_session.
+
+create or replace function chat.my_session(p_now timestamptz default clock_timestamp())
+returns chat.sessions
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    named constant text := claims ->> 'chat_session';
+    session chat.sessions;
+begin
+    if named is null then
+        raise exception 'this needs a visitor''s token'
+            using errcode = 'PT401', detail = 'chat/no_session', hint = 'open a session with chat_open_session and send its token';
+    end if;
+    -- Whatever a token says, it is looked up by a uuid or not at all.
+    if named ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        select s.* into session from chat.sessions s where s.id = named::uuid;
+    end if;
+    if session.id is not null and session.site_id::text is distinct from lower(claims ->> 'chat_site') then
+        raise exception 'this token is of another site than its session'
+            using errcode = 'PT401', detail = 'chat/session_foreign', hint = 'open a session at this site with chat_open_session';
+    end if;
+    if jsonb_typeof(claims -> 'exp') is distinct from 'number'
+        or (claims ->> 'exp')::numeric <= extract(epoch from p_now)
+    then
+        raise exception 'this token has expired'
+            using errcode = 'PT401', detail = 'chat/session_expired',
+                hint = 'renew it: call chat_open_session with the session''s key';
+    end if;
+    if session.id is null or session.ended_at is not null or session.expires_at <= p_now then
+        raise exception 'the session of this token is over'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
+    return session;
+end
+$$;
+comment on function chat.my_session(timestamptz) is
+    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+
+-- file: sql/visitors/note_page.sql
+-- What: which page a visitor looks at, and when they were last seen.
+-- Why: agents see who is where; the first page is kept as the landing page.
+-- Leaves out: visits and what the user agent tells, which are counted elsewhere.
+
+create or replace function chat.note_page(p_session chat.sessions, p_page jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set current_page_url = coalesce(left(p_page ->> 'url', 2048), v.current_page_url),
+        current_page_title = case when p_page ->> 'url' is null then v.current_page_title else left(p_page ->> 'title', 300) end,
+        referrer_url = coalesce(v.referrer_url, left(p_page ->> 'referrer', 2048)),
+        landing_page_url = coalesce(v.landing_page_url, left(p_page ->> 'url', 2048)),
+        ip_address = coalesce(p_session.ip_address, v.ip_address),
+        last_seen_at = greatest(v.last_seen_at, p_now),
+        updated_at = p_now
+    where v.id = p_session.visitor_id;
+end
+$$;
+comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
+    'Notes {url, title, referrer} of the page a session''s visitor is on; referrer and landing page only the first time.';
+
+-- file: sql/visitors/open_session.sql
+-- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
+-- Why: the one door of people without a login. What has to be counted is taken first; then site, domain and block list
+--      decide; then a person is made, or found.
+-- Leaves out: what the widget shows (widget_config.sql) and asks (submit_form.sql).
+
+create or replace function public.chat_open_session(site uuid, key text default null, page jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    address constant inet := chat.client_address();
+    settings public.mod_chat_widget_settings;
+    session chat.sessions;
+    fresh_key text;
+    wait integer;
+begin
+    settings := chat.settings_of(chat_open_session.site);
+    wait := coalesce(
+        chat.take_rate(settings.site_id, 'site_sessions', '', settings.sessions_per_minute, at),
+        chat.take_rate(settings.site_id, 'address_sessions', coalesce(host(address), 'unknown'),
+            settings.address_sessions_per_minute, at));
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    if chat.is_blocked(settings.site_id, null, address, at) then
+        raise exception 'this address is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+
+    session := chat.resume_session(settings, chat_open_session.key, address, at);
+    if session.id is null then
+        -- Two random uuids: 244 bits that nobody guesses.
+        fresh_key := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        session := chat.make_session(settings, fresh_key, address, at);
+    end if;
+    perform chat.note_page(session, chat_open_session.page, at);
+    return chat.sign_session(session, at) || jsonb_build_object(
+        'site_id', session.site_id, 'session_id', session.id, 'visitor_id', session.visitor_id,
+        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null,
+        'topic', 'chat:visitor:' || session.visitor_id);
+end
+$$;
+comment on function public.chat_open_session(uuid, text, jsonb) is
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topic}. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/blocked, PT503 chat/no_token_key.';
+
+create or replace function chat.resume_session(
+    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions;
+begin
+    select s.* into session
+    from chat.sessions s
+    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
+    if chat.is_blocked(p_settings.site_id, session.visitor_id, null, p_now) then
+        raise exception 'this visitor is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+    -- The visitor before the session, as everywhere.
+    perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
+    update chat.sessions s
+    set ended_at = null, ended_why = null, last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
+        user_agent = left(chat.request_header('user-agent'), 1000)
+    where s.id = session.id and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now
+    returning s.* into session;
+    return session;
+end
+$$;
+comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+    'Renews the live session of this key, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
+
+create or replace function chat.make_session(
+    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    visitor uuid;
+    person uuid;
+    session chat.sessions;
+begin
+    insert into public.mod_chat_visitors (site_id, channel) values (p_settings.site_id, 'widget') returning id into visitor;
+    insert into chat.identities (site_id, visitor_id) values (p_settings.site_id, visitor) returning id into person;
+    insert into chat.sessions (
+        site_id, visitor_id, identity_id, key_hash, ip_address, user_agent, origin, created_at, last_seen_at, expires_at)
+    values (
+        p_settings.site_id, visitor, person, sha256(convert_to(p_key, 'UTF8')), p_address,
+        left(chat.request_header('user-agent'), 1000), left(chat.request_header('origin'), 300), p_now, p_now,
+        p_now + p_settings.session_days * interval '1 day')
+    returning * into session;
+    return session;
+end
+$$;
+comment on function chat.make_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+    'A new session of somebody nobody knows: visitor, identity without aliases, session.';
+
+-- file: sql/visitors/set_page.sql
+-- What: the visitor moved to another page of the site.
+-- Why: agents see where somebody is while they talk.
+-- Leaves out: opening the widget, which notes its page itself (open_session.sql).
+
+create or replace function public.chat_set_page(page jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+begin
+    perform chat.note_page(session, chat_set_page.page, at);
+    update chat.sessions s set last_seen_at = at where s.id = session.id;
+end
+$$;
+comment on function public.chat_set_page(jsonb) is
+    'A visitor''s page: {url, title, referrer}. PT401 as chat.my_session.';
+
+-- file: sql/visitors/end_session.sql
+-- What: the visitor signs out: their token and key open nothing any more.
+-- Why: a site calls it when its user logs out, so that the next person at that browser does not see the chat.
+-- Leaves out: the conversation, which stays as it is.
+
+create or replace function public.chat_end_session()
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+begin
+    update chat.sessions s set ended_at = at, ended_why = 'visitor' where s.id = session.id and s.ended_at is null;
+end
+$$;
+comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -4037,11 +4604,12 @@ begin
         'orphans', chat.adopt_orphans(chat_tick.batch),
         'settled', chat.settle_unknown(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -4182,11 +4750,14 @@ create or replace trigger _900_announce_status after update on public.mod_chat_a
 
 -- file: sql/widget/triggers.sql
 -- What: what happens by itself to widget settings.
--- Why: LC-01's updated_at, and its whatsapp_* columns claim the site's default number.
+-- Why: LC-01's updated_at, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
 -- Leaves out: everything the widget itself does.
 
 create or replace trigger _200_stamp before update on public.mod_chat_widget_settings
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _300_privacy_version before update on public.mod_chat_widget_settings
+    for each row when ((new.privacy_text, new.privacy_url) is distinct from (old.privacy_text, old.privacy_url))
+    execute function chat.next_privacy_version();
 create or replace trigger _500_claim_number after insert or update of whatsapp_enabled, whatsapp_phone_number_id,
     whatsapp_business_account_id, whatsapp_phone_number on public.mod_chat_widget_settings
     for each row execute function chat.claim_number_by_settings();
@@ -4335,7 +4906,8 @@ grant execute on function public.chat_save_agent(uuid, uuid, text, text, uuid, i
 -- What: who sees and edits the people who write.
 -- Why: whoever may view conversations sees them; whoever may reply corrects name, contact, tags and notes. Totals and
 --      what was tracked have no UPDATE grant.
--- Leaves out: identities and their aliases, which no client role touches.
+--      Visitors themselves have no grant on any table: they come with a token of ours and call functions.
+-- Leaves out: identities, aliases and sessions, which no client role touches.
 
 grant select on public.mod_chat_visitors to authenticated;
 grant update (name, email, phone, avatar_url, crm_contact_id, tags, notes, custom_data)
@@ -4365,6 +4937,9 @@ grant execute on function
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
+
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
+    to anon, authenticated;
 
 -- file: policies/conversations.sql
 -- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
@@ -4605,7 +5180,9 @@ grant update (
     show_agent_avatar, show_agent_name, show_typing_indicator, enable_file_uploads, enable_emoji,
     enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
     whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
-    allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours)
+    allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours,
+    session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
+    privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;
 grant all on public.mod_chat_widget_settings to service_role;
 revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()

@@ -4,7 +4,7 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, numbers, rights, settings, statuses, visitors,
+    across_sites, authors, claims, numbers, rights, sessions, settings, statuses, visitors,
 };
 use crate::world::World;
 
@@ -91,6 +91,14 @@ gets_through! {
     the_site_of_a_block: visitors::a_foreign_block,
         edit("public.chat_unblock", "or not chat.may(lifted.site_id, 'live-chat.conversations.view')", ""),
         edit("chat.require", "chat.may(p_site, p_permission) is not true", "false");
+    the_site_of_a_token: sessions::a_token_of_another_site,
+        edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
+    the_end_of_a_session: sessions::a_session_that_is_over,
+        edit("chat.my_session", "session.ended_at is not null or ", "");
+    the_time_of_a_token: sessions::a_token_that_has_expired,
+        edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
+    the_site_of_a_key: sessions::a_key_at_another_site,
+        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

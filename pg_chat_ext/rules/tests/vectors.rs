@@ -8,6 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
+use chat_rules::visitors;
 use chat_rules::whatsapp;
 use serde_json::{Value, json};
 
@@ -172,6 +173,25 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
                     whatsapp::unknown_outcome(args.text("policy"), args.time("since"), at, wait)
                 })
         ),
+        "session_token" => json!(visitors::session_token(
+            args.word("claims"),
+            args.word("key"),
+            args.text("kid"),
+        )),
+        "identity_proven" => json!(visitors::identity_proven(
+            args.word("external_id"),
+            args.word("proof"),
+            args.word("key"),
+        )),
+        "forwarded_address" => {
+            let hops = args.int("hops").expect("a number of hops");
+            json!(visitors::forwarded_address(args.word("header"), hops))
+        }
+        "address_listed" => {
+            let list: Vec<String> =
+                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
+            json!(visitors::address_listed(args.word("address"), &list))
+        }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {
             let code = args.number("code").expect("a code");

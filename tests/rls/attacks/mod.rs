@@ -9,6 +9,7 @@ pub mod authors;
 pub mod claims;
 pub mod numbers;
 pub mod rights;
+pub mod sessions;
 pub mod settings;
 pub mod statuses;
 pub mod visitors;

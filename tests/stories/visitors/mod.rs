@@ -4,6 +4,7 @@ mod block;
 mod erase;
 mod merge;
 mod profile;
+mod sessions;
 
 use anyhow::{Context, Result};
 use pg_chat_tests::Refusal;
