@@ -29,3 +29,33 @@ fn address_listed(address: Option<&str>, list: Option<&str>) -> bool {
         .unwrap_or_else(|error| refuse(format!("the list cannot be read: {error}")));
     rules::address_listed(address.unwrap_or_default(), &list)
 }
+
+/// One row, so that `select * from` names its columns. Nulls where the header does not tell.
+#[pg_extern(sql = false)]
+#[allow(
+    clippy::type_complexity,
+    reason = "pgrx reads the columns from the signature"
+)]
+fn user_agent_of(
+    header: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(browser, Option<String>),
+        name!(os, Option<String>),
+        name!(device, Option<&'static str>),
+    ),
+> {
+    let told = rules::user_agent_of(header.unwrap_or_default());
+    TableIterator::once((told.browser, told.os, told.device.map(rules::Device::word)))
+}
+
+/// One row, as above.
+#[pg_extern(sql = false)]
+fn place_of(
+    country_header: Option<&str>,
+    city_header: Option<&str>,
+) -> TableIterator<'static, (name!(country, Option<String>), name!(city, Option<String>))> {
+    let place = rules::place_of(country_header, city_header);
+    TableIterator::once((place.country, place.city))
+}

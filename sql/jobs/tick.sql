@@ -15,11 +15,12 @@ begin
         'settled', chat.settle_unknown(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, page_views, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -91,6 +91,10 @@ begin
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
+        'page_views', (
+            select count(*) from chat.visits v join chat.page_views p on p.visit_id = v.id
+            where v.visitor_id = any (p_visitors)),
         'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end

@@ -489,6 +489,56 @@ comment on column chat.rates.empty_at is 'When all that was taken will have flow
 create index if not exists rates_empty_at_idx on chat.rates (empty_at);
 alter table chat.rates enable row level security;
 
+-- file: sql/visitors/visits.sql
+-- What: visits of people to a site, and the pages they looked at in them.
+-- Why: a visit is what an agent calls one: pages with no more than half an hour between them, whatever tokens were renewed.
+-- Leaves out: who is there at this moment to the second; browsers tell each other that through Realtime.
+
+create table if not exists chat.visits (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visitor_id uuid not null,
+    session_id uuid,
+    started_at timestamptz not null,
+    last_at timestamptz not null,
+    pages integer not null default 0,
+    landing_page_url text,
+    referrer_url text,
+    browser text,
+    os text,
+    device text,
+    ip_address inet,
+    country text,
+    city text,
+    constraint visits_site_id_id_key unique (site_id, id),
+    constraint visits_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint visits_session_id_fkey foreign key (site_id, session_id)
+        references chat.sessions (site_id, id) on delete set null (session_id)
+) with (fillfactor = 80);
+comment on table chat.visits is 'A row a visit, written under the visitor''s lock. total_visits of a visitor counts them, and is at least 1.';
+comment on column chat.visits.last_at is 'When a page was last shown, or told to be still open.';
+comment on column chat.visits.pages is 'Pages looked at, each change of address one; counted up to 500.';
+create index if not exists visits_visitor_id_idx on chat.visits (visitor_id, id desc);
+create index if not exists visits_live_idx on chat.visits (site_id, last_at desc);
+create index if not exists visits_session_id_idx on chat.visits (session_id);
+alter table chat.visits enable row level security;
+
+create table if not exists chat.page_views (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visit_id bigint not null,
+    url text not null,
+    title text,
+    at timestamptz not null,
+    constraint page_views_visit_id_fkey foreign key (site_id, visit_id)
+        references chat.visits (site_id, id) on delete cascade
+);
+comment on table chat.page_views is 'Pages of visits, kept for 90 days.';
+create index if not exists page_views_visit_id_idx on chat.page_views (visit_id, id desc);
+create index if not exists page_views_at_idx on chat.page_views (at);
+alter table chat.page_views enable row level security;
+
 -- file: sql/conversations/conversations.sql
 -- What: conversations, with the counters and numbers every client depends on.
 -- Why: LC-01's columns, and the design's: gapless numbers, the identity and number it belongs to, when it was archived.
@@ -1017,6 +1067,20 @@ language sql immutable parallel safe
 as $$ select chat_rules.address_listed(address, list::text) $$;
 comment on function chat.address_listed(text, jsonb) is
     'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
+
+create or replace function chat.user_agent_of(header text)
+returns table (browser text, os text, device text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.user_agent_of(header) $$;
+comment on function chat.user_agent_of(text) is
+    'Browser, system and device (desktop, mobile, tablet, tv, bot) that a User-Agent header tells. One row, nulls where it does not.';
+
+create or replace function chat.place_of(country_header text, city_header text)
+returns table (country text, city text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.place_of(country_header, city_header) $$;
+comment on function chat.place_of(text, text) is
+    'Country (ISO letters) and city that a proxy''s headers tell. One row, nulls where they do not.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2841,6 +2905,10 @@ begin
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
+        'page_views', (
+            select count(*) from chat.visits v join chat.page_views p on p.visit_id = v.id
+            where v.visitor_id = any (p_visitors)),
         'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
@@ -2929,7 +2997,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -2956,6 +3024,11 @@ begin
                 select jsonb_agg(to_jsonb(m) order by m.seq)
                 from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
             from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'visits', coalesce((
+            select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
+                select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+                from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
+            from chat.visits v where v.visitor_id = any (rows)), '[]'),
         'sessions', coalesce((
             select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
             from chat.sessions s where s.visitor_id = any (rows)), '[]'),
@@ -2966,6 +3039,81 @@ end
 $$;
 comment on function chat.export_person(uuid) is
     'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
+
+-- file: sql/visitors/live_visitors.sql
+-- What: who is on the site now, and where somebody has been.
+-- Why: an agent who sees a visitor wait on the price list helps before they are asked.
+-- Leaves out: people without the widget's token; nothing is known of them.
+
+create or replace function public.chat_live_visitors(
+    site uuid, within_seconds integer default 300, page_size integer default 100, before timestamptz default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    since timestamptz;
+begin
+    perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
+    if within_seconds not between 1 and 86400 or page_size not between 1 and 500 then
+        raise exception 'this asks for too little or too much'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'within_seconds is 1 to 86400, page_size 1 to 500';
+    end if;
+    since := clock_timestamp() - make_interval(secs => within_seconds);
+    return jsonb_build_object(
+        'count', (
+            select count(distinct v.visitor_id) from chat.visits v
+            where v.site_id = chat_live_visitors.site and v.last_at > since),
+        'visitors', coalesce((
+            select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
+            from (
+                select v.id as visit_id, v.visitor_id, p.name, p.email, p.current_page_url, p.current_page_title,
+                    v.landing_page_url, v.referrer_url, v.started_at, v.last_at, v.pages, p.total_visits, v.browser, v.os,
+                    v.device, v.country, v.city, p.tags, c.id as conversation_id, c.status as conversation_status,
+                    c.assigned_agent_id
+                from chat.visits v
+                join public.mod_chat_visitors p on p.id = v.visitor_id
+                left join lateral (
+                    select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
+                    where o.visitor_id = v.visitor_id and o.archived_at is null
+                    order by o.created_at desc limit 1) c on true
+                where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
+                order by v.last_at desc, v.id desc
+                limit page_size) shown), '[]'));
+end
+$$;
+comment on function public.chat_live_visitors(uuid, integer, integer, timestamptz) is
+    'Who looked at a page within so many seconds, latest first: {count, visitors: [{visit_id, visitor_id, name, current_page_url, …, last_at, pages, conversation_id, …}]}; the next page is `before` the last one''s last_at. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT422 chat/out_of_range.';
+
+create or replace function public.chat_visits(visitor uuid, page_size integer default 20, before bigint default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_visits.visitor, 'live-chat.conversations.view');
+    if page_size not between 1 and 500 then
+        raise exception 'a page has 1 to 500 visits'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'page_size is 1 to 500';
+    end if;
+    return coalesce((
+        select jsonb_agg(to_jsonb(shown) || jsonb_build_object('page_views', coalesce((
+            select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+            from chat.page_views p where p.visit_id = shown.id), '[]')) order by shown.id desc)
+        from (
+            select v.* from chat.visits v
+            where v.visitor_id = any (chat.person_rows(chat_visits.visitor)) and (chat_visits.before is null or v.id < chat_visits.before)
+            order by v.id desc
+            limit page_size) shown), '[]');
+end
+$$;
+comment on function public.chat_visits(uuid, integer, bigint) is
+    'Visits of a person with their pages, latest first: [{id, started_at, last_at, pages, …, page_views: [{url, title, at}]}]; the next page is `before` the last one''s id. Needs live-chat.conversations.view. PT404 chat/no_such_visitor, PT422 chat/out_of_range.';
 
 -- file: sql/widget/settings_of.sql
 -- What: the settings of a site, also of one that never saved any; and the version of its privacy text.
@@ -3233,28 +3381,117 @@ comment on function chat.my_session(timestamptz) is
     'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
 
 -- file: sql/visitors/note_page.sql
--- What: which page a visitor looks at, and when they were last seen.
--- Why: agents see who is where; the first page is kept as the landing page.
--- Leaves out: visits and what the user agent tells, which are counted elsewhere.
+-- What: which page a visitor looks at: the visit it belongs to, and what browser and proxy tell of them.
+-- Why: agents see who is where and where they came in; under the visitor's lock, so two tabs are one visit.
+-- Leaves out: showing it (live_visitors.sql).
+
+create or replace function chat.web_address(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Shown as a link: nothing but http, and nothing that could end one.
+    select substring(left(p_text, 2048) from '^[hH][tT][tT][pP][sS]?://[^\s"<>\\\u0001-\u0020\u007f-\u00a0]+$')
+$$;
+comment on function chat.web_address(text) is 'The first 2048 characters of an http or https address; null for anything else.';
+
+create or replace function chat.visit_of(p_session chat.sessions, p_url text, p_referrer text, p_now timestamptz)
+returns chat.visits
+language plpgsql
+as $$
+declare
+    visit chat.visits;
+begin
+    select v.* into visit from chat.visits v where v.visitor_id = p_session.visitor_id order by v.id desc limit 1;
+    if visit.last_at > p_now - interval '30 minutes' then
+        update chat.visits v
+        set last_at = greatest(v.last_at, p_now), session_id = p_session.id,
+            landing_page_url = coalesce(v.landing_page_url, p_url), referrer_url = coalesce(v.referrer_url, p_referrer)
+        where v.id = visit.id
+        returning v.* into visit;
+        return visit;
+    end if;
+    -- A visitor is made with their first visit counted.
+    if visit.id is not null then
+        update public.mod_chat_visitors v set total_visits = v.total_visits + 1 where v.id = p_session.visitor_id;
+    end if;
+    insert into chat.visits (
+        site_id, visitor_id, session_id, started_at, last_at, landing_page_url, referrer_url, ip_address, browser, os, device,
+        country, city)
+    select p_session.site_id, p_session.visitor_id, p_session.id, p_now, p_now, p_url, p_referrer, p_session.ip_address,
+        agent.browser, agent.os, agent.device, place.country, place.city
+    from chat.user_agent_of(p_session.user_agent) agent
+    cross join chat.place_of(
+        chat.request_header(current_setting('app.settings.chat_country_header', true)),
+        chat.request_header(current_setting('app.settings.chat_city_header', true))) place
+    returning * into visit;
+    return visit;
+end
+$$;
+comment on function chat.visit_of(chat.sessions, text, text, timestamptz) is
+    'The running visit of a session''s visitor, whose row the caller has locked, or a new one. The headers that tell country and city are named by app.settings.chat_country_header and chat_city_header; none is believed otherwise.';
 
 create or replace function chat.note_page(p_session chat.sessions, p_page jsonb, p_now timestamptz)
 returns void
 language plpgsql
 as $$
+declare
+    url constant text := chat.web_address(p_page ->> 'url');
+    title constant text := chat.one_line(p_page ->> 'title', 300);
+    referrer constant text := chat.web_address(p_page ->> 'referrer');
+    visit chat.visits;
 begin
+    perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    visit := chat.visit_of(p_session, url, referrer, p_now);
+    -- The same page again only says that it is still open.
+    if url is not null and visit.pages < 500 and url is distinct from (
+        select p.url from chat.page_views p where p.visit_id = visit.id order by p.id desc limit 1)
+    then
+        insert into chat.page_views (site_id, visit_id, url, title, at)
+        values (visit.site_id, visit.id, url, title, p_now);
+        update chat.visits v set pages = v.pages + 1 where v.id = visit.id;
+    end if;
     update public.mod_chat_visitors v
-    set current_page_url = coalesce(left(p_page ->> 'url', 2048), v.current_page_url),
-        current_page_title = case when p_page ->> 'url' is null then v.current_page_title else left(p_page ->> 'title', 300) end,
-        referrer_url = coalesce(v.referrer_url, left(p_page ->> 'referrer', 2048)),
-        landing_page_url = coalesce(v.landing_page_url, left(p_page ->> 'url', 2048)),
+    set current_page_url = coalesce(url, v.current_page_url),
+        current_page_title = case when url is null then v.current_page_title else title end,
+        referrer_url = coalesce(v.referrer_url, referrer),
+        landing_page_url = coalesce(v.landing_page_url, url),
+        browser = coalesce(visit.browser, v.browser),
+        os = coalesce(visit.os, v.os),
+        device = coalesce(visit.device, v.device),
         ip_address = coalesce(p_session.ip_address, v.ip_address),
+        -- A city without its country would be of the country before.
+        country = coalesce(visit.country, v.country),
+        city = case when visit.country is null then v.city else visit.city end,
         last_seen_at = greatest(v.last_seen_at, p_now),
         updated_at = p_now
     where v.id = p_session.visitor_id;
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on; referrer and landing page only the first time.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+
+create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    delete from chat.page_views p
+    using (
+        select x.id from chat.page_views x
+        where x.at < p_now - interval '90 days'
+        order by x.at
+        limit p_batch
+        for update skip locked) old
+    where p.id = old.id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_page_views(integer, timestamptz) is 'Removes page views older than 90 days; the visits stay.';
 
 -- file: sql/visitors/open_session.sql
 -- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
@@ -4605,11 +4842,12 @@ begin
         'settled', chat.settle_unknown(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch),
         'routed', chat.route_stranded(chat_tick.batch));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, routed}.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, lanes, rates, page_views, routed}.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -4933,7 +5171,9 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
-    public.chat_export_visitor(uuid)
+    public.chat_export_visitor(uuid),
+    public.chat_live_visitors(uuid, integer, integer, timestamptz),
+    public.chat_visits(uuid, integer, bigint)
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;

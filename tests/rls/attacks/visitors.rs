@@ -28,13 +28,18 @@ pub async fn people_of_a_foreign_site(world: &World) -> Result<()> {
         format!("chat_merge_visitors('{foreign}', '{own}')"),
         format!("chat_merge_visitors('{own}', '{foreign}')"),
         format!("chat_unmerge_visitor('{foreign}')"),
+        format!("chat_visits('{foreign}')"),
     ] {
         refused(
             neighbour.rows(&format!("select {call}")).await,
             "PT404 chat/no_such_visitor",
         )?;
     }
-    for call in ["chat_blocks('{}')", "chat_block_address('{}', '192.0.2.1')"] {
+    for call in [
+        "chat_blocks('{}')",
+        "chat_block_address('{}', '192.0.2.1')",
+        "chat_live_visitors('{}')",
+    ] {
         let call = call.replace("{}", &world.a.site.id.to_string());
         refused(
             neighbour.rows(&format!("select {call}")).await,

@@ -5,6 +5,7 @@ mod erase;
 mod merge;
 mod profile;
 mod sessions;
+mod tracking;
 
 use anyhow::{Context, Result};
 use pg_chat_tests::Refusal;
