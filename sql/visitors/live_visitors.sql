@@ -14,7 +14,7 @@ declare
     since timestamptz;
 begin
     perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
-    if within_seconds not between 1 and 86400 or page_size not between 1 and 500 then
+    if (within_seconds between 1 and 86400 and page_size between 1 and 500) is not true then
         raise exception 'this asks for too little or too much'
             using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'within_seconds is 1 to 86400, page_size 1 to 500';
     end if;
@@ -54,7 +54,7 @@ set search_path = ''
 as $$
 begin
     perform chat.require_for_visitor(chat_visits.visitor, 'live-chat.conversations.view');
-    if page_size not between 1 and 500 then
+    if (page_size between 1 and 500) is not true then
         raise exception 'a page has 1 to 500 visits'
             using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'page_size is 1 to 500';
     end if;

@@ -383,7 +383,7 @@ alter table chat.identity_aliases enable row level security;
 -- file: sql/visitors/blocks.sql
 -- What: who may not write: a person, or an address or network.
 -- Why: a block is a row with a reason and an end, so it can be shown, ends by itself, and is taken back by deleting it.
--- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (block.sql).
+-- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (is_blocked.sql).
 
 create table if not exists chat.blocks (
     id uuid primary key default gen_random_uuid(),
@@ -2466,20 +2466,24 @@ begin
     new.email := chat.one_line(new.email, 320);
     new.phone := chat.one_line(new.phone, 50);
 
-    -- Each tag once, in the order in which they were given.
-    new.tags := array(
-        select t.tag
-        from (
-            select chat.one_line(u.tag, 2147483647) as tag, min(u.place) as place
-            from unnest(new.tags) with ordinality u (tag, place) group by 1) t
-        where t.tag is not null
-        order by t.place);
+    -- Each tag once, in the order in which they were given; only what may still be a tag is cleaned.
+    if not exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 200) then
+        new.tags := array(
+            select t.tag
+            from (
+                select chat.one_line(u.tag, 200) as tag, min(u.place) as place
+                from unnest(new.tags) with ordinality u (tag, place) group by 1) t
+            where t.tag is not null
+            order by t.place);
+    end if;
     if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
         raise exception 'these are too many tags, or too long ones'
             using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
     end if;
-    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536 then
-        raise exception 'custom data is an object of at most 64 kB'
+    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536
+        or new.custom_data @? '$.**{17}'
+    then
+        raise exception 'custom data is an object of at most 64 kB and 16 levels'
             using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
     end if;
     return new;
@@ -2602,11 +2606,10 @@ $$;
 comment on function public.chat_unmerge_visitor(uuid) is
     'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
 
--- file: sql/visitors/block.sql
--- What: blocks and unblocks people and addresses, and says who is blocked.
--- Why: a block acts at once: open chats of the person are closed in its transaction, and whoever opens a session or a
---      conversation asks chat.is_blocked under the identity's lock.
--- Leaves out: rates, which are the widget's.
+-- file: sql/visitors/is_blocked.sql
+-- What: whether somebody may not write: the block list and LC-01's blocked_ips, asked together.
+-- Why: whoever opens a session or a conversation asks here, under the identity's lock where there is one.
+-- Leaves out: making and lifting blocks (block.sql, unblock.sql).
 
 create or replace function chat.address_of(p_text text)
 returns cidr
@@ -2629,18 +2632,51 @@ returns boolean
 language plpgsql
 stable
 as $$
+declare
+    rows uuid[];
 begin
-    return exists (
+    -- Most sites block nobody, and then the question costs next to nothing.
+    if exists (select from chat.blocks b where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)) then
+        rows := chat.person_rows(p_visitor);
+        if exists (
             select from chat.blocks b
             where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
-                and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
-        or exists (
-            select from public.mod_chat_widget_settings s
-            where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+                and (p_address <<= b.address or b.visitor_id = any (rows)))
+        then
+            return true;
+        end if;
+    end if;
+    return p_address is not null and exists (
+        select from public.mod_chat_widget_settings s
+        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
     'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
+
+create or replace function chat.check_blocked_ips()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    wrong text;
+begin
+    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
+    if found then
+        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.check_blocked_ips() is
+    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
+
+-- file: sql/visitors/block.sql
+-- What: blocks people and addresses.
+-- Why: a block acts at once: open chats of the person are closed and their sessions ended in its transaction.
+-- Leaves out: who is blocked (is_blocked.sql), rates, which are the widget's.
 
 create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
 returns jsonb
@@ -2748,6 +2784,11 @@ end
 $$;
 comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
 
+-- file: sql/visitors/unblock.sql
+-- What: the block list, and taking a block back.
+-- Why: whoever may block so may lift it; what was closed stays closed, and a session's key opens it again.
+-- Leaves out: blocked_ips of the settings, which are edited there.
+
 create or replace function public.chat_unblock(block uuid)
 returns jsonb
 language plpgsql
@@ -2792,102 +2833,10 @@ $$;
 comment on function public.chat_blocks(uuid) is
     'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
 
-create or replace function chat.check_blocked_ips()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    wrong text;
-begin
-    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
-    if found then
-        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
-            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.check_blocked_ips() is
-    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
-
--- file: sql/visitors/erase.sql
--- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
--- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
---      begins afresh with a new one (whatsapp/home_conversation.sql).
--- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
---             has the storage key deletes (chat.file_deletions).
-
-create or replace function public.chat_erase_visitor(visitor uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
-    return chat.erase_person(chat_erase_visitor.visitor);
-end
-$$;
-comment on function public.chat_erase_visitor(uuid) is
-    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
-
-create or replace function chat.erase_person(p_visitor uuid)
-returns jsonb
-language plpgsql
-as $$
-declare
-    site uuid;
-    rows constant uuid[] := chat.person_rows(p_visitor);
-    identities uuid[];
-    conversations uuid[];
-    agents uuid[];
-    counts jsonb;
-    proof chat.erasures;
-begin
-    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
-    conversations := array(
-        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
-    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
-    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
-    if site is null or rows <> chat.person_rows(p_visitor) or exists (
-            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
-        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
-    then
-        raise exception 'somebody merged, erased or wrote meanwhile'
-            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
-    end if;
-
-    agents := array(
-        select distinct c.assigned_agent_id from public.mod_chat_conversations c
-        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
-    counts := chat.count_person(rows, identities, conversations)
-        || chat.erase_leftovers(site, identities, conversations)
-        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
-
-    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
-    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
-    delete from public.mod_chat_conversations c where c.id = any (conversations);
-    delete from chat.identities i where i.id = any (identities);
-    delete from public.mod_chat_visitors v where v.id = any (rows);
-
-    perform chat.lock_routing(site);
-    perform chat.recount_load(site, agents);
-    perform chat.drain(site);
-    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
-
-    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
-    values (site, rows, auth.uid(), counts)
-    returning * into proof;
-    perform chat.broadcast(
-        array['chat:site:' || site],
-        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
-    return to_jsonb(proof);
-end
-$$;
-comment on function chat.erase_person(uuid) is
-    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+-- file: sql/visitors/erase_parts.sql
+-- What: the steps of erasing a person that are not plain deletes of their rows.
+-- Why: what webhooks, queue and storage keep of somebody is found in its own way each.
+-- Leaves out: the order of locks and the rows themselves (erase.sql).
 
 create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
 returns jsonb
@@ -2979,6 +2928,100 @@ end
 $$;
 comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
 
+-- file: sql/visitors/erase.sql
+-- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
+-- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
+--      begins afresh with a new one (whatsapp/home_conversation.sql).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
+--             has the storage key deletes (chat.file_deletions).
+
+create or replace function public.chat_erase_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
+    return chat.erase_person(chat_erase_visitor.visitor);
+end
+$$;
+comment on function public.chat_erase_visitor(uuid) is
+    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
+
+create or replace function chat.erase_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+as $$
+declare
+    site uuid;
+    rows constant uuid[] := chat.person_rows(p_visitor);
+    identities uuid[];
+    conversations uuid[];
+    agents uuid[];
+    counts jsonb;
+    proof chat.erasures;
+begin
+    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    conversations := array(
+        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
+    if site is null or rows <> chat.person_rows(p_visitor) or exists (
+            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
+        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
+    then
+        raise exception 'somebody merged, erased or wrote meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    end if;
+
+    agents := array(
+        select distinct c.assigned_agent_id from public.mod_chat_conversations c
+        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
+    counts := chat.count_person(rows, identities, conversations)
+        || chat.erase_leftovers(site, identities, conversations)
+        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+
+    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
+    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
+    delete from public.mod_chat_conversations c where c.id = any (conversations);
+    delete from chat.identities i where i.id = any (identities);
+    delete from public.mod_chat_visitors v where v.id = any (rows);
+
+    perform chat.lock_routing(site);
+    perform chat.recount_load(site, agents);
+    perform chat.drain(site);
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+
+    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
+    values (site, rows, auth.uid(), counts)
+    returning * into proof;
+    perform chat.broadcast(
+        array['chat:site:' || site],
+        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
+    return to_jsonb(proof);
+end
+$$;
+comment on function chat.erase_person(uuid) is
+    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+
+create or replace function public.chat_erasures(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_erasures.site, 'live-chat.settings.manage');
+    return coalesce((
+        select jsonb_agg(to_jsonb(e) order by e.id desc) from chat.erasures e where e.site_id = chat_erasures.site), '[]');
+end
+$$;
+comment on function public.chat_erasures(uuid) is
+    'Proofs of who was erased at a site, latest first: [{id, visitor_ids, erased_by, erased_at, counts}]. Needs live-chat.settings.manage. PT403 chat/not_allowed.';
+
 -- file: sql/visitors/export.sql
 -- What: everything that is kept about a person, as one JSON document.
 -- Why: people ask for it, and it shows what erasing would take.
@@ -3057,7 +3100,7 @@ declare
     since timestamptz;
 begin
     perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
-    if within_seconds not between 1 and 86400 or page_size not between 1 and 500 then
+    if (within_seconds between 1 and 86400 and page_size between 1 and 500) is not true then
         raise exception 'this asks for too little or too much'
             using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'within_seconds is 1 to 86400, page_size 1 to 500';
     end if;
@@ -3097,7 +3140,7 @@ set search_path = ''
 as $$
 begin
     perform chat.require_for_visitor(chat_visits.visitor, 'live-chat.conversations.view');
-    if page_size not between 1 and 500 then
+    if (page_size between 1 and 500) is not true then
         raise exception 'a page has 1 to 500 visits'
             using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'page_size is 1 to 500';
     end if;
@@ -5171,6 +5214,7 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
+    public.chat_erasures(uuid),
     public.chat_export_visitor(uuid),
     public.chat_live_visitors(uuid, integer, integer, timestamptz),
     public.chat_visits(uuid, integer, bigint)

@@ -39,6 +39,7 @@ pub async fn people_of_a_foreign_site(world: &World) -> Result<()> {
         "chat_blocks('{}')",
         "chat_block_address('{}', '192.0.2.1')",
         "chat_live_visitors('{}')",
+        "chat_erasures('{}')",
     ] {
         let call = call.replace("{}", &world.a.site.id.to_string());
         refused(
@@ -77,11 +78,15 @@ pub async fn erasing_without_the_right(world: &World) -> Result<()> {
             "PT403 chat/not_allowed",
         )?;
     }
+    let proofs = format!("select chat_erasures('{}')", world.a.site.id);
+    refused(supervisor.rows(&proofs).await, "PT403 chat/not_allowed")?;
     let mut admin = world.db.as_user(world.a.admin.user).await?;
     let erased = admin
         .rows(&format!("select chat_erase_visitor('{}')", world.a.visitor))
         .await?;
     ensure!(erased.len() == 1, "an admin could not erase");
+    let shown = admin.rows(&proofs).await?;
+    ensure!(shown[0]["chat_erasures"][0]["visitor_ids"][0] == world.a.visitor.to_string());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod block;
 mod erase;
+mod hostile;
 mod merge;
 mod profile;
 mod sessions;
