@@ -32,7 +32,10 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
-    public.chat_export_visitor(uuid)
+    public.chat_erasures(uuid),
+    public.chat_export_visitor(uuid),
+    public.chat_live_visitors(uuid, integer, integer, timestamptz),
+    public.chat_visits(uuid, integer, bigint)
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;

@@ -57,22 +57,22 @@ begin
     select s.* into session
     from chat.sessions s
     where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
-    if chat.is_blocked(session.site_id, session.visitor_id, null, p_now) then
+    if chat.is_blocked(p_settings.site_id, session.visitor_id, null, p_now) then
         raise exception 'this visitor is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
     -- The visitor before the session, as everywhere.
     perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
     update chat.sessions s
-    set last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
+    set ended_at = null, ended_why = null, last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
         user_agent = left(chat.request_header('user-agent'), 1000)
-    where s.id = session.id and s.ended_at is null and s.expires_at > p_now
+    where s.id = session.id and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now
     returning s.* into session;
     return session;
 end
 $$;
 comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
-    'Renews the live session of this key; null when the key opens none. PT403 chat/blocked.';
+    'Renews the live session of this key, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
 
 create or replace function chat.make_session(
     p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)

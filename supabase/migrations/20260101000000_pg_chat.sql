@@ -606,7 +606,7 @@ alter table chat.rates enable row level security;
 -- file: sql/visitors/blocks.sql
 -- What: who may not write: a person, or an address or network.
 -- Why: a block is a row with a reason and an end, so it can be shown, ends by itself, and is taken back by deleting it.
--- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (block.sql).
+-- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (is_blocked.sql).
 
 create table if not exists chat.blocks (
     id uuid primary key default gen_random_uuid(),
@@ -657,6 +657,56 @@ create table if not exists chat.file_deletions (
 comment on table chat.file_deletions is 'Files of erased people that storage still holds. The row goes when the file has gone.';
 create index if not exists file_deletions_site_id_idx on chat.file_deletions (site_id, id);
 alter table chat.file_deletions enable row level security;
+
+-- file: sql/visitors/visits.sql
+-- What: visits of people to a site, and the pages they looked at in them.
+-- Why: a visit is what an agent calls one: pages with no more than half an hour between them, whatever tokens were renewed.
+-- Leaves out: who is there at this moment to the second; browsers tell each other that through Realtime.
+
+create table if not exists chat.visits (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visitor_id uuid not null,
+    session_id uuid,
+    started_at timestamptz not null,
+    last_at timestamptz not null,
+    pages integer not null default 0,
+    landing_page_url text,
+    referrer_url text,
+    browser text,
+    os text,
+    device text,
+    ip_address inet,
+    country text,
+    city text,
+    constraint visits_site_id_id_key unique (site_id, id),
+    constraint visits_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint visits_session_id_fkey foreign key (site_id, session_id)
+        references chat.sessions (site_id, id) on delete set null (session_id)
+) with (fillfactor = 80);
+comment on table chat.visits is 'A row a visit, written under the visitor''s lock. total_visits of a visitor counts them, and is at least 1.';
+comment on column chat.visits.last_at is 'When a page was last shown, or told to be still open.';
+comment on column chat.visits.pages is 'Pages looked at, each change of address one; counted up to 500.';
+create index if not exists visits_visitor_id_idx on chat.visits (visitor_id, id desc);
+create index if not exists visits_live_idx on chat.visits (site_id, last_at desc);
+create index if not exists visits_session_id_idx on chat.visits (session_id);
+alter table chat.visits enable row level security;
+
+create table if not exists chat.page_views (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visit_id bigint not null,
+    url text not null,
+    title text,
+    at timestamptz not null,
+    constraint page_views_visit_id_fkey foreign key (site_id, visit_id)
+        references chat.visits (site_id, id) on delete cascade
+);
+comment on table chat.page_views is 'Pages of visits, kept for 90 days.';
+create index if not exists page_views_visit_id_idx on chat.page_views (visit_id, id desc);
+create index if not exists page_views_at_idx on chat.page_views (at);
+alter table chat.page_views enable row level security;
 
 -- file: sql/conversations/conversations.sql
 -- What: conversations, with the counters and numbers every client depends on.
@@ -1302,6 +1352,27 @@ language sql immutable parallel safe
 as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
+
+create or replace function chat.address_listed(address text, list jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.address_listed(address, list::text) $$;
+comment on function chat.address_listed(text, jsonb) is
+    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
+
+create or replace function chat.user_agent_of(header text)
+returns table (browser text, os text, device text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.user_agent_of(header) $$;
+comment on function chat.user_agent_of(text) is
+    'Browser, system and device (desktop, mobile, tablet, tv, bot) that a User-Agent header tells. One row, nulls where it does not.';
+
+create or replace function chat.place_of(country_header text, city_header text)
+returns table (country text, city text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.place_of(country_header, city_header) $$;
+comment on function chat.place_of(text, text) is
+    'Country (ISO letters) and city that a proxy''s headers tell. One row, nulls where they do not.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -4509,6 +4580,834 @@ $$;
 comment on function chat.count_deeds(uuid, integer) is
     'Adds up to so many deeds of a site to its agents'' figures. The caller holds the site''s routing row. Returns how many.';
 
+-- file: sql/visitors/person.sql
+-- What: which rows of mod_chat_visitors are one person.
+-- Why: a merge is a pointer and rows keep their visitor_id, so whoever speaks of a person follows the pointers.
+-- Leaves out: what a visitor of the widget sees. That is their own session's row, never what an agent merged.
+
+create or replace function chat.person_of(p_visitor uuid)
+returns uuid
+language sql
+stable
+as $$
+    -- `union`, so that a circle that somebody made by hand ends.
+    with recursive up (id, merged_into) as (
+        select v.id, v.merged_into from public.mod_chat_visitors v where v.id = p_visitor
+        union
+        select v.id, v.merged_into from up join public.mod_chat_visitors v on v.id = up.merged_into)
+    select coalesce((select up.id from up where up.merged_into is null), p_visitor)
+$$;
+comment on function chat.person_of(uuid) is 'The visitor a visitor was merged into in the end; itself when it was not.';
+
+create or replace function chat.person_rows(p_visitor uuid)
+returns uuid[]
+language sql
+stable
+as $$
+    with recursive down (id) as (
+        select chat.person_of(p_visitor)
+        union
+        select v.id from down join public.mod_chat_visitors v on v.merged_into = down.id)
+    select array_agg(down.id order by down.id) from down
+$$;
+comment on function chat.person_rows(uuid) is 'Every visitor that is the same person, by merges in any direction, in the order of locks.';
+
+create or replace function chat.require_for_visitor(p_visitor uuid, p_permission text)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    site uuid;
+begin
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    if not found or not chat.may(site, 'live-chat.conversations.view')
+        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    then
+        raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
+    end if;
+    perform chat.require(site, p_permission);
+    return site;
+end
+$$;
+comment on function chat.require_for_visitor(uuid, text) is
+    'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function public.chat_person(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    person uuid;
+    rows uuid[];
+begin
+    perform chat.require_for_visitor(chat_person.visitor, 'live-chat.conversations.view');
+    person := chat.person_of(chat_person.visitor);
+    rows := chat.person_rows(chat_person.visitor);
+    return (
+        select jsonb_build_object(
+            'person', (select to_jsonb(v) from public.mod_chat_visitors v where v.id = person),
+            'merged', coalesce((
+                select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+                from public.mod_chat_visitors v where v.id = any (rows) and v.id <> person), '[]'),
+            'total_visits', sum(v.total_visits),
+            'total_conversations', sum(v.total_conversations),
+            'total_messages', sum(v.total_messages),
+            'first_seen_at', min(v.first_seen_at),
+            'last_seen_at', max(v.last_seen_at),
+            'tags', coalesce((
+                select jsonb_agg(distinct t.tag)
+                from public.mod_chat_visitors m cross join lateral unnest(m.tags) t (tag)
+                where m.id = any (rows)), '[]'),
+            'blocked', bool_or(chat.is_blocked(v.site_id, v.id, null)))
+        from public.mod_chat_visitors v
+        where v.id = any (rows));
+end
+$$;
+comment on function public.chat_person(uuid) is
+    'A person over all visitors merged with this one: {person, merged: [rows], totals, first_seen_at, last_seen_at, tags, blocked}. Needs live-chat.conversations.view. PT404 chat/no_such_visitor.';
+
+-- file: sql/visitors/profile.sql
+-- What: what a visitor's name, contact, tags, notes and custom data may hold; and two ways to change them without
+--       overwriting a colleague.
+-- Why: a plain PATCH writes a whole column; two agents who add a tag at once would lose one.
+-- Leaves out: rows that WhatsApp makes, whose fields the parser has bounded.
+
+create or replace function chat.one_line(p_text text, p_longest integer)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Control characters, and the marks that turn the direction of everything after them, which fake other names.
+    select nullif(left(btrim(regexp_replace(
+        translate(p_text, U&'\202A\202B\202C\202D\202E\2066\2067\2068\2069', ''),
+        '[\u0001-\u0020\u007f-\u00a0\u2028\u2029]+', ' ', 'g')), p_longest), '')
+$$;
+comment on function chat.one_line(text, integer) is
+    'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
+
+create or replace function chat.clean_profile()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    field record;
+begin
+    for field in
+        select * from (values
+            ('name', new.name, 200), ('email', new.email, 320), ('phone', new.phone, 50),
+            ('avatar_url', new.avatar_url, 2048), ('notes', new.notes, 20000), ('external_id', new.external_id, 255)
+        ) f (column_name, content, longest)
+        where char_length(f.content) > f.longest
+    loop
+        raise exception 'the % has % characters', field.column_name, char_length(field.content)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = format('use at most %s', field.longest);
+    end loop;
+    new.name := chat.one_line(new.name, 200);
+    new.email := chat.one_line(new.email, 320);
+    new.phone := chat.one_line(new.phone, 50);
+
+    -- Each tag once, in the order in which they were given; only what may still be a tag is cleaned.
+    if not exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 200) then
+        new.tags := array(
+            select t.tag
+            from (
+                select chat.one_line(u.tag, 200) as tag, min(u.place) as place
+                from unnest(new.tags) with ordinality u (tag, place) group by 1) t
+            where t.tag is not null
+            order by t.place);
+    end if;
+    if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
+        raise exception 'these are too many tags, or too long ones'
+            using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
+    end if;
+    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536
+        or new.custom_data @? '$.**{17}'
+    then
+        raise exception 'custom data is an object of at most 64 kB and 16 levels'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.clean_profile() is
+    'Before name, contact, tags, notes or custom data of a visitor are written: cleaned and bounded. PT422 chat/too_long, chat/too_many_tags, chat/custom_data.';
+
+create or replace function public.chat_tag_visitor(visitor uuid, add text[] default '{}', remove text[] default '{}')
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_tag_visitor.visitor, 'live-chat.conversations.reply');
+    return query
+    update public.mod_chat_visitors v
+    set tags = array(
+        select u.tag from unnest(v.tags || coalesce(add, '{}')) with ordinality u (tag, place)
+        where u.tag <> all (coalesce(remove, '{}'))
+        order by u.place)
+    where v.id = chat_tag_visitor.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_tag_visitor(uuid, text[], text[]) is
+    'Adds tags to a visitor and removes others, whatever colleagues do at the same time. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/too_many_tags.';
+
+create or replace function public.chat_set_custom_data(visitor uuid, changes jsonb)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_set_custom_data.visitor, 'live-chat.conversations.reply');
+    if jsonb_typeof(changes) is distinct from 'object' then
+        raise exception 'changes of custom data are an object'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value}; null removes a key';
+    end if;
+    return query
+    update public.mod_chat_visitors v
+    set custom_data = (v.custom_data || changes) - array(
+        select e.key from jsonb_each(changes) e where e.value = 'null')
+    where v.id = chat_set_custom_data.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_set_custom_data(uuid, jsonb) is
+    'Changes keys of a visitor''s custom data; a null removes its key, others stay. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/custom_data.';
+
+-- file: sql/visitors/merge.sql
+-- What: says that two visitors are one person, and takes it back.
+-- Why: a pointer, so nothing is copied or lost and undoing is removing it. Identities, conversations and sessions stay
+--      with their own row: an agent's mistake never shows one person's chats to another.
+-- Leaves out: finding doubles; typed e-mails and phones prove nothing.
+
+create or replace function public.chat_merge_visitors(visitor uuid, into_visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := chat.require_for_visitor(chat_merge_visitors.visitor, 'live-chat.conversations.reply');
+    target constant uuid := chat_merge_visitors.into_visitor;
+    root constant uuid := chat.person_of(target);
+    merged public.mod_chat_visitors;
+begin
+    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
+        raise exception 'these two belong to different sites'
+            using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
+    end if;
+    -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
+    perform from public.mod_chat_visitors v
+    where v.id in (chat_merge_visitors.visitor, target, root)
+    order by v.id
+    for no key update;
+    if chat.person_of(target) <> root then
+        raise exception 'somebody merged one of these meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    elsif root = chat.person_of(chat_merge_visitors.visitor) then
+        raise exception 'these two are one person already'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'chat_person shows all rows of a person';
+    end if;
+    update public.mod_chat_visitors v set merged_into = target
+    where v.id = chat_merge_visitors.visitor and v.merged_into is null
+    returning v.* into merged;
+    if not found then
+        raise exception 'this visitor is merged into somebody else'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'undo that with chat_unmerge_visitor first';
+    end if;
+    return next merged;
+end
+$$;
+comment on function public.chat_merge_visitors(uuid, uuid) is
+    'Says that a visitor is the same person as another: a pointer, nothing is copied. Returns the pointing row. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/already_merged, chat/changed_meanwhile, PT422 chat/different_sites.';
+
+create or replace function public.chat_unmerge_visitor(visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    alone public.mod_chat_visitors;
+begin
+    perform chat.require_for_visitor(chat_unmerge_visitor.visitor, 'live-chat.conversations.reply');
+    update public.mod_chat_visitors v set merged_into = null
+    where v.id = chat_unmerge_visitor.visitor and v.merged_into is not null
+    returning v.* into alone;
+    if not found then
+        raise exception 'this visitor is not merged into anybody'
+            using errcode = 'PT409', detail = 'chat/not_merged', hint = 'undo a merge at the row that points: its merged_into is set';
+    end if;
+    return next alone;
+end
+$$;
+comment on function public.chat_unmerge_visitor(uuid) is
+    'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
+
+-- file: sql/visitors/is_blocked.sql
+-- What: whether somebody may not write: the block list and LC-01's blocked_ips, asked together.
+-- Why: whoever opens a session or a conversation asks here, under the identity's lock where there is one.
+-- Leaves out: making and lifting blocks (block.sql, unblock.sql).
+
+create or replace function chat.address_of(p_text text)
+returns cidr
+language plpgsql
+immutable
+as $$
+begin
+    -- `203.0.113.9/24` means its network, where the type cidr would refuse it.
+    return network(trim(p_text)::inet);
+exception
+    when invalid_text_representation then
+        return null;
+end
+$$;
+comment on function chat.address_of(text) is 'The address or network a text says; null when it says none.';
+
+create or replace function chat.is_blocked(
+    p_site uuid, p_visitor uuid, p_address inet, p_now timestamptz default clock_timestamp())
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+    rows uuid[];
+begin
+    -- Most sites block nobody, and then the question costs next to nothing.
+    if exists (select from chat.blocks b where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)) then
+        rows := chat.person_rows(p_visitor);
+        if exists (
+            select from chat.blocks b
+            where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
+                and (p_address <<= b.address or b.visitor_id = any (rows)))
+        then
+            return true;
+        end if;
+    end if;
+    return p_address is not null and exists (
+        select from public.mod_chat_widget_settings s
+        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+end
+$$;
+comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
+    'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
+
+create or replace function chat.check_blocked_ips()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    wrong text;
+begin
+    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
+    if found then
+        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.check_blocked_ips() is
+    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
+
+-- file: sql/visitors/block.sql
+-- What: blocks people and addresses.
+-- Why: a block acts at once: open chats of the person are closed and their sessions ended in its transaction.
+-- Leaves out: who is blocked (is_blocked.sql), rates, which are the widget's.
+
+create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    site constant uuid := chat.require_for_visitor(chat_block_visitor.visitor, 'live-chat.conversations.resolve');
+    rows constant uuid[] := chat.person_rows(chat_block_visitor.visitor);
+    block uuid;
+    closed integer;
+begin
+    perform chat.check_block(chat_block_visitor.reason, chat_block_visitor.until);
+    -- The identity's lock: a message that is being received has its conversation before, or sees the block.
+    perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
+    perform from public.mod_chat_conversations c
+    where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
+    values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
+    on conflict (site_id, visitor_id) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    update public.mod_chat_conversations c set status = 'closed'
+    where c.visitor_id = any (rows) and c.archived_at is null;
+    get diagnostics closed = row_count;
+    return jsonb_build_object('block', block, 'closed_conversations', closed, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s where s.visitor_id = any (rows) and s.ended_at is null)));
+end
+$$;
+comment on function public.chat_block_visitor(uuid, text, timestamptz) is
+    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations, ended_sessions}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
+
+create or replace function public.chat_block_address(
+    site uuid, address text, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    network constant cidr := chat.address_of(chat_block_address.address);
+    block uuid;
+begin
+    perform chat.require(chat_block_address.site, 'live-chat.settings.manage');
+    perform chat.check_block(chat_block_address.reason, chat_block_address.until);
+    if network is null then
+        raise exception '% is no address', coalesce(left(chat_block_address.address, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use an address such as 203.0.113.9 or a network such as 203.0.113.0/24';
+    elsif (masklen(network) < case family(network) when 4 then 8 else 16 end) then
+        raise exception '% is a large part of the internet', network
+            using errcode = 'PT422', detail = 'chat/network_too_wide', hint = 'block /8 or smaller of IPv4, /16 or smaller of IPv6';
+    end if;
+    insert into chat.blocks as b (site_id, address, reason, blocked_by, expires_at)
+    values (chat_block_address.site, network, chat_block_address.reason, auth.uid(), chat_block_address.until)
+    on conflict (site_id, address) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    return jsonb_build_object('block', block, 'address', network, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s
+        where s.site_id = chat_block_address.site and s.ip_address <<= network and s.ended_at is null)));
+end
+$$;
+comment on function public.chat_block_address(uuid, text, text, timestamptz) is
+    'Blocks an address or network at a site, until then or for good. Answers {block, address, ended_sessions}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+
+create or replace function chat.end_blocked(p_sessions uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    ended integer;
+begin
+    -- Visitors before their sessions, as everywhere.
+    perform from public.mod_chat_visitors v
+    where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
+    order by v.id
+    for no key update;
+    update chat.sessions s set ended_at = clock_timestamp(), ended_why = 'blocked'
+    where s.id = any (p_sessions) and s.ended_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+comment on function chat.end_blocked(uuid[]) is
+    'Ends sessions of somebody who was blocked; their tokens are dead at once. When the block is over their key revives them. Answers how many.';
+
+create or replace function chat.check_block(p_reason text, p_until timestamptz)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_until <= clock_timestamp() then
+        raise exception 'this block would be over already'
+            using errcode = 'PT422', detail = 'chat/block_over', hint = 'give an end in the future, or none';
+    end if;
+    if char_length(p_reason) > 500 then
+        raise exception 'the reason has % characters', char_length(p_reason)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = 'use at most 500';
+    end if;
+end
+$$;
+comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
+
+-- file: sql/visitors/unblock.sql
+-- What: the block list, and taking a block back.
+-- Why: whoever may block so may lift it; what was closed stays closed, and a session's key opens it again.
+-- Leaves out: blocked_ips of the settings, which are edited there.
+
+create or replace function public.chat_unblock(block uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    lifted chat.blocks;
+begin
+    select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
+    end if;
+    perform chat.require(lifted.site_id,
+        case when lifted.address is null then 'live-chat.conversations.resolve' else 'live-chat.settings.manage' end);
+    delete from chat.blocks b where b.id = lifted.id;
+    return to_jsonb(lifted);
+end
+$$;
+comment on function public.chat_unblock(uuid) is
+    'Takes a block back; what was closed stays closed. Answers the row. Needs the right to block so. PT404 chat/no_such_block, PT403 chat/not_allowed.';
+
+create or replace function public.chat_blocks(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
+    return coalesce((
+        select jsonb_agg(to_jsonb(b) || jsonb_build_object(
+            'visitor_name', v.name, 'active', b.expires_at is null or b.expires_at > clock_timestamp())
+            order by b.created_at desc, b.id)
+        from chat.blocks b
+        left join public.mod_chat_visitors v on v.id = b.visitor_id
+        where b.site_id = chat_blocks.site), '[]');
+end
+$$;
+comment on function public.chat_blocks(uuid) is
+    'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+-- file: sql/visitors/erase_parts.sql
+-- What: the steps of erasing a person that are not plain deletes of their rows.
+-- Why: what webhooks, queue and storage keep of somebody is found in its own way each.
+-- Leaves out: the order of locks and the rows themselves (erase.sql).
+
+create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        'visitors', cardinality(p_visitors),
+        'identities', cardinality(p_identities),
+        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
+        'conversations', cardinality(p_conversations),
+        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
+        'attempts', (
+            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
+            where m.conversation_id = any (p_conversations)),
+        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
+        'page_views', (
+            select count(*) from chat.visits v join chat.page_views p on p.visit_id = v.id
+            where v.visitor_id = any (p_visitors)),
+        'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
+        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
+end
+$$;
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+
+create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    statuses integer;
+    letters integer;
+begin
+    delete from chat.orphan_statuses o
+    where o.site_id = p_site
+        and (o.wamid in (
+                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
+            or exists (
+                select from chat.identity_aliases a
+                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
+    get diagnostics statuses = row_count;
+    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
+    delete from chat.dead_letters d
+    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
+        and exists (
+            select from chat.identity_aliases a
+            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
+    get diagnostics letters = row_count;
+    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+end
+$$;
+comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
+    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+
+create or replace function chat.queue_file_deletions(p_conversations uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    files integer;
+begin
+    insert into chat.file_deletions (site_id, file_url)
+    select distinct m.site_id, m.file_url from public.mod_chat_messages m
+    where m.conversation_id = any (p_conversations) and m.file_url is not null;
+    get diagnostics files = row_count;
+    return files;
+end
+$$;
+comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
+
+create or replace function chat.erase_jobs(p_identities uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
+    keys constant text[] := array(
+        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
+    jobs integer;
+begin
+    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
+    get diagnostics jobs = row_count;
+    -- A worker that holds one of them finds its lease stale.
+    delete from chat.lanes l where l.key = any (keys);
+    return jobs;
+end
+$$;
+comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
+
+-- file: sql/visitors/erase.sql
+-- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
+-- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
+--      begins afresh with a new one (whatsapp/home_conversation.sql).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
+--             has the storage key deletes (chat.file_deletions).
+
+create or replace function public.chat_erase_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
+    return chat.erase_person(chat_erase_visitor.visitor);
+end
+$$;
+comment on function public.chat_erase_visitor(uuid) is
+    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
+
+create or replace function chat.erase_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+as $$
+declare
+    site uuid;
+    rows constant uuid[] := chat.person_rows(p_visitor);
+    identities uuid[];
+    conversations uuid[];
+    agents uuid[];
+    counts jsonb;
+    proof chat.erasures;
+begin
+    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    conversations := array(
+        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
+    if site is null or rows <> chat.person_rows(p_visitor) or exists (
+            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
+        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
+    then
+        raise exception 'somebody merged, erased or wrote meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    end if;
+
+    agents := array(
+        select distinct c.assigned_agent_id from public.mod_chat_conversations c
+        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
+    counts := chat.count_person(rows, identities, conversations)
+        || chat.erase_leftovers(site, identities, conversations)
+        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+
+    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
+    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
+    delete from public.mod_chat_conversations c where c.id = any (conversations);
+    delete from chat.identities i where i.id = any (identities);
+    delete from public.mod_chat_visitors v where v.id = any (rows);
+
+    perform chat.lock_routing(site);
+    perform chat.recount_load(site, agents);
+    perform chat.drain(site);
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+
+    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
+    values (site, rows, auth.uid(), counts)
+    returning * into proof;
+    perform chat.broadcast(
+        array['chat:site:' || site],
+        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
+        array[null::bigint]);
+    return to_jsonb(proof);
+end
+$$;
+comment on function chat.erase_person(uuid) is
+    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+
+create or replace function public.chat_erasures(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_erasures.site, 'live-chat.settings.manage');
+    return coalesce((
+        select jsonb_agg(to_jsonb(e) order by e.id desc) from chat.erasures e where e.site_id = chat_erasures.site), '[]');
+end
+$$;
+comment on function public.chat_erasures(uuid) is
+    'Proofs of who was erased at a site, latest first: [{id, visitor_ids, erased_by, erased_at, counts}]. Needs live-chat.settings.manage. PT403 chat/not_allowed.';
+
+-- file: sql/visitors/export.sql
+-- What: everything that is kept about a person, as one JSON document.
+-- Why: people ask for it, and it shows what erasing would take.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+
+create or replace function public.chat_export_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
+    return chat.export_person(chat_export_visitor.visitor);
+end
+$$;
+comment on function public.chat_export_visitor(uuid) is
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function chat.export_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    rows constant uuid[] := chat.person_rows(p_visitor);
+begin
+    return jsonb_build_object(
+        'format', 'pg_chat.visitor/1',
+        'exported_at', clock_timestamp(),
+        'visitors', (
+            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+            from public.mod_chat_visitors v where v.id = any (rows)),
+        'identities', coalesce((
+            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
+                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
+                    order by a.created_at, a.kind, a.value)
+                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+            from chat.identities i where i.visitor_id = any (rows)), '[]'),
+        'conversations', coalesce((
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
+                select jsonb_agg(to_jsonb(m) order by m.seq)
+                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'visits', coalesce((
+            select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
+                select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+                from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
+            from chat.visits v where v.visitor_id = any (rows)), '[]'),
+        'sessions', coalesce((
+            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            from chat.sessions s where s.visitor_id = any (rows)), '[]'),
+        'blocks', coalesce((
+            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+end
+$$;
+comment on function chat.export_person(uuid) is
+    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
+
+-- file: sql/visitors/live_visitors.sql
+-- What: who is on the site now, and where somebody has been.
+-- Why: an agent who sees a visitor wait on the price list helps before they are asked.
+-- Leaves out: people without the widget's token; nothing is known of them.
+
+create or replace function public.chat_live_visitors(
+    site uuid, within_seconds integer default 300, page_size integer default 100, before timestamptz default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    since timestamptz;
+begin
+    perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
+    if (within_seconds between 1 and 86400 and page_size between 1 and 500) is not true then
+        raise exception 'this asks for too little or too much'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'within_seconds is 1 to 86400, page_size 1 to 500';
+    end if;
+    since := clock_timestamp() - make_interval(secs => within_seconds);
+    return jsonb_build_object(
+        'count', (
+            select count(distinct v.visitor_id) from chat.visits v
+            where v.site_id = chat_live_visitors.site and v.last_at > since),
+        'visitors', coalesce((
+            select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
+            from (
+                select v.id as visit_id, v.visitor_id, p.name, p.email, p.current_page_url, p.current_page_title,
+                    v.landing_page_url, v.referrer_url, v.started_at, v.last_at, v.pages, p.total_visits, v.browser, v.os,
+                    v.device, v.country, v.city, p.tags, c.id as conversation_id, c.status as conversation_status,
+                    c.assigned_agent_id
+                from chat.visits v
+                join public.mod_chat_visitors p on p.id = v.visitor_id
+                left join lateral (
+                    select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
+                    where o.visitor_id = v.visitor_id and o.archived_at is null
+                    order by o.created_at desc limit 1) c on true
+                where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
+                order by v.last_at desc, v.id desc
+                limit page_size) shown), '[]'));
+end
+$$;
+comment on function public.chat_live_visitors(uuid, integer, integer, timestamptz) is
+    'Who looked at a page within so many seconds, latest first: {count, visitors: [{visit_id, visitor_id, name, current_page_url, …, last_at, pages, conversation_id, …}]}; the next page is `before` the last one''s last_at. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT422 chat/out_of_range.';
+
+create or replace function public.chat_visits(visitor uuid, page_size integer default 20, before bigint default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_visits.visitor, 'live-chat.conversations.view');
+    if (page_size between 1 and 500) is not true then
+        raise exception 'a page has 1 to 500 visits'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'page_size is 1 to 500';
+    end if;
+    return coalesce((
+        select jsonb_agg(to_jsonb(shown) || jsonb_build_object('page_views', coalesce((
+            select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+            from chat.page_views p where p.visit_id = shown.id), '[]')) order by shown.id desc)
+        from (
+            select v.* from chat.visits v
+            where v.visitor_id = any (chat.person_rows(chat_visits.visitor)) and (chat_visits.before is null or v.id < chat_visits.before)
+            order by v.id desc
+            limit page_size) shown), '[]');
+end
+$$;
+comment on function public.chat_visits(uuid, integer, bigint) is
+    'Visits of a person with their pages, latest first: [{id, started_at, last_at, pages, …, page_views: [{url, title, at}]}]; the next page is `before` the last one''s id. Needs live-chat.conversations.view. PT404 chat/no_such_visitor, PT422 chat/out_of_range.';
+
 -- file: sql/widget/settings_of.sql
 -- What: the settings of a site, also of one that never saved any; and the version of its privacy text.
 -- Why: the defaults stand once, in the table.
@@ -4775,28 +5674,117 @@ comment on function chat.my_session(timestamptz) is
     'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
 
 -- file: sql/visitors/note_page.sql
--- What: which page a visitor looks at, and when they were last seen.
--- Why: agents see who is where; the first page is kept as the landing page.
--- Leaves out: visits and what the user agent tells, which are counted elsewhere.
+-- What: which page a visitor looks at: the visit it belongs to, and what browser and proxy tell of them.
+-- Why: agents see who is where and where they came in; under the visitor's lock, so two tabs are one visit.
+-- Leaves out: showing it (live_visitors.sql).
+
+create or replace function chat.web_address(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Shown as a link: nothing but http, and nothing that could end one.
+    select substring(left(p_text, 2048) from '^[hH][tT][tT][pP][sS]?://[^\s"<>\\\u0001-\u0020\u007f-\u00a0]+$')
+$$;
+comment on function chat.web_address(text) is 'The first 2048 characters of an http or https address; null for anything else.';
+
+create or replace function chat.visit_of(p_session chat.sessions, p_url text, p_referrer text, p_now timestamptz)
+returns chat.visits
+language plpgsql
+as $$
+declare
+    visit chat.visits;
+begin
+    select v.* into visit from chat.visits v where v.visitor_id = p_session.visitor_id order by v.id desc limit 1;
+    if visit.last_at > p_now - interval '30 minutes' then
+        update chat.visits v
+        set last_at = greatest(v.last_at, p_now), session_id = p_session.id,
+            landing_page_url = coalesce(v.landing_page_url, p_url), referrer_url = coalesce(v.referrer_url, p_referrer)
+        where v.id = visit.id
+        returning v.* into visit;
+        return visit;
+    end if;
+    -- A visitor is made with their first visit counted.
+    if visit.id is not null then
+        update public.mod_chat_visitors v set total_visits = v.total_visits + 1 where v.id = p_session.visitor_id;
+    end if;
+    insert into chat.visits (
+        site_id, visitor_id, session_id, started_at, last_at, landing_page_url, referrer_url, ip_address, browser, os, device,
+        country, city)
+    select p_session.site_id, p_session.visitor_id, p_session.id, p_now, p_now, p_url, p_referrer, p_session.ip_address,
+        agent.browser, agent.os, agent.device, place.country, place.city
+    from chat.user_agent_of(p_session.user_agent) agent
+    cross join chat.place_of(
+        chat.request_header(current_setting('app.settings.chat_country_header', true)),
+        chat.request_header(current_setting('app.settings.chat_city_header', true))) place
+    returning * into visit;
+    return visit;
+end
+$$;
+comment on function chat.visit_of(chat.sessions, text, text, timestamptz) is
+    'The running visit of a session''s visitor, whose row the caller has locked, or a new one. The headers that tell country and city are named by app.settings.chat_country_header and chat_city_header; none is believed otherwise.';
 
 create or replace function chat.note_page(p_session chat.sessions, p_page jsonb, p_now timestamptz)
 returns void
 language plpgsql
 as $$
+declare
+    url constant text := chat.web_address(p_page ->> 'url');
+    title constant text := chat.one_line(p_page ->> 'title', 300);
+    referrer constant text := chat.web_address(p_page ->> 'referrer');
+    visit chat.visits;
 begin
+    perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    visit := chat.visit_of(p_session, url, referrer, p_now);
+    -- The same page again only says that it is still open.
+    if url is not null and visit.pages < 500 and url is distinct from (
+        select p.url from chat.page_views p where p.visit_id = visit.id order by p.id desc limit 1)
+    then
+        insert into chat.page_views (site_id, visit_id, url, title, at)
+        values (visit.site_id, visit.id, url, title, p_now);
+        update chat.visits v set pages = v.pages + 1 where v.id = visit.id;
+    end if;
     update public.mod_chat_visitors v
-    set current_page_url = coalesce(left(p_page ->> 'url', 2048), v.current_page_url),
-        current_page_title = case when p_page ->> 'url' is null then v.current_page_title else left(p_page ->> 'title', 300) end,
-        referrer_url = coalesce(v.referrer_url, left(p_page ->> 'referrer', 2048)),
-        landing_page_url = coalesce(v.landing_page_url, left(p_page ->> 'url', 2048)),
+    set current_page_url = coalesce(url, v.current_page_url),
+        current_page_title = case when url is null then v.current_page_title else title end,
+        referrer_url = coalesce(v.referrer_url, referrer),
+        landing_page_url = coalesce(v.landing_page_url, url),
+        browser = coalesce(visit.browser, v.browser),
+        os = coalesce(visit.os, v.os),
+        device = coalesce(visit.device, v.device),
         ip_address = coalesce(p_session.ip_address, v.ip_address),
+        -- A city without its country would be of the country before.
+        country = coalesce(visit.country, v.country),
+        city = case when visit.country is null then v.city else visit.city end,
         last_seen_at = greatest(v.last_seen_at, p_now),
         updated_at = p_now
     where v.id = p_session.visitor_id;
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on; referrer and landing page only the first time.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+
+create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    delete from chat.page_views p
+    using (
+        select x.id from chat.page_views x
+        where x.at < p_now - interval '90 days'
+        order by x.at
+        limit p_batch
+        for update skip locked) old
+    where p.id = old.id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_page_views(integer, timestamptz) is 'Removes page views older than 90 days; the visits stay.';
 
 -- file: sql/visitors/open_session.sql
 -- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
@@ -4858,22 +5846,22 @@ begin
     select s.* into session
     from chat.sessions s
     where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
-    if chat.is_blocked(session.site_id, session.visitor_id, null, p_now) then
+    if chat.is_blocked(p_settings.site_id, session.visitor_id, null, p_now) then
         raise exception 'this visitor is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
     -- The visitor before the session, as everywhere.
     perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
     update chat.sessions s
-    set last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
+    set ended_at = null, ended_why = null, last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
         user_agent = left(chat.request_header('user-agent'), 1000)
-    where s.id = session.id and s.ended_at is null and s.expires_at > p_now
+    where s.id = session.id and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now
     returning s.* into session;
     return session;
 end
 $$;
 comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
-    'Renews the live session of this key; null when the key opens none. PT403 chat/blocked.';
+    'Renews the live session of this key, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
 
 create or replace function chat.make_session(
     p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
@@ -4941,680 +5929,6 @@ begin
 end
 $$;
 comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
-
--- file: sql/visitors/person.sql
--- What: which rows of mod_chat_visitors are one person.
--- Why: a merge is a pointer and rows keep their visitor_id, so whoever speaks of a person follows the pointers.
--- Leaves out: what a visitor of the widget sees. That is their own session's row, never what an agent merged.
-
-create or replace function chat.person_of(p_visitor uuid)
-returns uuid
-language sql
-stable
-as $$
-    -- `union`, so that a circle that somebody made by hand ends.
-    with recursive up (id, merged_into) as (
-        select v.id, v.merged_into from public.mod_chat_visitors v where v.id = p_visitor
-        union
-        select v.id, v.merged_into from up join public.mod_chat_visitors v on v.id = up.merged_into)
-    select coalesce((select up.id from up where up.merged_into is null), p_visitor)
-$$;
-comment on function chat.person_of(uuid) is 'The visitor a visitor was merged into in the end; itself when it was not.';
-
-create or replace function chat.person_rows(p_visitor uuid)
-returns uuid[]
-language sql
-stable
-as $$
-    with recursive down (id) as (
-        select chat.person_of(p_visitor)
-        union
-        select v.id from down join public.mod_chat_visitors v on v.merged_into = down.id)
-    select array_agg(down.id order by down.id) from down
-$$;
-comment on function chat.person_rows(uuid) is 'Every visitor that is the same person, by merges in any direction, in the order of locks.';
-
-create or replace function chat.require_for_visitor(p_visitor uuid, p_permission text)
-returns uuid
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    site uuid;
-begin
-    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    if not found or not chat.may(site, 'live-chat.conversations.view')
-        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
-    then
-        raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
-    end if;
-    perform chat.require(site, p_permission);
-    return site;
-end
-$$;
-comment on function chat.require_for_visitor(uuid, text) is
-    'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
-
-create or replace function public.chat_person(visitor uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    person uuid;
-    rows uuid[];
-begin
-    perform chat.require_for_visitor(chat_person.visitor, 'live-chat.conversations.view');
-    person := chat.person_of(chat_person.visitor);
-    rows := chat.person_rows(chat_person.visitor);
-    return (
-        select jsonb_build_object(
-            'person', (select to_jsonb(v) from public.mod_chat_visitors v where v.id = person),
-            'merged', coalesce((
-                select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
-                from public.mod_chat_visitors v where v.id = any (rows) and v.id <> person), '[]'),
-            'total_visits', sum(v.total_visits),
-            'total_conversations', sum(v.total_conversations),
-            'total_messages', sum(v.total_messages),
-            'first_seen_at', min(v.first_seen_at),
-            'last_seen_at', max(v.last_seen_at),
-            'tags', coalesce((
-                select jsonb_agg(distinct t.tag)
-                from public.mod_chat_visitors m cross join lateral unnest(m.tags) t (tag)
-                where m.id = any (rows)), '[]'),
-            'blocked', bool_or(chat.is_blocked(v.site_id, v.id, null)))
-        from public.mod_chat_visitors v
-        where v.id = any (rows));
-end
-$$;
-comment on function public.chat_person(uuid) is
-    'A person over all visitors merged with this one: {person, merged: [rows], totals, first_seen_at, last_seen_at, tags, blocked}. Needs live-chat.conversations.view. PT404 chat/no_such_visitor.';
-
--- file: sql/visitors/profile.sql
--- What: what a visitor's name, contact, tags, notes and custom data may hold; and two ways to change them without
---       overwriting a colleague.
--- Why: a plain PATCH writes a whole column; two agents who add a tag at once would lose one.
--- Leaves out: rows that WhatsApp makes, whose fields the parser has bounded.
-
-create or replace function chat.one_line(p_text text, p_longest integer)
-returns text
-language sql
-immutable
-parallel safe
-as $$
-    -- Control characters, and the marks that turn the direction of everything after them, which fake other names.
-    select nullif(left(btrim(regexp_replace(
-        translate(p_text, U&'\202A\202B\202C\202D\202E\2066\2067\2068\2069', ''),
-        '[\u0001-\u0020\u007f-\u00a0\u2028\u2029]+', ' ', 'g')), p_longest), '')
-$$;
-comment on function chat.one_line(text, integer) is
-    'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
-
-create or replace function chat.clean_profile()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    field record;
-begin
-    for field in
-        select * from (values
-            ('name', new.name, 200), ('email', new.email, 320), ('phone', new.phone, 50),
-            ('avatar_url', new.avatar_url, 2048), ('notes', new.notes, 20000), ('external_id', new.external_id, 255)
-        ) f (column_name, content, longest)
-        where char_length(f.content) > f.longest
-    loop
-        raise exception 'the % has % characters', field.column_name, char_length(field.content)
-            using errcode = 'PT422', detail = 'chat/too_long', hint = format('use at most %s', field.longest);
-    end loop;
-    new.name := chat.one_line(new.name, 200);
-    new.email := chat.one_line(new.email, 320);
-    new.phone := chat.one_line(new.phone, 50);
-
-    -- Each tag once, in the order in which they were given.
-    new.tags := array(
-        select t.tag
-        from (
-            select chat.one_line(u.tag, 2147483647) as tag, min(u.place) as place
-            from unnest(new.tags) with ordinality u (tag, place) group by 1) t
-        where t.tag is not null
-        order by t.place);
-    if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
-        raise exception 'these are too many tags, or too long ones'
-            using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
-    end if;
-    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536 then
-        raise exception 'custom data is an object of at most 64 kB'
-            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.clean_profile() is
-    'Before name, contact, tags, notes or custom data of a visitor are written: cleaned and bounded. PT422 chat/too_long, chat/too_many_tags, chat/custom_data.';
-
-create or replace function public.chat_tag_visitor(visitor uuid, add text[] default '{}', remove text[] default '{}')
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_tag_visitor.visitor, 'live-chat.conversations.reply');
-    return query
-    update public.mod_chat_visitors v
-    set tags = array(
-        select u.tag from unnest(v.tags || coalesce(add, '{}')) with ordinality u (tag, place)
-        where u.tag <> all (coalesce(remove, '{}'))
-        order by u.place)
-    where v.id = chat_tag_visitor.visitor
-    returning v.*;
-end
-$$;
-comment on function public.chat_tag_visitor(uuid, text[], text[]) is
-    'Adds tags to a visitor and removes others, whatever colleagues do at the same time. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/too_many_tags.';
-
-create or replace function public.chat_set_custom_data(visitor uuid, changes jsonb)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_set_custom_data.visitor, 'live-chat.conversations.reply');
-    if jsonb_typeof(changes) is distinct from 'object' then
-        raise exception 'changes of custom data are an object'
-            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value}; null removes a key';
-    end if;
-    return query
-    update public.mod_chat_visitors v
-    set custom_data = (v.custom_data || changes) - array(
-        select e.key from jsonb_each(changes) e where e.value = 'null')
-    where v.id = chat_set_custom_data.visitor
-    returning v.*;
-end
-$$;
-comment on function public.chat_set_custom_data(uuid, jsonb) is
-    'Changes keys of a visitor''s custom data; a null removes its key, others stay. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/custom_data.';
-
--- file: sql/visitors/merge.sql
--- What: says that two visitors are one person, and takes it back.
--- Why: a pointer, so nothing is copied or lost and undoing is removing it. Identities, conversations and sessions stay
---      with their own row: an agent's mistake never shows one person's chats to another.
--- Leaves out: finding doubles; typed e-mails and phones prove nothing.
-
-create or replace function public.chat_merge_visitors(visitor uuid, into_visitor uuid)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    site constant uuid := chat.require_for_visitor(chat_merge_visitors.visitor, 'live-chat.conversations.reply');
-    target constant uuid := chat_merge_visitors.into_visitor;
-    root constant uuid := chat.person_of(target);
-    merged public.mod_chat_visitors;
-begin
-    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
-        raise exception 'these two belong to different sites'
-            using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
-    end if;
-    -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
-    perform from public.mod_chat_visitors v
-    where v.id in (chat_merge_visitors.visitor, target, root)
-    order by v.id
-    for no key update;
-    if chat.person_of(target) <> root then
-        raise exception 'somebody merged one of these meanwhile'
-            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
-    elsif root = chat.person_of(chat_merge_visitors.visitor) then
-        raise exception 'these two are one person already'
-            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'chat_person shows all rows of a person';
-    end if;
-    update public.mod_chat_visitors v set merged_into = target
-    where v.id = chat_merge_visitors.visitor and v.merged_into is null
-    returning v.* into merged;
-    if not found then
-        raise exception 'this visitor is merged into somebody else'
-            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'undo that with chat_unmerge_visitor first';
-    end if;
-    return next merged;
-end
-$$;
-comment on function public.chat_merge_visitors(uuid, uuid) is
-    'Says that a visitor is the same person as another: a pointer, nothing is copied. Returns the pointing row. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/already_merged, chat/changed_meanwhile, PT422 chat/different_sites.';
-
-create or replace function public.chat_unmerge_visitor(visitor uuid)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    alone public.mod_chat_visitors;
-begin
-    perform chat.require_for_visitor(chat_unmerge_visitor.visitor, 'live-chat.conversations.reply');
-    update public.mod_chat_visitors v set merged_into = null
-    where v.id = chat_unmerge_visitor.visitor and v.merged_into is not null
-    returning v.* into alone;
-    if not found then
-        raise exception 'this visitor is not merged into anybody'
-            using errcode = 'PT409', detail = 'chat/not_merged', hint = 'undo a merge at the row that points: its merged_into is set';
-    end if;
-    return next alone;
-end
-$$;
-comment on function public.chat_unmerge_visitor(uuid) is
-    'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
-
--- file: sql/visitors/block.sql
--- What: blocks and unblocks people and addresses, and says who is blocked.
--- Why: a block acts at once: open chats of the person are closed in its transaction, and whoever opens a session or a
---      conversation asks chat.is_blocked under the identity's lock.
--- Leaves out: rates, which are the widget's.
-
-create or replace function chat.address_of(p_text text)
-returns cidr
-language plpgsql
-immutable
-as $$
-begin
-    -- `203.0.113.9/24` means its network, where the type cidr would refuse it.
-    return network(trim(p_text)::inet);
-exception
-    when invalid_text_representation then
-        return null;
-end
-$$;
-comment on function chat.address_of(text) is 'The address or network a text says; null when it says none.';
-
-create or replace function chat.is_blocked(
-    p_site uuid, p_visitor uuid, p_address inet, p_now timestamptz default clock_timestamp())
-returns boolean
-language plpgsql
-stable
-as $$
-begin
-    return exists (
-            select from chat.blocks b
-            where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
-                and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
-        or exists (
-            select from public.mod_chat_widget_settings s
-            cross join lateral unnest(s.blocked_ips) blocked (address)
-            where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
-end
-$$;
-comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
-    'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
-
-create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    site constant uuid := chat.require_for_visitor(chat_block_visitor.visitor, 'live-chat.conversations.resolve');
-    rows constant uuid[] := chat.person_rows(chat_block_visitor.visitor);
-    block uuid;
-    closed integer;
-begin
-    perform chat.check_block(chat_block_visitor.reason, chat_block_visitor.until);
-    -- The identity's lock: a message that is being received has its conversation before, or sees the block.
-    perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
-    perform from public.mod_chat_conversations c
-    where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
-    insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
-    values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
-    on conflict (site_id, visitor_id) do update
-    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
-    returning b.id into block;
-    update public.mod_chat_conversations c set status = 'closed'
-    where c.visitor_id = any (rows) and c.archived_at is null;
-    get diagnostics closed = row_count;
-    return jsonb_build_object('block', block, 'closed_conversations', closed);
-end
-$$;
-comment on function public.chat_block_visitor(uuid, text, timestamptz) is
-    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
-
-create or replace function public.chat_block_address(
-    site uuid, address text, reason text default null, until timestamptz default null)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    network constant cidr := chat.address_of(chat_block_address.address);
-    block uuid;
-begin
-    perform chat.require(chat_block_address.site, 'live-chat.settings.manage');
-    perform chat.check_block(chat_block_address.reason, chat_block_address.until);
-    if network is null then
-        raise exception '% is no address', coalesce(left(chat_block_address.address, 50), 'null')
-            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use an address such as 203.0.113.9 or a network such as 203.0.113.0/24';
-    elsif (masklen(network) < case family(network) when 4 then 8 else 16 end) then
-        raise exception '% is a large part of the internet', network
-            using errcode = 'PT422', detail = 'chat/network_too_wide', hint = 'block /8 or smaller of IPv4, /16 or smaller of IPv6';
-    end if;
-    insert into chat.blocks as b (site_id, address, reason, blocked_by, expires_at)
-    values (chat_block_address.site, network, chat_block_address.reason, auth.uid(), chat_block_address.until)
-    on conflict (site_id, address) do update
-    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
-    returning b.id into block;
-    return jsonb_build_object('block', block, 'address', network);
-end
-$$;
-comment on function public.chat_block_address(uuid, text, text, timestamptz) is
-    'Blocks an address or network at a site, until then or for good. Answers {block, address}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
-
-create or replace function chat.check_block(p_reason text, p_until timestamptz)
-returns void
-language plpgsql
-stable
-as $$
-begin
-    if p_until <= clock_timestamp() then
-        raise exception 'this block would be over already'
-            using errcode = 'PT422', detail = 'chat/block_over', hint = 'give an end in the future, or none';
-    end if;
-    if char_length(p_reason) > 500 then
-        raise exception 'the reason has % characters', char_length(p_reason)
-            using errcode = 'PT422', detail = 'chat/too_long', hint = 'use at most 500';
-    end if;
-end
-$$;
-comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
-
-create or replace function public.chat_unblock(block uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    lifted chat.blocks;
-begin
-    select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
-    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
-        raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
-    end if;
-    perform chat.require(lifted.site_id,
-        case when lifted.address is null then 'live-chat.conversations.resolve' else 'live-chat.settings.manage' end);
-    delete from chat.blocks b where b.id = lifted.id;
-    return to_jsonb(lifted);
-end
-$$;
-comment on function public.chat_unblock(uuid) is
-    'Takes a block back; what was closed stays closed. Answers the row. Needs the right to block so. PT404 chat/no_such_block, PT403 chat/not_allowed.';
-
-create or replace function public.chat_blocks(site uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
-    return coalesce((
-        select jsonb_agg(to_jsonb(b) || jsonb_build_object(
-            'visitor_name', v.name, 'active', b.expires_at is null or b.expires_at > clock_timestamp())
-            order by b.created_at desc, b.id)
-        from chat.blocks b
-        left join public.mod_chat_visitors v on v.id = b.visitor_id
-        where b.site_id = chat_blocks.site), '[]');
-end
-$$;
-comment on function public.chat_blocks(uuid) is
-    'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
-
-create or replace function chat.check_blocked_ips()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    wrong text;
-begin
-    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
-    if found then
-        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
-            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.check_blocked_ips() is
-    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
-
--- file: sql/visitors/erase.sql
--- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
--- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
---      begins afresh with a new one (whatsapp/home_conversation.sql).
--- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
---             has the storage key deletes (chat.file_deletions).
-
-create or replace function public.chat_erase_visitor(visitor uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
-    return chat.erase_person(chat_erase_visitor.visitor);
-end
-$$;
-comment on function public.chat_erase_visitor(uuid) is
-    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
-
-create or replace function chat.erase_person(p_visitor uuid)
-returns jsonb
-language plpgsql
-as $$
-declare
-    site uuid;
-    rows constant uuid[] := chat.person_rows(p_visitor);
-    identities uuid[];
-    conversations uuid[];
-    agents uuid[];
-    counts jsonb;
-    proof chat.erasures;
-begin
-    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
-    conversations := array(
-        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
-    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
-    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
-    if site is null or rows <> chat.person_rows(p_visitor) or exists (
-            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
-        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
-    then
-        raise exception 'somebody merged, erased or wrote meanwhile'
-            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
-    end if;
-
-    agents := array(
-        select distinct c.assigned_agent_id from public.mod_chat_conversations c
-        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
-    counts := chat.count_person(rows, identities, conversations)
-        || chat.erase_leftovers(site, identities, conversations)
-        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
-
-    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
-    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
-    delete from public.mod_chat_conversations c where c.id = any (conversations);
-    delete from chat.identities i where i.id = any (identities);
-    delete from public.mod_chat_visitors v where v.id = any (rows);
-
-    perform chat.lock_routing(site);
-    perform chat.recount_load(site, agents);
-    perform chat.drain(site);
-    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
-
-    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
-    values (site, rows, auth.uid(), counts)
-    returning * into proof;
-    perform chat.broadcast(
-        array['chat:site:' || site],
-        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
-        array[null::bigint]);
-    return to_jsonb(proof);
-end
-$$;
-comment on function chat.erase_person(uuid) is
-    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
-
-create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
-returns jsonb
-language plpgsql
-stable
-as $$
-begin
-    return jsonb_build_object(
-        'visitors', cardinality(p_visitors),
-        'identities', cardinality(p_identities),
-        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
-        'conversations', cardinality(p_conversations),
-        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
-        'attempts', (
-            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
-            where m.conversation_id = any (p_conversations)),
-        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
-        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
-end
-$$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
-
-create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
-returns jsonb
-language plpgsql
-as $$
-declare
-    statuses integer;
-    letters integer;
-begin
-    delete from chat.orphan_statuses o
-    where o.site_id = p_site
-        and (o.wamid in (
-                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
-            or exists (
-                select from chat.identity_aliases a
-                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
-    get diagnostics statuses = row_count;
-    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
-    delete from chat.dead_letters d
-    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
-    get diagnostics letters = row_count;
-    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
-end
-$$;
-comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
-    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
-
-create or replace function chat.queue_file_deletions(p_conversations uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    files integer;
-begin
-    insert into chat.file_deletions (site_id, file_url)
-    select distinct m.site_id, m.file_url from public.mod_chat_messages m
-    where m.conversation_id = any (p_conversations) and m.file_url is not null;
-    get diagnostics files = row_count;
-    return files;
-end
-$$;
-comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
-
-create or replace function chat.erase_jobs(p_identities uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
-    keys constant text[] := array(
-        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
-    jobs integer;
-begin
-    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
-    get diagnostics jobs = row_count;
-    -- A worker that holds one of them finds its lease stale.
-    delete from chat.lanes l where l.key = any (keys);
-    return jobs;
-end
-$$;
-comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
-
--- file: sql/visitors/export.sql
--- What: everything that is kept about a person, as one JSON document.
--- Why: people ask for it, and it shows what erasing would take.
--- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
-
-create or replace function public.chat_export_visitor(visitor uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
-    return chat.export_person(chat_export_visitor.visitor);
-end
-$$;
-comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], blocks, …}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
-
-create or replace function chat.export_person(p_visitor uuid)
-returns jsonb
-language plpgsql
-stable
-as $$
-declare
-    rows constant uuid[] := chat.person_rows(p_visitor);
-begin
-    return jsonb_build_object(
-        'format', 'pg_chat.visitor/1',
-        'exported_at', clock_timestamp(),
-        'visitors', (
-            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
-            from public.mod_chat_visitors v where v.id = any (rows)),
-        'identities', coalesce((
-            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
-                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
-                    order by a.created_at, a.kind, a.value)
-                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
-            from chat.identities i where i.visitor_id = any (rows)), '[]'),
-        'conversations', coalesce((
-            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
-                select jsonb_agg(to_jsonb(m) order by m.seq)
-                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
-            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
-        'blocks', coalesce((
-            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
-            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
-end
-$$;
-comment on function chat.export_person(uuid) is
-    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -6940,12 +7254,13 @@ begin
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
-        'rates', chat.sweep_rates(chat_tick.batch))
+        'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed);
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -7707,7 +8022,10 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
-    public.chat_export_visitor(uuid)
+    public.chat_erasures(uuid),
+    public.chat_export_visitor(uuid),
+    public.chat_live_visitors(uuid, integer, integer, timestamptz),
+    public.chat_visits(uuid, integer, bigint)
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;

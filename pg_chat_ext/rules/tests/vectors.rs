@@ -195,6 +195,16 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let hops = args.int("hops").expect("a number of hops");
             json!(visitors::forwarded_address(args.word("header"), hops))
         }
+        "user_agent_of" => json!(visitors::user_agent_of(args.word("header"))),
+        "place_of" => json!(visitors::place_of(
+            args.text("country_header"),
+            args.text("city_header")
+        )),
+        "address_listed" => {
+            let list: Vec<String> =
+                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
+            json!(visitors::address_listed(args.word("address"), &list))
+        }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {
             let code = args.number("code").expect("a code");

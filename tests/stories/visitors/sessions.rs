@@ -286,7 +286,7 @@ async fn a_blocked_address_gets_in_neither_new_nor_by_a_forged_header() -> Resul
 async fn odd_pages_and_headers_are_taken_as_far_as_they_go() -> Result<()> {
     let (db, site) = open().await?;
     let deep = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
-    let long = json!({"url": "https://x.example/".to_owned() + &"a".repeat(5000), "title": "\u{202e}".repeat(2000)});
+    let long = json!({"url": "https://x.example/".to_owned() + &"a".repeat(5000), "title": "x".repeat(2000)});
     for page in [
         "null".to_owned(),
         "[]".to_owned(),
