@@ -25,7 +25,12 @@ declare
     topics text[] := '{}';
     payloads jsonb[] := '{}';
 begin
-    for message in select a.* from added a where a.origin <> 'history' order by a.conversation_id, a.seq loop
+    for message in select a.* from added a order by a.conversation_id, a.seq loop
+        -- What has no event row is told to search in another way (index_words.sql).
+        if message.public_seq is null or message.origin = 'history' then
+            insert into chat.words_due (site_id, message_id) values (message.site_id, message.id);
+        end if;
+        continue when message.origin = 'history';
         if message.public_seq is not null and message.sender_type <> 'system' then
             insert into chat.events (site_id, name, conversation_id, message_id, agent_id)
             values (message.site_id,

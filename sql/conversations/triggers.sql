@@ -1,11 +1,14 @@
 -- What: everything that happens by itself in the room, in name order.
--- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
+-- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 700 search, 900 announce.
 -- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
 
 create or replace trigger _200_stamp before insert on public.mod_chat_messages
     for each row execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
+create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
+    for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
+    execute function chat.words_are_due();
 create or replace trigger _900_announce after insert on public.mod_chat_messages
     referencing new table as added for each statement execute function chat.announce_new_messages();
 create or replace trigger _900_announce_change after update on public.mod_chat_messages

@@ -19,11 +19,12 @@ begin
         'settled', settled,
         'returned', cardinality(returned),
         'lanes', chat.sweep_lanes(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned);
+        || chat.tend_sites(chat_tick.batch, returned)
+        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, lost, counted, routed, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -71,6 +71,8 @@ impl Column {
             "jsonb" => "'{\"another\": true}'",
             "inet" => "'192.0.2.1'",
             "bytea" => "'\\x01'",
+            "tsvector" => "'another'",
+            "xid8" => "'7'",
             "text" => "'another'",
             array if array.ends_with("[]") => "'{another}'",
             other => bail!(
