@@ -77,6 +77,7 @@ declare
     part constant text := '(select c.id, %1$s as is_open, %2$s as at from public.mod_chat_conversations c
         where c.site_id = s.site and %3$s and %4$s and %5$s order by %2$s desc, c.id desc limit %6$s)';
     parts text[] := '{}';
+    status constant text := coalesce(chat_inbox.filters ->> 'status', 'all');
     start record;
     found uuid[];
 begin
@@ -87,7 +88,7 @@ begin
         condition := condition || ' and c.id = any ($3)';
     end if;
 
-    if start.is_open is not false then
+    if start.is_open is not false and status not in ('archived', 'resolved', 'closed', 'missed') then
         -- Conversations in which nothing was said yet stand where they were opened; there are few.
         parts := array[
             format(part, 'true', 'c.last_message_at', 'c.archived_at is null and c.last_message_at is not null',
@@ -99,11 +100,17 @@ begin
                 case when start.is_open then format('(c.created_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
                 chat_inbox.page_size)];
     end if;
-    parts := parts || format(part, 'false', 'c.archived_at', 'c.archived_at is not null',
-        replace(condition, '{at}', 'c.archived_at'),
-        case when not start.is_open then format('(c.archived_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
-        chat_inbox.page_size);
+    if status not in ('open', 'pending', 'active', 'waiting', 'snoozed') then
+        parts := parts || format(part, 'false', 'c.archived_at', 'c.archived_at is not null',
+            replace(condition, '{at}', 'c.archived_at'),
+            case when not start.is_open then format('(c.archived_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
+            chat_inbox.page_size);
+    end if;
 
+    -- After the archive there are no open ones.
+    if parts = '{}' then
+        return;
+    end if;
     return query execute format('
         select v.* from (
             select p.* from unnest($1) s (site) cross join lateral (%s) p

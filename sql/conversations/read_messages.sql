@@ -1,6 +1,7 @@
 -- What: a conversation's messages: pages both ways, and what changed since.
 -- Why: pages are cut by the gapless `seq`, so nothing is skipped or read twice while messages arrive; within a page rows
 --      stand as they are shown, by (sent_at, seq). Both run with the caller's rights: the policies say who reads.
+--      Planned for the page at hand: a plan for any page would read the whole conversation.
 -- Leaves out: visitors, who read their own view.
 
 create or replace function chat.require_conversation(p_conversation uuid)
@@ -25,6 +26,7 @@ returns setof public.mod_chat_messages
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     perform chat.require_page_size(chat_messages.page_size, 500);
@@ -61,6 +63,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     c public.mod_chat_conversations;

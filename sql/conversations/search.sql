@@ -10,6 +10,8 @@ create or replace function chat.search_hits(
 returns table (message_id uuid, conversation_id uuid, sent_at timestamptz)
 language plpgsql
 stable
+-- A common word is found by walking back in time, a rare one by the index: the planner has to see the word.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     indexed constant bigint := (select p.event_id from chat.words_progress p);

@@ -2373,6 +2373,7 @@ comment on function chat.next_change(uuid, boolean) is
 -- What: a conversation's messages: pages both ways, and what changed since.
 -- Why: pages are cut by the gapless `seq`, so nothing is skipped or read twice while messages arrive; within a page rows
 --      stand as they are shown, by (sent_at, seq). Both run with the caller's rights: the policies say who reads.
+--      Planned for the page at hand: a plan for any page would read the whole conversation.
 -- Leaves out: visitors, who read their own view.
 
 create or replace function chat.require_conversation(p_conversation uuid)
@@ -2397,6 +2398,7 @@ returns setof public.mod_chat_messages
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     perform chat.require_page_size(chat_messages.page_size, 500);
@@ -2433,6 +2435,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     c public.mod_chat_conversations;
@@ -2759,6 +2762,8 @@ create or replace function chat.search_hits(
 returns table (message_id uuid, conversation_id uuid, sent_at timestamptz)
 language plpgsql
 stable
+-- A common word is found by walking back in time, a rare one by the index: the planner has to see the word.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     indexed constant bigint := (select p.event_id from chat.words_progress p);
@@ -3021,6 +3026,7 @@ declare
     part constant text := '(select c.id, %1$s as is_open, %2$s as at from public.mod_chat_conversations c
         where c.site_id = s.site and %3$s and %4$s and %5$s order by %2$s desc, c.id desc limit %6$s)';
     parts text[] := '{}';
+    status constant text := coalesce(chat_inbox.filters ->> 'status', 'all');
     start record;
     found uuid[];
 begin
@@ -3031,7 +3037,7 @@ begin
         condition := condition || ' and c.id = any ($3)';
     end if;
 
-    if start.is_open is not false then
+    if start.is_open is not false and status not in ('archived', 'resolved', 'closed', 'missed') then
         -- Conversations in which nothing was said yet stand where they were opened; there are few.
         parts := array[
             format(part, 'true', 'c.last_message_at', 'c.archived_at is null and c.last_message_at is not null',
@@ -3043,11 +3049,17 @@ begin
                 case when start.is_open then format('(c.created_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
                 chat_inbox.page_size)];
     end if;
-    parts := parts || format(part, 'false', 'c.archived_at', 'c.archived_at is not null',
-        replace(condition, '{at}', 'c.archived_at'),
-        case when not start.is_open then format('(c.archived_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
-        chat_inbox.page_size);
+    if status not in ('open', 'pending', 'active', 'waiting', 'snoozed') then
+        parts := parts || format(part, 'false', 'c.archived_at', 'c.archived_at is not null',
+            replace(condition, '{at}', 'c.archived_at'),
+            case when not start.is_open then format('(c.archived_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
+            chat_inbox.page_size);
+    end if;
 
+    -- After the archive there are no open ones.
+    if parts = '{}' then
+        return;
+    end if;
     return query execute format('
         select v.* from (
             select p.* from unnest($1) s (site) cross join lateral (%s) p

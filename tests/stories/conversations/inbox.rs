@@ -119,6 +119,26 @@ async fn open_ones_come_by_their_last_message_and_then_the_archive() -> Result<(
 }
 
 #[tokio::test]
+async fn after_the_archive_no_open_one_comes() -> Result<()> {
+    let (scene, ada) = desk().await?;
+    let last = scene
+        .inbox(ada, &json!({}), 25)
+        .await?
+        .pop()
+        .context("no row")?;
+    ensure!(last["is_open"] == false);
+    let after = last.to_string().replace('\'', "''");
+    let page = scene
+        .as_agent(
+            ada,
+            &format!("select * from chat_inbox('{{\"status\": \"open\"}}', '{after}')"),
+        )
+        .await?;
+    ensure!(page.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn each_filter_finds_what_it_says_and_nothing_else() -> Result<()> {
     let (scene, ada) = desk().await?;
     let sales = scene.row("select id from mod_chat_departments").await?["id"].clone();
