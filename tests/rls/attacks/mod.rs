@@ -11,8 +11,11 @@ pub mod limits;
 pub mod lists;
 pub mod numbers;
 pub mod rights;
+pub mod sessions;
 pub mod settings;
 pub mod statuses;
+pub mod talk;
+pub mod visitors;
 
 mod refusals;
 
