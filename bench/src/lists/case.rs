@@ -65,8 +65,9 @@ pub const CASES: &[Case] = &[
     page("inbox search a mail", "select * from chat_inbox('{\"search\": \"person{number}@\"}')"),
     Case {
         plain: Some(
-            XX
-            from mod_chat_conversations where site_id = {site} and archived_at is null",
+            "select status, snoozed_until is not null, assigned_agent_id, unread_agent_count > 0, channel, priority,
+                department_id, phone_number_id, count(*)
+            from mod_chat_conversations where site_id = {site} and archived_at is null group by 1, 2, 3, 4, 5, 6, 7, 8",
         ),
         goal_p99: Some(3.0),
         ..page("counts", "select chat_counts({site})")
