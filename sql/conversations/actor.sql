@@ -9,7 +9,7 @@ language plpgsql
 as $$
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message;
-    if not found or not chat.may(message.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no message % that you may change', p_message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
     end if;

@@ -9,7 +9,6 @@ security definer
 set search_path = ''
 as $$
 begin
-    perform chat.require_text(chat_edit_message.content);
     return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;

@@ -10,7 +10,7 @@ declare
     conversation public.mod_chat_conversations;
 begin
     select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(conversation.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(p_conversation, 'live-chat.conversations.view') then
         raise exception 'there is no conversation % that you may see', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;

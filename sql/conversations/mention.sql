@@ -53,7 +53,7 @@ begin
         select m.*
         from chat.mentions n
         join public.mod_chat_messages m on m.id = n.message_id
-        where n.agent_id = agent and m.deleted_at is null
+        where n.agent_id = agent and m.deleted_at is null and chat.sees_conversation(m.conversation_id)
             and (n.seen_at is null or not chat_mentions.unseen_only)
             and (chat_mentions.before is null or n.at < chat_mentions.before)
         order by n.at desc, m.id

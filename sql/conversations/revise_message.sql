@@ -65,6 +65,9 @@ declare
     refusal text;
 begin
     target := chat.message_for_actor(p_message);
+    if p_what = 'edit' then
+        perform chat.require_text(p_content);
+    end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
         (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
@@ -105,7 +108,7 @@ declare
     m public.mod_chat_messages;
 begin
     select x.* into m from public.mod_chat_messages x where x.id = chat_message_history.message;
-    if not found or not chat.may(m.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(m.conversation_id, 'live-chat.conversations.view') then
         raise exception 'there is no message % that you may see', chat_message_history.message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
     end if;

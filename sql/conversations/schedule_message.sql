@@ -55,7 +55,7 @@ declare
     planned chat.scheduled_messages;
 begin
     select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
-    if not found or not chat.may(planned.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no planned message %', chat_cancel_scheduled.id
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
     end if;
@@ -82,13 +82,16 @@ security definer
 set search_path = ''
 as $$
 begin
+    if not chat.may_in(chat_scheduled.conversation, 'live-chat.conversations.view') then
+        raise exception 'there is no conversation % that you may see', chat_scheduled.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
     return query
         select to_jsonb(s) - 'inbound_count'
         from chat.scheduled_messages s
         where s.conversation_id = chat_scheduled.conversation and s.state in ('waiting', 'failed')
-            and chat.may(s.site_id, 'live-chat.conversations.view')
         order by s.due_at, s.id;
 end
 $$;
 comment on function public.chat_scheduled(uuid) is
-    'What is planned in a conversation, and what of it failed with its reason, in the order of its times.';
+    'What is planned in a conversation, and what of it failed with its reason, in the order of its times. PT404 chat/no_such_conversation.';

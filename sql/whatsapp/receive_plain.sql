@@ -53,11 +53,10 @@ begin
         last_message_at = written_at,
         last_message_by = 'visitor',
         whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', written_at),
-        status = chat.status_after_message(c.status, 'visitor', 'live'),
         updated_at = received
     where c.identity_id = sender.id and c.phone_number_id = to_number and c.archived_at is null
-        -- One that comes late is not the newest: the preview stays, which the passes know.
-        and c.last_message_at <= written_at
+        -- One that comes late leaves the preview as it is; one that ends a waiting changes the conversation, too.
+        and c.last_message_at <= written_at and c.status <> 'waiting'
         and not exists (
             select from public.mod_chat_messages m
             where m.site_id = c.site_id and m.whatsapp_message_id = the_wamid)

@@ -26,6 +26,94 @@ begin
 end
 $$;
 
+-- file: sql/sites/adopt_aside.sql
+-- What: a database that ran LC-01's own migration: its nine tables step aside, so that ours can be made.
+-- Why: between LC-01's tables and ours lie keys, domains, numbers and a hundred not-nulls. Ours are made as everywhere
+--      else and the rows moved over (adopt_rows.sql), so an adopted database is the same as a fresh one. What cannot be
+--      taken over stops the install with a list, before anything has changed.
+-- Leaves out: rows; how to mend what the list names (docs/dba.md).
+
+do $$
+declare
+    lc01 constant text[] := array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings', 'mod_chat_visitors',
+        'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses', 'mod_chat_knowledge_base', 'mod_chat_analytics'];
+    theirs oid[];
+    problems text[];
+    name text;
+begin
+    -- LC-01's conversations have no numbers; ours do.
+    if to_regclass('public.mod_chat_conversations') is null or exists (
+        select from pg_catalog.pg_attribute a
+        where a.attrelid = to_regclass('public.mod_chat_conversations') and a.attname = 'last_seq' and not a.attisdropped)
+    then
+        return;
+    end if;
+    theirs := array(select to_regclass('public.' || t)::oid from unnest(lc01) t where to_regclass('public.' || t) is not null);
+
+    problems := array(
+        select format('table public.%I of LC-01 is not there', t) from unnest(lc01) t where to_regclass('public.' || t) is null
+        union all
+        select format('%s policy %I on %s: %s', case
+                when 'true' in (pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) then 'open'
+                else 'foreign' end,
+            p.polname, p.polrelid::regclass,
+            concat_ws(' with check ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)))
+        from pg_catalog.pg_policy p
+        where p.polrelid = any (theirs)
+            and p.polname <> all (array['chat_departments_site_isolation', 'chat_agents_site_isolation',
+                'chat_widget_settings_site_isolation', 'chat_visitors_site_isolation', 'chat_conversations_site_isolation',
+                'chat_messages_site_isolation', 'chat_canned_responses_site_isolation', 'chat_knowledge_base_site_isolation',
+                'chat_analytics_site_isolation', 'chat_widget_settings_public_read', 'chat_visitors_public_insert',
+                'chat_conversations_public_insert', 'chat_messages_public_insert'])
+        union all
+        select format('trigger %I on %s', t.tgname, t.tgrelid::regclass)
+        from pg_catalog.pg_trigger t
+        where t.tgrelid = any (theirs) and not t.tgisinternal
+            and t.tgname !~ '^(update_chat_[a-z_]+_updated_at|chat_message_count_trigger|chat_visitor_stats_trigger)$'
+        union all
+        select distinct format('view %s, which reads %s', r.ev_class::regclass, d.refobjid::regclass)
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_rewrite r on r.oid = d.objid
+        where d.classid = 'pg_catalog.pg_rewrite'::regclass and d.refobjid = any (theirs) and r.ev_class <> all (theirs));
+
+    if problems = '{}' then
+        problems := array(
+            select format('%s conversations whose visitor, agent or department is of another site, e.g. %s', count(*), min(c.id::text))
+            from public.mod_chat_conversations c
+            left join public.mod_chat_visitors v on v.id = c.visitor_id
+            left join public.mod_chat_agents a on a.id = c.assigned_agent_id
+            left join public.mod_chat_departments d on d.id = c.department_id
+            where c.site_id <> v.site_id or c.site_id <> a.site_id or c.site_id <> d.site_id
+            having count(*) > 0
+            union all
+            select format('%s agents whose department is of another site, e.g. %s', count(*), min(a.id::text))
+            from public.mod_chat_agents a
+            join public.mod_chat_departments d on d.id = a.department_id
+            where a.site_id <> d.site_id
+            having count(*) > 0
+            union all
+            select format('%s days of analytics that stand there twice, e.g. %s', count(*), min(t.day))
+            from (
+                select format('%s of site %s', x.date, x.site_id) as day
+                from public.mod_chat_analytics x
+                group by x.site_id, x.date, x.agent_id
+                having count(*) > 1) t
+            having count(*) > 0);
+    end if;
+    if problems <> '{}' then
+        raise exception E'this database has LC-01''s tables, and they cannot be adopted as they are:\n  %',
+            array_to_string(problems, E'\n  ')
+            using errcode = 'PT409', detail = 'chat/cannot_adopt',
+                hint = 'nothing was changed. Drop or mend what is listed and install again; docs/dba.md says how';
+    end if;
+
+    create schema chat_lc01;
+    foreach name in array lc01 loop
+        execute format('alter table public.%I set schema chat_lc01', name);
+    end loop;
+end
+$$;
+
 -- file: sql/sites/standalone.sql
 -- What: agencies, sites and members for an install that has no host dashboard.
 -- Why: every row of pg_chat belongs to a site. A host that has `public.sites` keeps its own three tables untouched.
@@ -2838,7 +2926,7 @@ declare
     conversation public.mod_chat_conversations;
 begin
     select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(conversation.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(p_conversation, 'live-chat.conversations.view') then
         raise exception 'there is no conversation % that you may see', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;
@@ -2935,7 +3023,7 @@ begin
         select m.*
         from chat.mentions n
         join public.mod_chat_messages m on m.id = n.message_id
-        where n.agent_id = agent and m.deleted_at is null
+        where n.agent_id = agent and m.deleted_at is null and chat.sees_conversation(m.conversation_id)
             and (n.seen_at is null or not chat_mentions.unseen_only)
             and (chat_mentions.before is null or n.at < chat_mentions.before)
         order by n.at desc, m.id
@@ -3358,7 +3446,7 @@ declare
     planned chat.scheduled_messages;
 begin
     select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
-    if not found or not chat.may(planned.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no planned message %', chat_cancel_scheduled.id
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
     end if;
@@ -3385,16 +3473,19 @@ security definer
 set search_path = ''
 as $$
 begin
+    if not chat.may_in(chat_scheduled.conversation, 'live-chat.conversations.view') then
+        raise exception 'there is no conversation % that you may see', chat_scheduled.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
     return query
         select to_jsonb(s) - 'inbound_count'
         from chat.scheduled_messages s
         where s.conversation_id = chat_scheduled.conversation and s.state in ('waiting', 'failed')
-            and chat.may(s.site_id, 'live-chat.conversations.view')
         order by s.due_at, s.id;
 end
 $$;
 comment on function public.chat_scheduled(uuid) is
-    'What is planned in a conversation, and what of it failed with its reason, in the order of its times.';
+    'What is planned in a conversation, and what of it failed with its reason, in the order of its times. PT404 chat/no_such_conversation.';
 
 -- file: sql/conversations/send_scheduled.sql
 -- What: planned messages whose time has come become messages.
@@ -3489,7 +3580,7 @@ language plpgsql
 as $$
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message;
-    if not found or not chat.may(message.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no message % that you may change', p_message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
     end if;
@@ -3570,6 +3661,9 @@ declare
     refusal text;
 begin
     target := chat.message_for_actor(p_message);
+    if p_what = 'edit' then
+        perform chat.require_text(p_content);
+    end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
         (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
@@ -3610,7 +3704,7 @@ declare
     m public.mod_chat_messages;
 begin
     select x.* into m from public.mod_chat_messages x where x.id = chat_message_history.message;
-    if not found or not chat.may(m.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(m.conversation_id, 'live-chat.conversations.view') then
         raise exception 'there is no message % that you may see', chat_message_history.message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
     end if;
@@ -3635,7 +3729,6 @@ security definer
 set search_path = ''
 as $$
 begin
-    perform chat.require_text(chat_edit_message.content);
     return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;
@@ -5968,7 +6061,9 @@ declare
     site uuid;
 begin
     select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    if not found or not chat.may(site, 'live-chat.conversations.view') then
+    if not found or not chat.may(site, 'live-chat.conversations.view')
+        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    then
         raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
     end if;
@@ -6451,7 +6546,8 @@ begin
     returning * into proof;
     perform chat.broadcast(
         array['chat:site:' || site],
-        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
+        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
+        array[null::bigint]);
     return to_jsonb(proof);
 end
 $$;
@@ -7343,11 +7439,10 @@ begin
         last_message_at = written_at,
         last_message_by = 'visitor',
         whatsapp_window_expires_at = chat.window_after(c.whatsapp_window_expires_at, 'text', written_at),
-        status = chat.status_after_message(c.status, 'visitor', 'live'),
         updated_at = received
     where c.identity_id = sender.id and c.phone_number_id = to_number and c.archived_at is null
-        -- One that comes late is not the newest: the preview stays, which the passes know.
-        and c.last_message_at <= written_at
+        -- One that comes late leaves the preview as it is; one that ends a waiting changes the conversation, too.
+        and c.last_message_at <= written_at and c.status <> 'waiting'
         and not exists (
             select from public.mod_chat_messages m
             where m.site_id = c.site_id and m.whatsapp_message_id = the_wamid)
@@ -8144,6 +8239,280 @@ where c.status = 'pending' and c.assigned_agent_id is null
 order by c.site_id, place;
 comment on view chat.waiting_now is
     'Conversations that wait for an agent, in the order they are handed out. agents_with_room above 0 for longer than a second: the department does not assign by itself or is full for them.';
+
+-- file: sql/sites/adopt_views.sql
+-- What: LC-01's rows as ours: each view is one of its tables with columns named adopted_<column of ours> beside.
+-- Why: what a row needs that LC-01 did not have is said in one place: numbers, states, identities, dates.
+-- Leaves out: columns that only became not null; those get their default (adopt_rows.sql).
+
+do $do$
+begin
+    if to_regnamespace('chat_lc01') is null then
+        return;
+    end if;
+
+    create view chat_lc01.from_mod_chat_agents as
+    select o.*,
+        greatest(0, coalesce(o.max_concurrent_chats, 5)) as adopted_max_concurrent_chats,
+        -- Averages go on with the weight of the chats they were made of.
+        coalesce(o.total_chats_handled, 0) as adopted_total_responses,
+        coalesce(o.avg_response_time_seconds, 0)::bigint * coalesce(o.total_chats_handled, 0) as adopted_total_response_seconds,
+        round(coalesce(o.avg_rating, 0) * coalesce(o.total_ratings, 0))::integer as adopted_total_rating_stars
+    from chat_lc01.mod_chat_agents o;
+
+    create view chat_lc01.from_mod_chat_departments as
+    select o.*, greatest(0, coalesce(o.max_concurrent_chats, 5)) as adopted_max_concurrent_chats
+    from chat_lc01.mod_chat_departments o;
+
+    -- Numbered as if they had come one by one.
+    create view chat_lc01.from_mod_chat_messages as
+    with told as (
+        select o.*,
+            c.site_id as adopted_site_id,
+            c.channel as its_channel,
+            c.visitor_id as its_visitor,
+            coalesce(o.created_at, c.created_at, now()) as adopted_created_at,
+            k.kind as adopted_kind,
+            e.is_public, e.inbound, e.outbound_public, e.preview,
+            row_number() over in_order as adopted_seq,
+            row_number() over (partition by c.site_id, o.whatsapp_message_id order by o.created_at, o.id) as time_of_wamid
+        from chat_lc01.mod_chat_messages o
+        join chat_lc01.mod_chat_conversations c on c.id = o.conversation_id
+        cross join lateral (select case
+            when coalesce(o.is_internal_note, false) then 'note'
+            when o.content_type = 'whatsapp_template' then 'template'
+            when o.content_type = 'system' then 'event'
+            when o.content_type = 'file' then 'document'
+            else coalesce(o.content_type, 'text') end as kind) k
+        cross join lateral chat.message_effect(o.sender_type, k.kind, 'live', false) e
+        window in_order as (partition by o.conversation_id order by o.created_at, o.id)
+    )
+    select t.*,
+        t.adopted_seq as adopted_change,
+        case when t.is_public then count(*) filter (where t.is_public) over before_and_this end as adopted_public_seq,
+        case when t.is_public then coalesce(max(t.adopted_seq) filter (where t.is_public) over before_this, 0) end as adopted_change_before,
+        t.adopted_created_at as adopted_sent_at,
+        chat.content_type_of(t.adopted_kind) as adopted_content_type,
+        t.adopted_kind = 'note' as adopted_is_internal_note,
+        s.state as adopted_delivery_state,
+        chat.shown_status(s.state) as adopted_status,
+        case when t.status = 'read' then coalesce(t.updated_at, t.adopted_created_at) end as adopted_read_at,
+        -- Ours is the row's id; LC-01's clients wrote the user's as well.
+        case t.sender_type
+            when 'visitor' then t.its_visitor::text
+            when 'agent' then (
+                select a.id::text from chat_lc01.mod_chat_agents a
+                where a.site_id = t.adopted_site_id and t.sender_id in (a.id::text, a.user_id::text)
+                order by a.id::text = t.sender_id desc limit 1)
+            else t.sender_id end as adopted_sender_id,
+        case when t.time_of_wamid = 1 then t.whatsapp_message_id end as adopted_whatsapp_message_id,
+        case
+            when t.whatsapp_message_id is not null and t.time_of_wamid > 1
+                then jsonb_build_object('doubled_wamid', t.whatsapp_message_id)
+            else '{}' end as adopted_metadata,
+        case when t.file_url is not null then 'ready' end as adopted_file_state
+    from told t
+    cross join lateral (select case
+        when t.sender_type = 'visitor' then 'received'
+        when t.status = 'sending' and t.its_channel = 'whatsapp' and not t.adopted_kind = any (array['note', 'event']) then 'unknown'
+        when t.status in ('delivered', 'read', 'failed') then t.status
+        else 'sent' end as state) s
+    window before_and_this as (partition by t.conversation_id order by t.adopted_seq),
+        before_this as (partition by t.conversation_id order by t.adopted_seq rows between unbounded preceding and 1 preceding);
+
+    -- A WhatsApp person is known by their phone within the site's business account; of doubles, whoever was seen last.
+    create view chat_lc01.persons as
+    select distinct on (v.site_id, p.phone) v.id as visitor_id, v.site_id, p.phone, s.whatsapp_business_account_id as portfolio,
+        s.whatsapp_phone_number_id as phone_number_id
+    from chat_lc01.mod_chat_visitors v
+    join chat_lc01.mod_chat_widget_settings s on s.site_id = v.site_id and s.whatsapp_business_account_id is not null
+    cross join lateral (select regexp_replace(v.whatsapp_phone, '\D', '', 'g') as phone) p
+    where v.channel = 'whatsapp' and p.phone <> ''
+    order by v.site_id, p.phone, v.last_seen_at desc nulls last, v.id;
+
+    create view chat_lc01.from_mod_chat_visitors as
+    select o.*,
+        (select count(*)::integer from chat_lc01.mod_chat_conversations c where c.visitor_id = o.id) as adopted_total_conversations,
+        (select count(*)::integer from chat_lc01.mod_chat_messages m
+            join chat_lc01.mod_chat_conversations c on c.id = m.conversation_id
+            where c.visitor_id = o.id and m.sender_type = 'visitor') as adopted_total_messages
+    from chat_lc01.mod_chat_visitors o;
+
+    -- LC-01 forgot open chats and began new ones; a person has one open chat a number, so the older ones are resolved.
+    create view chat_lc01.from_mod_chat_conversations as
+    select o.*,
+        s.status as adopted_status,
+        coalesce(o.resolved_at, case when s.status = 'resolved' then coalesce(o.updated_at, now()) end) as adopted_resolved_at,
+        case when s.status not in ('pending', 'active', 'waiting')
+            then coalesce(o.closed_at, o.resolved_at, o.updated_at, now()) end as adopted_archived_at,
+        case when s.status = 'pending' then coalesce(o.created_at, now()) end as adopted_pending_since,
+        'CHAT-' || lpad((row_number() over (partition by o.site_id order by o.created_at, o.id))::text, 8, '0') as adopted_session_number,
+        i.id as adopted_identity_id,
+        case when o.channel = 'whatsapp' then w.whatsapp_phone_number_id end as adopted_phone_number_id,
+        coalesce(n.messages, 0)::integer as adopted_message_count,
+        coalesce(n.seq, 0) as adopted_last_seq,
+        coalesce(n.seq, 0) as adopted_last_change,
+        coalesce(n.public_seq, 0) as adopted_last_public_seq,
+        coalesce(n.public_change, 0) as adopted_last_public_change,
+        coalesce(n.inbound, 0) as adopted_inbound_count,
+        coalesce(n.outbound, 0) as adopted_outbound_public_count,
+        case when n.last is null then o.last_message_text else chat.preview_text(n.last ->> 'kind', n.last ->> 'content') end
+            as adopted_last_message_text,
+        coalesce((n.last ->> 'at')::timestamptz, o.last_message_at) as adopted_last_message_at,
+        coalesce(n.last ->> 'by', o.last_message_by) as adopted_last_message_by
+    from chat_lc01.mod_chat_conversations o
+    left join chat_lc01.mod_chat_widget_settings w on w.site_id = o.site_id
+    left join chat.identities i on i.visitor_id = o.visitor_id and o.channel = 'whatsapp'
+    left join (
+        select m.conversation_id, count(*) as messages, max(m.adopted_seq) as seq, max(m.adopted_public_seq) as public_seq,
+            max(m.adopted_seq) filter (where m.is_public) as public_change,
+            count(*) filter (where m.inbound) as inbound, count(*) filter (where m.outbound_public) as outbound,
+            (array_agg(jsonb_build_object('kind', m.adopted_kind, 'content', m.content, 'at', m.adopted_sent_at, 'by', m.sender_type)
+                order by m.adopted_sent_at desc, m.adopted_seq desc) filter (where m.preview))[1] as last
+        from chat_lc01.from_mod_chat_messages m
+        group by m.conversation_id) n on n.conversation_id = o.id
+    cross join lateral (select case
+        when o.status not in ('pending', 'active', 'waiting') then o.status
+        when exists (
+            select from chat_lc01.mod_chat_conversations x
+            join chat.identities xi on xi.visitor_id = x.visitor_id
+            where xi.id = i.id and x.channel = 'whatsapp' and x.status in ('pending', 'active', 'waiting')
+                and (coalesce(x.last_message_at, x.created_at), x.id) > (coalesce(o.last_message_at, o.created_at), o.id))
+            then 'resolved'
+        when o.assigned_agent_id is null then 'pending'
+        when o.status = 'pending' then 'active'
+        else o.status end as status) s;
+end
+$do$;
+
+-- file: sql/sites/adopt_rows.sql
+-- What: LC-01's rows move into our tables, with columns, indexes, keys and publications that the host had added; then
+--       LC-01's tables and functions go.
+-- Why: before our triggers exist, because these rows have happened long ago: nothing is announced, routed or sent.
+-- Leaves out: what a row of ours is made of (adopt_views.sql).
+
+do $do$
+declare
+    old_table text;
+    source regclass;
+    added record;
+    columns text;
+    expressions text;
+    later text[] := '{}';
+    piece text;
+begin
+    if to_regnamespace('chat_lc01') is null then
+        return;
+    end if;
+
+    -- Keys of the host's tables to LC-01's, and what it added to LC-01's: said again about ours at the end.
+    for added in
+        select format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)) as again,
+            format('alter table %s drop constraint %I', k.conrelid::regclass, k.conname) as gone
+        from pg_catalog.pg_constraint k
+        where k.contype = 'f' and k.confrelid in (select c.oid from pg_catalog.pg_class c where c.relnamespace = 'chat_lc01'::regnamespace)
+            and k.conrelid not in (select c.oid from pg_catalog.pg_class c where c.relnamespace = 'chat_lc01'::regnamespace)
+    loop
+        later := later || replace(added.again, 'chat_lc01.', 'public.');
+        execute added.gone;
+    end loop;
+    later := later || array(
+        select replace(format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)), 'chat_lc01.', 'public.')
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid and c.relnamespace = 'chat_lc01'::regnamespace
+        where k.contype in ('c', 'f', 'u', 'x')
+            and k.conname !~ '^mod_chat_(visitors_channel|conversations_(status|priority|channel|last_message_by|rating)|messages_(sender_type|content_type|status))_check$'
+            and k.conname <> 'mod_chat_messages_site_id_fkey'
+            and not exists (
+                select from pg_catalog.pg_constraint o where o.conname = k.conname and o.conrelid = to_regclass('public.' || c.relname)));
+    later := later || array(
+        select replace(pg_get_indexdef(i.indexrelid), 'chat_lc01.', 'public.')
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_class c on c.oid = i.indexrelid and c.relnamespace = 'chat_lc01'::regnamespace
+        where c.relname !~ '^idx_chat_(agents|visitors|conversations|messages|analytics|departments|canned|kb)_'
+            and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid));
+    later := later || array(
+        select format('alter publication %I add table public.%I', p.pubname, c.relname)
+        from pg_catalog.pg_publication_rel r
+        join pg_catalog.pg_publication p on p.oid = r.prpubid
+        join pg_catalog.pg_class c on c.oid = r.prrelid and c.relnamespace = 'chat_lc01'::regnamespace);
+
+    foreach old_table in array array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings', 'mod_chat_visitors',
+        'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses', 'mod_chat_knowledge_base', 'mod_chat_analytics']
+    loop
+        for added in
+            select a.attname, a.attgenerated, a.attidentity, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull,
+                pg_get_expr(d.adbin, d.adrelid) as expression
+            from pg_catalog.pg_attribute a
+            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = format('chat_lc01.%I', old_table)::regclass and a.attnum > 0 and not a.attisdropped
+                and not exists (
+                    select from pg_catalog.pg_attribute o
+                    where o.attrelid = format('public.%I', old_table)::regclass and o.attname = a.attname and not o.attisdropped)
+            order by a.attnum
+        loop
+            execute format('alter table public.%I add column %I %s %s', old_table, added.attname, added.type, case
+                when added.attgenerated = 's' then format('generated always as (%s) stored', added.expression)
+                when added.expression is not null then 'default ' || added.expression else '' end);
+            if added.attnotnull then
+                later := later || format('alter table public.%I alter column %I set not null', old_table, added.attname);
+            end if;
+            if added.attidentity <> '' then
+                later := later
+                    || format('alter table public.%I alter column %I add generated by default as identity', old_table, added.attname)
+                    || format('select setval(pg_get_serial_sequence(%L, %L), coalesce(max(%I), 1)) from public.%I',
+                        'public.' || old_table, added.attname, added.attname, old_table);
+            end if;
+        end loop;
+
+        source := coalesce(to_regclass('chat_lc01.from_' || old_table), format('chat_lc01.%I', old_table)::regclass);
+        select string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+            string_agg(case
+                when computed.attname is not null then format('s.%I', computed.attname)
+                when a.attnotnull and d.adbin is not null then format('coalesce(s.%I, %s)', a.attname, pg_get_expr(d.adbin, d.adrelid))
+                else format('s.%I', a.attname) end, ', ' order by a.attnum)
+        into columns, expressions
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        left join pg_catalog.pg_attribute computed on computed.attrelid = source and computed.attname = 'adopted_' || a.attname
+        left join pg_catalog.pg_attribute kept on kept.attrelid = source and kept.attname = a.attname
+        where a.attrelid = format('public.%I', old_table)::regclass and a.attnum > 0 and not a.attisdropped
+            and a.attgenerated = '' and (computed.attname is not null or kept.attname is not null);
+        execute format('insert into public.%I (%s) select %s from %s s', old_table, columns, expressions, source);
+
+        if old_table = 'mod_chat_visitors' then
+            insert into chat.identities (site_id, portfolio, visitor_id)
+            select p.site_id, p.portfolio, p.visitor_id from chat_lc01.persons p;
+            insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+            select p.site_id, p.portfolio, 'phone', p.phone, i.id
+            from chat_lc01.persons p
+            join chat.identities i on i.visitor_id = p.visitor_id;
+        end if;
+    end loop;
+
+    insert into chat.routing (site_id, next_session)
+    select c.site_id, count(*) + 1 from public.mod_chat_conversations c group by c.site_id
+    on conflict (site_id) do update set next_session = excluded.next_session;
+    update public.mod_chat_agents a
+    set current_chat_count = (
+        select count(*) from public.mod_chat_conversations c
+        where c.assigned_agent_id = a.id and c.status in ('active', 'waiting') and c.archived_at is null);
+    perform chat.claim_number(s.site_id, s.whatsapp_phone_number_id, null, s.whatsapp_phone_number)
+    from public.mod_chat_widget_settings s
+    where s.whatsapp_enabled and s.whatsapp_phone_number_id is not null;
+
+    drop view chat_lc01.from_mod_chat_conversations, chat_lc01.from_mod_chat_messages, chat_lc01.from_mod_chat_visitors,
+        chat_lc01.from_mod_chat_agents, chat_lc01.from_mod_chat_departments, chat_lc01.persons;
+    drop table chat_lc01.mod_chat_departments, chat_lc01.mod_chat_agents, chat_lc01.mod_chat_widget_settings,
+        chat_lc01.mod_chat_visitors, chat_lc01.mod_chat_conversations, chat_lc01.mod_chat_messages,
+        chat_lc01.mod_chat_canned_responses, chat_lc01.mod_chat_knowledge_base, chat_lc01.mod_chat_analytics;
+    drop schema chat_lc01;
+    drop function if exists public.update_conversation_message_count(), public.update_visitor_chat_stats();
+    foreach piece in array later loop
+        execute piece;
+    end loop;
+end
+$do$;
 
 -- file: sql/conversations/triggers.sql
 -- What: everything that happens by itself in the room, in name order.

@@ -112,11 +112,11 @@ gets_through! {
     the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
         edit("chat.message_of_status", "and m.site_id = p_site", "");
     the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
-        edit("chat.lock_conversation", "or not chat.may(conversation.site_id, 'live-chat.conversations.view')", "");
+        edit("chat.lock_conversation", "or not chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_a_message: talk::a_hand_on_a_foreign_message,
-        edit("chat.message_for_actor", "or not chat.may(message.site_id, 'live-chat.conversations.reply')", "");
+        edit("chat.message_for_actor", "or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply')", "");
     the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
-        edit("public.chat_message_history", "or not chat.may(m.site_id, 'live-chat.conversations.view')", "");
+        edit("public.chat_message_history", "or not chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "");
     the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
         edit("chat.revise", "live-chat.conversations.assign", "live-chat.conversations.reply");
     the_user_of_a_private_answer: talk::using_a_colleagues_private_answer,
@@ -124,7 +124,7 @@ gets_through! {
     the_finder_of_a_private_answer: talk::using_a_colleagues_private_answer,
         edit("public.chat_find_canned", "and (r.is_shared or r.created_by = me)", "");
     the_right_to_a_plan: talk::calling_off_a_foreign_plan,
-        edit("public.chat_cancel_scheduled", "or not chat.may(planned.site_id, 'live-chat.conversations.reply')", "");
+        edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
     the_site_of_a_named_agent: talk::naming_a_foreign_agent,

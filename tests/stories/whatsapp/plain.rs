@@ -12,6 +12,7 @@ use crate::scene::{Scene, id};
 const ZOE: &str = "15550100002";
 const YAN: &str = "15550100003";
 const WIM: &str = "15550100004";
+const VAL: &str = "15550100005";
 
 impl Scene {
     /// What the short path answers to one message; null when it left it to the passes.
@@ -86,7 +87,7 @@ async fn one_message_alone_and_among_others_leave_the_same_rows() -> Result<()> 
 
 #[tokio::test]
 async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
-    let scene = Scene::open().await?;
+    let (scene, ada) = Scene::with_agent().await?;
     let chat = scene.visit(ZOE).await?;
     let closed = scene.visit(YAN).await?;
     scene
@@ -95,6 +96,8 @@ async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
             id(&closed)
         ))
         .await?;
+    let waiting = scene.visit(VAL).await?;
+    scene.patch(ada, &waiting, "status = 'waiting'").await?;
     let before = scene.again(&chat).await?;
 
     let mut quote = text(ZOE, "wamid.quote", "That one");
@@ -109,6 +112,10 @@ async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
             "a person whose chat is closed",
             text(YAN, "wamid.closed", "Hello again"),
         ),
+        (
+            "an answer that was waited for",
+            text(VAL, "wamid.answer", "Here it is"),
+        ),
         ("a picture", image(ZOE, "wamid.image", "Look")),
         ("a quote", quote),
         ("an older message that comes late", late),
@@ -121,8 +128,8 @@ async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
         assert_eq!(scene.plain(&message).await?, Value::Null, "{what}");
     }
     assert_eq!(scene.again(&chat).await?, before);
-    assert_eq!(scene.count("mod_chat_messages").await?, 2);
-    assert_eq!(scene.count("chat.identity_aliases").await?, 2);
+    assert_eq!(scene.count("mod_chat_messages").await?, 3);
+    assert_eq!(scene.count("chat.identity_aliases").await?, 3);
     Ok(())
 }
 
