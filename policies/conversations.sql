@@ -168,6 +168,18 @@ grant execute on function
 to authenticated;
 grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
 
+-- Reading -------------------------------------------------------------------------------------------------------------
+-- Lists and search ask for the right to view themselves; pages of messages run under the policies above.
+grant select on public.chat_conversation_list to authenticated, service_role;
+grant select on public.chat_saved_views to authenticated;
+grant execute on function
+    public.chat_inbox(jsonb, jsonb, integer), public.chat_counts(uuid), public.chat_inbox_count(jsonb, integer),
+    public.chat_messages(uuid, bigint, bigint, integer), public.chat_changes(uuid, bigint, integer),
+    public.chat_search(uuid, text, jsonb, integer, uuid),
+    public.chat_save_view(uuid, text, jsonb, boolean, uuid, integer), public.chat_delete_view(uuid)
+to authenticated;
+grant execute on function chat.require_conversation(uuid), chat.require_page_size(integer, integer) to authenticated;
+
 -- Canned responses ---------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_canned_responses to authenticated;
 grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, is_active)

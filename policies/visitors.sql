@@ -39,3 +39,5 @@ grant execute on function
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
+-- An index is kept with the rights of whoever writes the row.
+grant execute on function chat.visitor_words(text, text, text, text) to authenticated, service_role;

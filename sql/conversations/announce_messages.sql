@@ -35,6 +35,10 @@ security definer
 set search_path = ''
 as $$
 begin
+    -- What has no event row is told to search in another way (index_words.sql).
+    if new.public_seq is null or new.origin = 'history' then
+        insert into chat.words_due (site_id, message_id) values (new.site_id, new.id);
+    end if;
     if new.origin = 'history' then
         return null;
     end if;

@@ -1,5 +1,5 @@
 -- What: everything that happens by itself in the room, in name order.
--- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
+-- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 700 search, 900 announce.
 -- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
 
 -- A row that comes with its number was counted by whoever numbered it (whatsapp/receive_plain.sql, a restored dump);
@@ -13,6 +13,9 @@ create or replace trigger _250_reply before insert on public.mod_chat_messages
     execute function chat.check_reply();
 create or replace trigger _400_mention after insert on public.mod_chat_messages
     for each row when (new.mentions is not null) execute function chat.keep_mentions();
+create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
+    for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
+    execute function chat.words_are_due();
 create or replace trigger _900_announce after insert on public.mod_chat_messages
     for each row execute function chat.announce_new_message();
 create or replace trigger _900_announce_change after update on public.mod_chat_messages

@@ -455,6 +455,19 @@ comment on domain chat.delivery_state is 'How far the delivery of a message got;
 comment on domain chat.file_state is 'Whether an attachment is there yet.';
 comment on domain chat.rating is 'One to five stars.';
 
+-- file: sql/visitors/visitor_words.sql
+-- What: what somebody can be found by in a list: name, mail, numbers.
+-- Why: one expression for the index and for whoever asks it.
+-- Leaves out: identity. Finding somebody so opens nothing that the finder may not read anyway.
+
+create or replace function chat.visitor_words(p_name text, p_email text, p_phone text, p_whatsapp_phone text)
+returns text
+language sql
+immutable
+parallel safe
+as $$ select coalesce(p_name, '') || ' ' || coalesce(p_email, '') || ' ' || coalesce(p_phone, '') || ' ' || coalesce(p_whatsapp_phone, '') $$;
+comment on function chat.visitor_words(text, text, text, text) is 'Name, mail and numbers of a visitor as one text, for search.';
+
 -- file: sql/visitors/visitors.sql
 -- What: people who write, one row a person and site.
 -- Why: LC-01's columns. What selects a person is a verified identity (chat.identities), never an e-mail or phone typed here.
@@ -915,6 +928,164 @@ create index if not exists mod_chat_messages_reply_to_idx
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';
 alter table public.mod_chat_messages enable row level security;
+
+-- file: sql/conversations/archive.sql
+-- What: how the archive is found by each filter of the inbox.
+-- Why: open conversations are few and one index in inbox order serves every filter; the archive grows for years, and a
+--      filter that few rows meet would read all of it. These hold archived rows only and no column that a message
+--      changes, so an open conversation never pays for them.
+-- Leaves out: the orders themselves (conversations.sql).
+
+create extension if not exists btree_gin with schema extensions;
+
+create index if not exists mod_chat_conversations_archived_status_idx
+    on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_archived_agent_idx
+    on public.mod_chat_conversations (assigned_agent_id, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_archived_department_idx
+    on public.mod_chat_conversations (department_id, archived_at desc)
+    where archived_at is not null and department_id is not null;
+create index if not exists mod_chat_conversations_archived_channel_idx
+    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_archived_priority_idx
+    on public.mod_chat_conversations (site_id, priority, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_archived_number_idx
+    on public.mod_chat_conversations (site_id, phone_number_id, archived_at desc)
+    where archived_at is not null and phone_number_id is not null;
+create index if not exists mod_chat_conversations_archived_unread_idx
+    on public.mod_chat_conversations (site_id, archived_at desc)
+    where archived_at is not null and unread_agent_count > 0;
+create index if not exists mod_chat_conversations_archived_tags_idx
+    on public.mod_chat_conversations using gin (site_id, tags) where archived_at is not null and tags <> '{}';
+
+-- file: sql/conversations/message_words.sql
+-- What: the index that search reads: the words of every message, and of each site the words that were ever used.
+-- Why: an index over the messages themselves would be paid by every incoming one; this is filled by the tick, seconds
+--      later, and search reads what is not in it yet from the event rows. A misspelt word is looked up among a site's
+--      words, which are few, and not among its messages.
+-- Leaves out: filling (index_words.sql) and searching (search.sql).
+
+create table if not exists chat.message_words (
+    message_id uuid primary key,
+    site_id uuid not null,
+    conversation_id uuid not null,
+    sent_at timestamptz not null,
+    words tsvector not null,
+    constraint message_words_message_id_fkey foreign key (site_id, message_id)
+        references public.mod_chat_messages (site_id, id) on delete cascade
+);
+comment on table chat.message_words is 'Words of each message that says any, for search. A row goes with its message.';
+create index if not exists message_words_words_idx on chat.message_words using gin (site_id, words);
+create index if not exists message_words_sent_at_idx on chat.message_words (site_id, sent_at desc, message_id desc);
+create index if not exists message_words_conversation_idx on chat.message_words (conversation_id, sent_at desc);
+alter table chat.message_words enable row level security;
+
+create table if not exists chat.words (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    word text not null,
+    primary key (site_id, word)
+);
+comment on table chat.words is
+    'Words of letters alone that a site''s messages used; what a misspelt one may have meant. A word of a removed message goes too, until somebody uses it again.';
+alter table chat.words enable row level security;
+
+create table if not exists chat.words_due (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    message_id uuid,
+    forgotten tsvector
+);
+comment on table chat.words_due is
+    'What the index has to do beyond new messages: a message without an event or with a changed text, or words of a removed one. Only the tick writes the index, so nobody waits for anybody.';
+create index if not exists words_due_message_id_idx on chat.words_due (message_id) where message_id is not null;
+alter table chat.words_due enable row level security;
+
+create table if not exists chat.words_progress (
+    only_row boolean primary key default true check (only_row),
+    event_id bigint not null default 0,
+    up_to bigint not null default 0,
+    up_to_xid xid8 not null default '0',
+    adopted uuid default '00000000-0000-0000-0000-000000000000'
+);
+comment on table chat.words_progress is 'How far the tick has indexed words. One row.';
+comment on column chat.words_progress.event_id is 'Messages of events up to this one are indexed.';
+comment on column chat.words_progress.up_to is 'An event id that was the newest once; when all transactions of that time have ended, none at or below it can still appear.';
+comment on column chat.words_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.words_progress.adopted is
+    'Messages that were there before pg_chat was have no events: they are indexed by id up to here; null when done.';
+insert into chat.words_progress default values on conflict do nothing;
+alter table chat.words_progress enable row level security;
+
+-- pg_trgm may live in any schema of the host's choice; only here it is named.
+create extension if not exists pg_trgm with schema extensions;
+do $$
+declare
+    trgm constant text := (
+        select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_trgm');
+begin
+    execute format('create index if not exists words_alike_idx on chat.words using gin (site_id, word %I.gin_trgm_ops)', trgm);
+    execute format('create index if not exists mod_chat_visitors_words_idx on public.mod_chat_visitors
+        using gin (site_id, (chat.visitor_words(name, email, phone, whatsapp_phone)) %I.gin_trgm_ops)', trgm);
+    execute format('create index if not exists mod_chat_conversations_subject_idx on public.mod_chat_conversations
+        using gin (site_id, subject %I.gin_trgm_ops) where subject is not null', trgm);
+    execute format($f$
+        create or replace function chat.words_alike(p_site uuid, p_word text)
+        returns text[]
+        language sql
+        stable
+        as $b$
+            select coalesce(array_agg(x.word), '{}') from (
+                select w.word from chat.words w
+                where w.site_id = p_site and w.word operator(%1$I.%%) p_word and %1$I.similarity(w.word, p_word) >= 0.4
+                order by %1$I.similarity(w.word, p_word) desc, w.word limit 8) x
+        $b$ $f$, trgm);
+end
+$$;
+comment on function chat.words_alike(uuid, text) is 'Up to eight words of a site that are spelt like one.';
+
+-- file: sql/conversations/saved_views.sql
+-- What: filters of the inbox that somebody kept under a name.
+-- Why: a team works through the same few lists every day.
+-- Leaves out: what a filter means (inbox_condition.sql).
+
+create table if not exists chat.saved_views (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    name text not null,
+    filters jsonb not null,
+    created_by uuid not null,
+    is_shared boolean not null,
+    sort_order integer not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint saved_views_site_id_id_key unique (site_id, id)
+);
+comment on table chat.saved_views is 'Named filters of the inbox; shared with the site, or their maker''s own.';
+create index if not exists saved_views_site_id_idx on chat.saved_views (site_id, sort_order, name);
+alter table chat.saved_views enable row level security;
+
+-- file: sql/conversations/list.sql
+-- What: a conversation as a row of an inbox, LC-01's ConversationListItem, and where it stands in the inbox's order.
+-- Why: one shape for chat_inbox and for clients that select it themselves; it runs with its reader's rights.
+-- Leaves out: filters and pages (inbox.sql).
+
+create or replace view public.chat_conversation_list with (security_invoker = true) as
+select c.id, v.name as visitor_name, v.email as visitor_email, v.avatar_url as visitor_avatar, c.channel, c.status,
+    c.priority, c.last_message_text, c.last_message_at, c.last_message_by, c.unread_agent_count as unread_count,
+    a.display_name as assigned_agent_name, d.name as department_name, c.tags, c.created_at,
+    -- beyond LC-01
+    c.site_id, c.session_number, c.visitor_id, v.phone as visitor_phone, v.whatsapp_phone as visitor_whatsapp_phone,
+    c.assigned_agent_id, c.department_id, c.phone_number_id, c.subject, c.rating, c.pending_since, c.snoozed_until,
+    c.whatsapp_window_expires_at, c.archived_at, c.last_change,
+    c.archived_at is null as is_open,
+    coalesce(c.archived_at, c.last_message_at, c.created_at) as sort_at
+from public.mod_chat_conversations c
+join public.mod_chat_visitors v on v.site_id = c.site_id and v.id = c.visitor_id
+left join public.mod_chat_agents a on a.site_id = c.site_id and a.id = c.assigned_agent_id
+left join public.mod_chat_departments d on d.site_id = c.site_id and d.id = c.department_id;
+comment on view public.chat_conversation_list is
+    'Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended.';
 
 -- file: sql/conversations/events.sql
 -- What: one narrow row for each happening that LC-01 names.
@@ -2743,6 +2914,10 @@ security definer
 set search_path = ''
 as $$
 begin
+    -- What has no event row is told to search in another way (index_words.sql).
+    if new.public_seq is null or new.origin = 'history' then
+        insert into chat.words_due (site_id, message_id) values (new.site_id, new.id);
+    end if;
     if new.origin = 'history' then
         return null;
     end if;
@@ -3903,6 +4078,907 @@ end
 $$;
 comment on function public.chat_start_conversation(uuid, text, text, text, uuid) is
     'An agent begins, or goes on with, the conversation of the person with an external id; `id` is the message''s. PT403 chat/not_allowed, chat/not_an_agent and chat/blocked, PT404 chat/no_such_site, PT409 chat/id_in_use, PT422 chat/text_length, chat/external_id, chat/subject_length.';
+
+-- file: sql/conversations/read_messages.sql
+-- What: a conversation's messages: pages both ways, and what changed since.
+-- Why: pages are cut by the gapless `seq`, so nothing is skipped or read twice while messages arrive; within a page rows
+--      stand as they are shown, by (sent_at, seq). Both run with the caller's rights: the policies say who reads.
+--      Planned for the page at hand: a plan for any page would read the whole conversation.
+-- Leaves out: visitors, who read their own view.
+
+create or replace function chat.require_conversation(p_conversation uuid)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not exists (select from public.mod_chat_conversations c where c.id = p_conversation) then
+        raise exception 'there is no conversation % that you may see', coalesce(p_conversation::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
+end
+$$;
+comment on function chat.require_conversation(uuid) is
+    'PT404 chat/no_such_conversation unless whoever asks sees the conversation.';
+
+create or replace function public.chat_messages(
+    conversation uuid, before bigint default null, after bigint default null, page_size integer default 50
+)
+returns setof public.mod_chat_messages
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+    perform chat.require_page_size(chat_messages.page_size, 500);
+    if chat_messages.before is not null and chat_messages.after is not null then
+        raise exception 'a page goes one way'
+            using errcode = 'PT422', detail = 'chat/two_ways', hint = 'give before for older messages or after for newer ones';
+    end if;
+    if chat_messages.after is null then
+        return query
+            select (page.m).* from (
+                select m from public.mod_chat_messages m
+                where m.conversation_id = chat_messages.conversation
+                    and m.seq < coalesce(chat_messages.before, 9223372036854775807)
+                order by m.seq desc limit chat_messages.page_size) page
+            order by (page.m).sent_at, (page.m).seq;
+    else
+        return query
+            select (page.m).* from (
+                select m from public.mod_chat_messages m
+                where m.conversation_id = chat_messages.conversation and m.seq > chat_messages.after
+                order by m.seq limit chat_messages.page_size) page
+            order by (page.m).sent_at, (page.m).seq;
+    end if;
+    if not found then
+        perform chat.require_conversation(chat_messages.conversation);
+    end if;
+end
+$$;
+comment on function public.chat_messages(uuid, bigint, bigint, integer) is
+    'A page of messages in the order they are shown: the newest, those before a seq, or those after one. A short page is the last. PT404 chat/no_such_conversation, PT422 chat/two_ways, chat/page_size.';
+
+create or replace function public.chat_changes(conversation uuid, since bigint, page_size integer default 100)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    c public.mod_chat_conversations;
+    messages jsonb;
+    newest bigint;
+    found bigint;
+begin
+    perform chat.require_page_size(chat_changes.page_size, 500);
+    select * into c from public.mod_chat_conversations x where x.id = chat_changes.conversation;
+    if c.id is null then
+        perform chat.require_conversation(chat_changes.conversation);
+    end if;
+    select jsonb_agg(to_jsonb(m) order by m.change), max(m.change), count(*) into messages, newest, found
+    from (
+        select * from public.mod_chat_messages x
+        where x.conversation_id = c.id and x.change > coalesce(chat_changes.since, 0)
+        order by x.change limit chat_changes.page_size) m;
+    return jsonb_build_object(
+        'conversation', case when c.row_change > coalesce(chat_changes.since, 0) then to_jsonb(c) end,
+        'messages', coalesce(messages, '[]'),
+        'more', found = chat_changes.page_size,
+        'change', case when found = chat_changes.page_size then newest else c.last_change end);
+end
+$$;
+comment on function public.chat_changes(uuid, bigint, integer) is
+    'What changed in a conversation after a change number: {conversation (null when its own fields did not), messages, more, change (to ask with next)}. PT404 chat/no_such_conversation, PT422 chat/page_size.';
+
+-- file: sql/conversations/inbox_condition.sql
+-- What: what a filter of the inbox means, as a condition on conversations `c` whose place in the order is `{at}`.
+-- Why: pages, counts and saved views read a filter the same way. The keys are LC-01's ConversationFilters and ours; every
+--      value is quoted as a literal, so the planner sees it.
+-- Leaves out: who may see what, and `search`, which is looked up before (find_conversations.sql).
+
+create or replace function chat.bad_filter(p_key text, p_value jsonb, p_hint text)
+returns text
+language plpgsql
+immutable
+as $$
+begin
+    raise exception 'the filter % cannot be %', p_key, left(p_value::text, 100)
+        using errcode = 'PT422', detail = 'chat/bad_filter', hint = p_hint;
+end
+$$;
+comment on function chat.bad_filter(text, jsonb, text) is 'Raises PT422 chat/bad_filter for one key of a filter.';
+
+create or replace function chat.filter_word(p_key text, p_value jsonb, p_words text[])
+returns text
+language plpgsql
+immutable
+as $$
+begin
+    if p_value #>> '{}' = any (p_words) then
+        return p_value #>> '{}';
+    end if;
+    return chat.bad_filter(p_key, p_value, 'use one of ' || array_to_string(p_words, ', '));
+end
+$$;
+comment on function chat.filter_word(text, jsonb, text[]) is 'A word of a filter, which must be one of a list. PT422 chat/bad_filter.';
+
+create or replace function chat.filter_id(p_key text, p_value jsonb)
+returns uuid
+language plpgsql
+immutable
+as $$
+begin
+    if p_value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return (p_value #>> '{}')::uuid;
+    end if;
+    return chat.bad_filter(p_key, p_value, 'use an id (uuid)');
+end
+$$;
+comment on function chat.filter_id(text, jsonb) is 'An id of a filter. PT422 chat/bad_filter.';
+
+create or replace function chat.filter_time(p_key text, p_value jsonb, p_end boolean)
+returns timestamptz
+language plpgsql
+stable
+as $$
+declare
+    words constant text := p_value #>> '{}';
+begin
+    if jsonb_typeof(p_value) = 'string' and words ~ '^\d{4}-\d\d-\d\d' then
+        -- A day without a time means all of it.
+        return words::timestamptz + case when p_end and length(words) = 10 then interval '1 day' else interval '0' end;
+    end if;
+    return chat.bad_filter(p_key, p_value, 'use a date or a time, as 2026-01-31 or 2026-01-31T12:00:00Z');
+exception when data_exception then
+    return chat.bad_filter(p_key, p_value, 'use a date or a time, as 2026-01-31 or 2026-01-31T12:00:00Z');
+end
+$$;
+comment on function chat.filter_time(text, jsonb, boolean) is
+    'A time of a filter; a day alone is its beginning, or with p_end the beginning of the next. PT422 chat/bad_filter.';
+
+create or replace function chat.inbox_condition(p_filters jsonb)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    limited constant uuid[] := chat.my_limited_sites();
+    me constant uuid[] := array(select a.id from public.mod_chat_agents a where a.user_id = auth.uid() and a.is_active);
+    parts text[] := array['true'];
+    filter record;
+begin
+    if jsonb_typeof(p_filters) is distinct from 'object' then
+        perform chat.bad_filter('filters', p_filters, 'use an object, as {"status": "open"}');
+    end if;
+    if limited <> '{}' then
+        parts := parts || format('(c.site_id <> all (%L) or chat.in_part(%L, c.site_id, c.assigned_agent_id, c.last_agent_id,
+            c.department_id, c.phone_number_id))', limited, chat.my_part());
+    end if;
+    for filter in
+        select e.key, e.value, e.value #>> '{}' as word from jsonb_each(p_filters) e
+        where e.value not in ('null', '"all"') or e.key = 'search'
+        order by e.key
+    loop
+        parts := parts || case filter.key
+            when 'status' then case
+                    chat.filter_word('status', filter.value, array['pending', 'active', 'waiting', 'resolved', 'closed',
+                        'missed', 'open', 'archived', 'snoozed', 'all'])
+                when 'open' then 'c.archived_at is null'
+                when 'archived' then 'c.archived_at is not null'
+                when 'snoozed' then 'c.archived_at is null and c.snoozed_until is not null'
+                else format('c.status = %L and c.archived_at is %s', filter.word,
+                    case when filter.word in ('pending', 'active', 'waiting') then 'null' else 'not null' end)
+            end
+            when 'channel' then format('c.channel = %L',
+                chat.filter_word('channel', filter.value, array['widget', 'whatsapp', 'api', 'all']))
+            when 'priority' then format('c.priority = %L',
+                chat.filter_word('priority', filter.value, array['low', 'normal', 'high', 'urgent', 'all']))
+            when 'assignedAgentId' then case filter.word
+                when 'unassigned' then 'c.assigned_agent_id is null'
+                -- One agent as an equality, so that an index gives the order; who works at several sites has several.
+                when 'me' then format(case cardinality(me) when 1 then 'c.assigned_agent_id = %L'
+                    else 'c.assigned_agent_id = any (%L::uuid[])' end,
+                    case cardinality(me) when 1 then me[1]::text else me::text end)
+                else format('c.assigned_agent_id = %L', chat.filter_id('assignedAgentId', filter.value))
+            end
+            when 'departmentId' then case filter.word
+                when 'none' then 'c.department_id is null'
+                else format('c.department_id = %L', chat.filter_id('departmentId', filter.value))
+            end
+            when 'visitorId' then format('c.visitor_id = %L', chat.filter_id('visitorId', filter.value))
+            when 'phoneNumberId' then format('c.phone_number_id = %L', filter.word)
+            when 'tags' then format('c.tags @> %L::text[] and c.tags <> ''{}''', case jsonb_typeof(filter.value)
+                when 'array' then array(select jsonb_array_elements_text(filter.value))
+                when 'string' then array[filter.word]
+                else chat.bad_filter('tags', filter.value, 'use a tag, or a list of tags that all must be there')::text[]
+            end)
+            when 'unread' then case filter.value::text
+                when 'true' then 'c.unread_agent_count > 0'
+                when 'false' then 'c.unread_agent_count = 0'
+                else chat.bad_filter('unread', filter.value, 'use true or false')
+            end
+            when 'dateFrom' then format('{at} >= %L', chat.filter_time('dateFrom', filter.value, false))
+            when 'dateTo' then format('{at} < %L', chat.filter_time('dateTo', filter.value, true))
+            when 'siteId' then format('c.site_id = %L', chat.filter_id('siteId', filter.value))
+            when 'search' then null
+            else chat.bad_filter(filter.key, filter.value, 'the filters are status, channel, assignedAgentId, departmentId,'
+                ' priority, search, dateFrom, dateTo, siteId, phoneNumberId, visitorId, tags, unread')
+        end;
+    end loop;
+    return array_to_string(parts, ' and ');
+end
+$$;
+comment on function chat.inbox_condition(jsonb) is
+    'A filter as a condition on conversations `c` that hides what the caller''s role does not see; {at} stands for its place in the order. PT422 chat/bad_filter.';
+
+-- file: sql/conversations/index_words.sql
+-- What: fills the index that search reads, in batches.
+-- Why: messages arrive at a rate at which nobody wants to wait for an index. Event ids are given before they commit, so a
+--      cursor over them is moved only to an id below which nothing can appear any more: one that was newest when the
+--      oldest transaction that is still running had not begun.
+--      Nothing here waits for a lock, so it is the last thing a tick does.
+-- Leaves out: reading the index (search.sql).
+
+create or replace function chat.index_messages(p_messages uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    stored integer;
+begin
+    with words as (
+        select m.id, m.site_id, m.conversation_id, m.sent_at,
+            to_tsvector('simple', left(concat_ws(' ', m.content, m.file_name), 20000)) as words
+        from public.mod_chat_messages m
+        where m.id = any (p_messages) and m.kind not in ('event', 'system') and (m.content <> '' or m.file_name <> '')
+    ), stored as (
+        insert into chat.message_words (message_id, site_id, conversation_id, sent_at, words)
+        select w.id, w.site_id, w.conversation_id, w.sent_at, w.words from words w where w.words <> ''
+        on conflict (message_id) do update set words = excluded.words
+        returning site_id, words
+    ), used as (
+        insert into chat.words (site_id, word)
+        select distinct s.site_id, l.lexeme from stored s cross join lateral unnest(s.words) l
+        where l.lexeme ~ '^[[:alpha:]]{4,30}$'
+        order by 1, 2
+        on conflict do nothing
+    ), stale as (
+        delete from chat.message_words w where w.message_id = any (p_messages) and not exists (select from words x where x.id = w.message_id and x.words <> '')
+    )
+    select count(*) into stored from stored;
+    return stored;
+end
+$$;
+comment on function chat.index_messages(uuid[]) is 'Puts messages into the index of search, or renews what stands there.';
+
+create or replace function chat.index_due(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    messages uuid[];
+begin
+    with due as (
+        delete from chat.words_due d
+        using (
+            select x.id from chat.words_due x
+            left join public.mod_chat_messages m on m.id = x.message_id
+            order by x.id limit p_batch for update of x skip locked) next
+        where d.id = next.id
+        returning d.site_id, d.message_id, d.forgotten
+    ), forgotten as (
+        delete from chat.words w using due d cross join lateral unnest(d.forgotten) l
+        where w.site_id = d.site_id and w.word = l.lexeme
+    )
+    select array_agg(d.message_id) into messages from due d where d.message_id is not null;
+    return chat.index_messages(array(
+        select m.id from public.mod_chat_messages m where m.id = any (messages) for key share skip locked));
+end
+$$;
+comment on function chat.index_due(integer) is 'Does what stands in words_due; how many messages were indexed.';
+
+create or replace function chat.index_words(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    progress chat.words_progress;
+    reached bigint;
+    due uuid[];
+    held bigint;
+    known uuid[];
+begin
+    -- One tick at a time; the others have better things to do.
+    select * into progress from chat.words_progress for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    if progress.adopted is not null then
+        select array_agg(x.id order by x.id) into due
+        from (select m.id from public.mod_chat_messages m where m.id > progress.adopted order by m.id limit p_batch
+            for key share skip locked) x;
+        update chat.words_progress set adopted = due[cardinality(due)];
+        return chat.index_messages(due);
+    end if;
+
+    if progress.event_id >= progress.up_to then
+        update chat.words_progress p
+        set up_to = e.newest, up_to_xid = pg_snapshot_xmax(pg_current_snapshot())
+        from (select max(x.id) as newest from chat.events x) e
+        where e.newest > p.up_to;
+        return chat.index_due(p_batch);
+    end if;
+    if pg_snapshot_xmin(pg_current_snapshot()) < progress.up_to_xid then
+        return chat.index_due(p_batch);
+    end if;
+
+    select array_agg(x.message_id), max(x.id) into due, reached
+    from (
+        select e.id, e.message_id from chat.events e
+        where e.id > progress.event_id and e.id <= progress.up_to
+        order by e.id limit p_batch) x;
+    -- A message that is being deleted is left alone; it may stay after all, so the cursor stops before it.
+    known := array(select m.id from public.mod_chat_messages m where m.id = any (due) for key share skip locked);
+    select min(e.id) - 1 into held
+    from chat.events e join public.mod_chat_messages m on m.id = e.message_id
+    where e.id > progress.event_id and e.id <= reached and m.id <> all (known);
+    update chat.words_progress set event_id = least(held, reached);
+    return chat.index_messages(known) + chat.index_due(p_batch);
+end
+$$;
+comment on function chat.index_words(integer) is 'Indexes the words of the next messages; how many. For the tick.';
+
+create or replace function chat.words_are_due()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.words_due (site_id, message_id) values (new.site_id, new.id);
+    return null;
+end
+$$;
+comment on function chat.words_are_due() is 'After a message''s text or file changed: its words are indexed anew.';
+
+create or replace function chat.forget_words()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.words_due (site_id, forgotten) select r.site_id, r.words from removed r;
+    return null;
+end
+$$;
+comment on function chat.forget_words() is 'After words of messages were removed: they are no suggestions any more.';
+
+create or replace trigger _700_forget after delete on chat.message_words
+    referencing old table as removed for each statement execute function chat.forget_words();
+
+-- file: sql/conversations/search.sql
+-- What: search over every message of a site: by words, and where no message has them, by words that are spelt alike.
+-- Why: newest first, because people look for what was said lately; without a date limit, because they also look for what
+--      was said years ago. What the tick has not indexed yet is read from the event rows, so a message is found as soon
+--      as it is there.
+-- Leaves out: the index (message_words.sql), and what a query means (find_conversations.sql).
+
+create or replace function chat.search_hits(
+    p_site uuid, p_query tsquery, p_conversation uuid, p_before timestamptz, p_before_id uuid, p_limit integer
+)
+returns table (message_id uuid, conversation_id uuid, sent_at timestamptz)
+language plpgsql
+stable
+-- A common word is found by walking back in time, a rare one by the index: the planner has to see the word.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    indexed constant bigint := (select p.event_id from chat.words_progress p);
+    limited constant boolean := p_site = any (chat.my_limited_sites());
+begin
+    return query
+        select h.message_id, h.conversation_id, h.sent_at from (
+            (select w.message_id, w.conversation_id, w.sent_at from chat.message_words w
+            where w.site_id = p_site and w.words @@ p_query
+                and (p_conversation is null or w.conversation_id = p_conversation)
+                and (p_before is null or (w.sent_at, w.message_id) < (p_before, p_before_id))
+                and (not limited or chat.sees_conversation(w.conversation_id))
+                and not exists (select from chat.words_due d where d.message_id = w.message_id)
+            order by w.sent_at desc, w.message_id desc limit p_limit)
+            union
+            (select m.id, m.conversation_id, m.sent_at
+            from (
+                (select e.message_id from chat.events e
+                where e.site_id = p_site and e.id > indexed and e.message_id is not null
+                order by e.id desc limit 20000)
+                union
+                select d.message_id from chat.words_due d where d.site_id = p_site) e
+            join public.mod_chat_messages m on m.id = e.message_id
+            where (not limited or chat.sees_conversation(m.conversation_id))
+                and (p_conversation is null or m.conversation_id = p_conversation)
+                and (p_before is null or (m.sent_at, m.id) < (p_before, p_before_id))
+                and to_tsvector('simple', left(concat_ws(' ', m.content, m.file_name), 20000)) @@ p_query)) h
+        order by h.sent_at desc, h.message_id desc
+        limit p_limit;
+end
+$$;
+comment on function chat.search_hits(uuid, tsquery, uuid, timestamptz, uuid, integer) is
+    'Messages of a site that match a query, newest first, indexed or not; those the caller''s role does not see are left out.';
+
+create or replace function chat.query_alike(p_site uuid, p_words text)
+returns tsquery
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select string_agg('(' || (
+                select string_agg(quote_literal(w.word) || case when w.word = l.lexeme then ':*' else '' end, ' | ')
+                from unnest(l.lexeme || chat.words_alike(p_site, l.lexeme)) w (word)) || ')', ' & ')::tsquery
+        from unnest(to_tsvector('simple', left(p_words, 500))) l);
+end
+$$;
+comment on function chat.query_alike(uuid, text) is 'A query for words or those of the site that are spelt like them.';
+
+create or replace function chat.excerpt(p_text text, p_query tsquery)
+returns jsonb
+language plpgsql
+immutable
+as $$
+declare
+    -- Two characters that no text keeps mark the words; they never reach the reader.
+    clean constant text := translate(left(p_text, 20000), chr(2) || chr(3), '');
+    marked constant text := ts_headline('simple', clean, p_query,
+        format('StartSel=%s, StopSel=%s, MaxWords=30, MinWords=12, ShortWord=0, MaxFragments=2, FragmentDelimiter=" … "', chr(2), chr(3)));
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('text', p.part, 'match', p.match) order by p.n, p.match desc), '[]')
+        from regexp_split_to_table(marked, chr(2)) with ordinality as s (piece, n)
+        cross join lateral (values
+            (case when s.n > 1 then split_part(s.piece, chr(3), 1) end, true, s.n),
+            (case when s.n > 1 then split_part(s.piece, chr(3), 2) else s.piece end, false, s.n)) as p (part, match, n)
+        where p.part <> '');
+end
+$$;
+comment on function chat.excerpt(text, tsquery) is
+    'The part of a text around what a query found: [{text, match}], plain text to be joined. No markup, so nothing to escape.';
+
+create or replace function public.chat_search(
+    site uuid, query text, after jsonb default null, page_size integer default 25, conversation uuid default null
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    asked tsquery := chat.search_query(chat_search.query);
+    before_at timestamptz;
+    before_id uuid;
+    alike boolean := false;
+    hits jsonb;
+begin
+    perform chat.require(chat_search.site, 'live-chat.conversations.view');
+    perform chat.require_page_size(chat_search.page_size, 100);
+    if asked is null or numnode(asked) = 0 then
+        raise exception 'there is nothing to search for'
+            using errcode = 'PT422', detail = 'chat/empty_query', hint = 'type at least one word';
+    end if;
+    if jsonb_typeof(chat_search.after) <> 'null' then
+        select a.at, a.id into before_at, before_id
+        from chat.inbox_after(jsonb_build_object('is_open', false, 'sort_at', chat_search.after -> 'sent_at',
+            'id', chat_search.after -> 'message_id')) a;
+        alike := chat_search.after -> 'alike' = 'true';
+    end if;
+    loop
+        if alike then
+            asked := chat.query_alike(chat_search.site, chat_search.query);
+        end if;
+        select jsonb_agg(jsonb_build_object(
+            'message_id', m.id, 'conversation_id', m.conversation_id, 'seq', m.seq, 'sent_at', m.sent_at,
+            'sender_type', m.sender_type, 'sender_name', m.sender_name, 'kind', m.kind,
+            'is_internal_note', m.is_internal_note, 'alike', alike, 'visitor_name', v.name, 'status', c.status,
+            'excerpt', chat.excerpt(concat_ws(' ', m.content, m.file_name), asked)) order by h.sent_at desc, h.message_id desc)
+        into hits
+        from chat.search_hits(chat_search.site, asked, chat_search.conversation, before_at, before_id, chat_search.page_size) h
+        join public.mod_chat_messages m on m.id = h.message_id
+        join public.mod_chat_conversations c on c.id = m.conversation_id
+        join public.mod_chat_visitors v on v.id = c.visitor_id;
+        exit when hits is not null or alike or before_at is not null;
+        alike := true;
+    end loop;
+    return jsonb_build_object('hits', coalesce(hits, '[]'), 'alike', alike,
+        'more', coalesce(jsonb_array_length(hits), 0) = chat_search.page_size);
+end
+$$;
+comment on function public.chat_search(uuid, text, jsonb, integer, uuid) is
+    'Messages of a site (or of one conversation) that say something, newest first: {hits, alike, more}. A hit has its excerpt as [{text, match}]; alike: no message has the words, these have some that are spelt like them. after: the last hit of the page before. PT403 chat/not_allowed, PT422 chat/empty_query, chat/page_size, chat/bad_after.';
+
+-- file: sql/conversations/find_conversations.sql
+-- What: which conversations a few words may mean: for the search field of an inbox.
+-- Why: people type a name, a number, a mail, CHAT-00000042 or something that was said, into one field.
+-- Leaves out: the messages that matched (search.sql). At most a thousand conversations are found, the latest said ones.
+
+create or replace function chat.search_query(p_words text)
+returns tsquery
+language plpgsql
+immutable
+as $$
+declare
+    short constant text := left(p_words, 500);
+begin
+    -- Whoever writes quotes, minus or OR means them; else a word may go on: deliv finds delivery.
+    if short ~ '"' or short ~* '(^|\s)(-\S|or\s)' then
+        return websearch_to_tsquery('simple', short);
+    end if;
+    return (
+        select string_agg(quote_literal(l.lexeme) || case when length(l.lexeme) > 2 then ':*' else '' end, ' & ')::tsquery
+        from unnest(to_tsvector('simple', short)) l);
+end
+$$;
+comment on function chat.search_query(text) is
+    'What somebody typed as a query: "phrases", -not and OR as on the web, else every word or its beginning. Null when it says nothing.';
+
+create or replace function chat.find_conversations(p_sites uuid[], p_words text)
+returns uuid[]
+language plpgsql
+stable
+as $$
+declare
+    typed constant text := left(btrim(p_words), 200);
+    part constant text := '%' || replace(replace(replace(typed, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    query constant tsquery := chat.search_query(typed);
+    site uuid;
+    found uuid[] := '{}';
+begin
+    foreach site in array p_sites loop
+        found := found || array(
+            select c.id from public.mod_chat_visitors v join public.mod_chat_conversations c on c.visitor_id = v.id
+            where length(typed) > 2 and v.site_id = site
+                and chat.visitor_words(v.name, v.email, v.phone, v.whatsapp_phone) ilike part
+            order by c.created_at desc limit 1000)
+        || array(
+            select c.id from public.mod_chat_conversations c
+            where length(typed) > 2 and c.site_id = site and c.subject ilike part limit 1000)
+        || array(
+            select c.id from public.mod_chat_conversations c
+            where c.site_id = site and c.session_number = upper(typed))
+        || array(
+            select h.conversation_id from chat.search_hits(site, query, null, null, null, 1000) h);
+    end loop;
+    return found;
+end
+$$;
+comment on function chat.find_conversations(uuid[], text) is
+    'Conversations of sites whose visitor, subject, number or messages match what was typed.';
+
+-- file: sql/conversations/inbox.sql
+-- What: pages of the inbox, over one site or all that the caller works in.
+-- Why: a filter that is no plain equality uses no index under row-level security; this asks for the right once and then
+--      with the site spelled out. Open conversations come in the order of their last message, then the archive in the
+--      order in which it ended: each part is read from its own index, so a page costs the same in ten years.
+-- Leaves out: what filters mean (inbox_condition.sql); counts (counts.sql).
+
+create or replace function chat.inbox_sites(p_filters jsonb)
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    sites constant uuid[] := chat.my_sites_with('live-chat.conversations.view');
+    wanted uuid;
+begin
+    if jsonb_typeof(p_filters) = 'object' and p_filters ->> 'siteId' <> 'all' then
+        wanted := chat.filter_id('siteId', p_filters -> 'siteId');
+        if wanted <> all (sites) then
+            perform chat.require(wanted, 'live-chat.conversations.view');
+        end if;
+        return array[wanted];
+    end if;
+    return sites;
+end
+$$;
+comment on function chat.inbox_sites(jsonb) is
+    'Sites that a filter means: its siteId, else all where the caller may view. PT403 chat/not_allowed, PT422 chat/bad_filter.';
+
+create or replace function chat.require_page_size(p_size integer, p_most integer)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+    if p_size between 1 and p_most then
+        return;
+    end if;
+    raise exception 'a page cannot have % rows', coalesce(p_size::text, 'null')
+        using errcode = 'PT422', detail = 'chat/page_size', hint = format('ask for 1 to %s', p_most);
+end
+$$;
+comment on function chat.require_page_size(integer, integer) is 'PT422 chat/page_size unless a page has between one row and so many.';
+
+create or replace function chat.inbox_after(p_after jsonb, out is_open boolean, out at timestamptz, out id uuid)
+language plpgsql
+immutable
+as $$
+begin
+    if p_after is null or p_after = 'null' then
+        return;
+    end if;
+    is_open := p_after ->> 'is_open';
+    at := p_after ->> 'sort_at';
+    id := p_after ->> 'id';
+    if is_open is null or at is null or id is null then
+        raise data_exception;
+    end if;
+exception when data_exception then
+    raise exception 'the page cannot go on after %', left(p_after::text, 100)
+        using errcode = 'PT422', detail = 'chat/bad_after', hint = 'give the last row of the page before, with its is_open, sort_at and id';
+end
+$$;
+comment on function chat.inbox_after(jsonb) is 'Where a page goes on: is_open, sort_at and id of a row. PT422 chat/bad_after.';
+
+create or replace function public.chat_inbox(filters jsonb default '{}', after jsonb default null, page_size integer default 25)
+returns setof public.chat_conversation_list
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    sites constant uuid[] := chat.inbox_sites(chat_inbox.filters);
+    condition text := chat.inbox_condition(chat_inbox.filters);
+    part constant text := '(select c.id, %1$s as is_open, %2$s as at from public.mod_chat_conversations c
+        where c.site_id = s.site and %3$s and %4$s and %5$s order by %2$s desc, c.id desc limit %6$s)';
+    parts text[] := '{}';
+    status constant text := coalesce(chat_inbox.filters ->> 'status', 'all');
+    start record;
+    found uuid[];
+begin
+    perform chat.require_page_size(chat_inbox.page_size, 200);
+    select * into start from chat.inbox_after(chat_inbox.after);
+    if chat_inbox.filters ->> 'search' ~ '\S' then
+        found := chat.find_conversations(sites, chat_inbox.filters ->> 'search');
+        condition := condition || ' and c.id = any ($3)';
+    end if;
+
+    if start.is_open is not false and status not in ('archived', 'resolved', 'closed', 'missed') then
+        -- Conversations in which nothing was said yet stand where they were opened; there are few.
+        parts := array[
+            format(part, 'true', 'c.last_message_at', 'c.archived_at is null and c.last_message_at is not null',
+                replace(condition, '{at}', 'c.last_message_at'),
+                case when start.is_open then format('(c.last_message_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
+                chat_inbox.page_size),
+            format(part, 'true', 'c.created_at', 'c.archived_at is null and c.last_message_at is null',
+                replace(condition, '{at}', 'c.created_at'),
+                case when start.is_open then format('(c.created_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
+                chat_inbox.page_size)];
+    end if;
+    if status not in ('open', 'pending', 'active', 'waiting', 'snoozed') then
+        parts := parts || format(part, 'false', 'c.archived_at', 'c.archived_at is not null',
+            replace(condition, '{at}', 'c.archived_at'),
+            case when not start.is_open then format('(c.archived_at, c.id) < (%L, %L)', start.at, start.id) else 'true' end,
+            chat_inbox.page_size);
+    end if;
+
+    -- After the archive there are no open ones.
+    if parts = '{}' then
+        return;
+    end if;
+    return query execute format('
+        select v.* from (
+            select p.* from unnest($1) s (site) cross join lateral (%s) p
+            order by p.is_open desc, p.at desc, p.id desc limit $2) page
+        join public.chat_conversation_list v on v.id = page.id
+        order by page.is_open desc, page.at desc, page.id desc', array_to_string(parts, ' union all '))
+    using sites, chat_inbox.page_size, found;
+end
+$$;
+comment on function public.chat_inbox(jsonb, jsonb, integer) is
+    'A page of the inbox. filters: LC-01''s ConversationFilters (status also open, archived, snoozed; assignedAgentId also me; departmentId also none; dateFrom and dateTo are about sort_at) and siteId, phoneNumberId, visitorId, tags, unread. after: the last row of the page before. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/bad_after, chat/page_size.';
+
+-- file: sql/conversations/counts.sql
+-- What: how many conversations there are: the badges of a site, and of any filter.
+-- Why: counted, never added up, so they are exact; what is open is little and is read once for all badges.
+-- Leaves out: figures over time (reports/).
+
+create or replace function public.chat_counts(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    me uuid;
+    limited constant boolean := chat_counts.site = any (chat.my_limited_sites());
+    part constant text[] := chat.my_part();
+begin
+    perform chat.require(chat_counts.site, 'live-chat.conversations.view');
+    select a.id into me
+    from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
+    return (
+        select jsonb_build_object(
+            'open', coalesce(sum(g.n), 0),
+            'pending', coalesce(sum(g.n) filter (where g.status = 'pending'), 0),
+            'active', coalesce(sum(g.n) filter (where g.status = 'active'), 0),
+            'waiting', coalesce(sum(g.n) filter (where g.status = 'waiting'), 0),
+            'snoozed', coalesce(sum(g.n) filter (where g.snoozed), 0),
+            'unassigned', coalesce(sum(g.n) filter (where g.agent is null), 0),
+            'mine', coalesce(sum(g.n) filter (where g.agent = me), 0),
+            'unread', coalesce(sum(g.n) filter (where g.unread), 0),
+            'mine_unread', coalesce(sum(g.n) filter (where g.agent = me and g.unread), 0),
+            'by_channel', chat.sum_by(array_agg(g.channel), array_agg(g.n)),
+            'by_priority', chat.sum_by(array_agg(g.priority), array_agg(g.n)),
+            'by_department', chat.sum_by(array_agg(coalesce(g.department::text, 'none')), array_agg(g.n)),
+            'by_agent', chat.sum_by(array_agg(coalesce(g.agent::text, 'unassigned')), array_agg(g.n)),
+            'by_number', chat.sum_by(array_agg(coalesce(g.number, 'none')), array_agg(g.n)))
+        from (
+            select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
+                c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
+                c.department_id as department, c.phone_number_id as number, count(*) as n
+            from public.mod_chat_conversations c
+            where c.site_id = chat_counts.site and c.archived_at is null
+                and (not limited or chat.in_part(
+                    part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
+            group by 1, 2, 3, 4, 5, 6, 7, 8) g);
+end
+$$;
+comment on function public.chat_counts(uuid) is
+    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
+
+create or replace function chat.sum_by(p_keys text[], p_counts bigint[])
+returns jsonb
+language sql
+immutable
+as $$
+    select coalesce(jsonb_object_agg(k.key, k.n), '{}')
+    from (select u.key, sum(u.n) as n from unnest(p_keys, p_counts) u (key, n) group by u.key) k
+$$;
+comment on function chat.sum_by(text[], bigint[]) is 'Counts added up by key, as an object.';
+
+create or replace function public.chat_inbox_count(filters jsonb default '{}', most integer default 1000)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    sites constant uuid[] := chat.inbox_sites(chat_inbox_count.filters);
+    condition text := replace(chat.inbox_condition(chat_inbox_count.filters), '{at}',
+        'coalesce(c.archived_at, c.last_message_at, c.created_at)');
+    found uuid[];
+    counted bigint;
+begin
+    perform chat.require_page_size(chat_inbox_count.most, 100000);
+    if chat_inbox_count.filters ->> 'search' ~ '\S' then
+        found := chat.find_conversations(sites, chat_inbox_count.filters ->> 'search');
+        condition := condition || ' and c.id = any ($3)';
+    end if;
+    execute format('select count(*) from (
+            select from public.mod_chat_conversations c where c.site_id = any ($1) and %s limit $2 + 1) x', condition)
+    into counted using sites, chat_inbox_count.most, found;
+    return jsonb_build_object('count', least(counted, chat_inbox_count.most), 'more', counted > chat_inbox_count.most);
+end
+$$;
+comment on function public.chat_inbox_count(jsonb, integer) is
+    'How many conversations a filter of chat_inbox finds, counting to `most`: {count, more}. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/page_size.';
+
+-- file: sql/conversations/save_view.sql
+-- What: keeping a filter of the inbox under a name, changing it, and taking it away.
+-- Why: a filter is judged when it is saved, so that a list never fails later. Everybody keeps lists of their own; lists
+--      for all are made by whoever may assign conversations, who runs the desk.
+-- Leaves out: using them; that is chat_inbox with the filter.
+
+create or replace view public.chat_saved_views with (security_barrier = true) as
+select v.id, v.site_id, v.name, v.filters, v.is_shared, v.created_by = me.id as is_mine, v.sort_order,
+    v.created_at, v.updated_at
+from chat.saved_views v
+cross join (select auth.uid() as id) me
+where v.site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+    and (v.is_shared or v.created_by = me.id);
+comment on view public.chat_saved_views is 'Named filters for chat_inbox: those shared with the caller''s sites and the caller''s own.';
+
+create or replace function chat.require_view_right(p_site uuid, p_is_shared boolean)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    perform chat.require(p_site, 'live-chat.conversations.view');
+    if p_is_shared then
+        perform chat.require(p_site, 'live-chat.conversations.assign');
+    end if;
+end
+$$;
+comment on function chat.require_view_right(uuid, boolean) is
+    'Who may keep a list at a site: one''s own, or one for all. PT403 chat/not_allowed.';
+
+create or replace function chat.saved_view(p_view uuid)
+returns chat.saved_views
+language plpgsql
+as $$
+declare
+    found_view chat.saved_views;
+begin
+    select * into found_view from chat.saved_views v
+    where v.id = p_view and v.site_id = any (chat.my_sites_with('live-chat.conversations.view'))
+        and (v.is_shared or v.created_by = auth.uid())
+    for update;
+    if found_view.id is null then
+        raise exception 'there is no saved view %', coalesce(p_view::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_view', hint = 'use an id of chat_saved_views';
+    end if;
+    perform chat.require_view_right(found_view.site_id, found_view.is_shared);
+    return found_view;
+end
+$$;
+comment on function chat.saved_view(uuid) is
+    'A list that the caller may change, locked. PT404 chat/no_such_view, PT403 chat/not_allowed.';
+
+create or replace function public.chat_save_view(
+    site uuid, name text, filters jsonb, is_shared boolean default false, view uuid default null, sort_order integer default 0
+)
+returns setof public.chat_saved_views
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    saved uuid := chat_save_view.view;
+begin
+    if chat_save_view.view is not null and (chat.saved_view(chat_save_view.view)).site_id is distinct from chat_save_view.site then
+        raise exception 'a saved view stays at its site'
+            using errcode = 'PT409', detail = 'chat/view_of_another_site', hint = 'save a new one without its id';
+    end if;
+    perform chat.require_view_right(chat_save_view.site, chat_save_view.is_shared);
+    perform chat.inbox_condition(chat_save_view.filters);
+    if chat_save_view.name !~ '\S' or length(chat_save_view.name) > 80 or chat_save_view.name is null then
+        raise exception 'a saved view needs a name'
+            using errcode = 'PT422', detail = 'chat/view_name', hint = 'give it 1 to 80 characters';
+    end if;
+    if saved is null then
+        insert into chat.saved_views (site_id, name, filters, created_by, is_shared, sort_order)
+        values (chat_save_view.site, btrim(chat_save_view.name), chat_save_view.filters, auth.uid(),
+            coalesce(chat_save_view.is_shared, false), coalesce(chat_save_view.sort_order, 0))
+        returning id into saved;
+    else
+        update chat.saved_views v
+        set name = btrim(chat_save_view.name), filters = chat_save_view.filters,
+            is_shared = coalesce(chat_save_view.is_shared, v.is_shared),
+            sort_order = coalesce(chat_save_view.sort_order, v.sort_order), updated_at = clock_timestamp()
+        where v.id = saved;
+    end if;
+    return query select v.* from public.chat_saved_views v where v.id = saved;
+end
+$$;
+comment on function public.chat_save_view(uuid, text, jsonb, boolean, uuid, integer) is
+    'Keeps a filter of chat_inbox under a name, or changes the one with that id; for all (live-chat.conversations.assign) or for oneself. PT403 chat/not_allowed, PT404 chat/no_such_view, PT409 chat/view_of_another_site, PT422 chat/view_name, chat/bad_filter.';
+
+create or replace function public.chat_delete_view(view uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    gone constant uuid := (chat.saved_view(chat_delete_view.view)).id;
+begin
+    delete from chat.saved_views v where v.id = gone;
+    return jsonb_build_object('deleted', gone);
+end
+$$;
+comment on function public.chat_delete_view(uuid) is
+    'Takes a saved view away: {deleted}. PT403 chat/not_allowed, PT404 chat/no_such_view.';
 
 -- file: sql/team/announce_agent_status.sql
 -- What: the event row and broadcast of an agent's new status.
@@ -7256,11 +8332,12 @@ begin
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed);
+        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
+        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -7754,7 +8831,7 @@ $do$;
 
 -- file: sql/conversations/triggers.sql
 -- What: everything that happens by itself in the room, in name order.
--- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 900 announce.
+-- Why: triggers of one event fire by name: 100 who, 200 stamp, 300 rule, 500 queue, 700 search, 900 announce.
 -- Leaves out: who (policies/conversations.sql) and routing's own trigger (routing/triggers.sql), which runs last, at commit.
 
 -- A row that comes with its number was counted by whoever numbered it (whatsapp/receive_plain.sql, a restored dump);
@@ -7768,6 +8845,9 @@ create or replace trigger _250_reply before insert on public.mod_chat_messages
     execute function chat.check_reply();
 create or replace trigger _400_mention after insert on public.mod_chat_messages
     for each row when (new.mentions is not null) execute function chat.keep_mentions();
+create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
+    for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
+    execute function chat.words_are_due();
 create or replace trigger _900_announce after insert on public.mod_chat_messages
     for each row execute function chat.announce_new_message();
 create or replace trigger _900_announce_change after update on public.mod_chat_messages
@@ -8029,6 +9109,8 @@ grant execute on function
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
+-- An index is kept with the rights of whoever writes the row.
+grant execute on function chat.visitor_words(text, text, text, text) to authenticated, service_role;
 
 -- file: policies/conversations.sql
 -- What: who reads conversations and messages, who writes as whom, and which right each column of a PATCH needs.
@@ -8200,6 +9282,18 @@ grant execute on function
     public.chat_start_conversation(uuid, text, text, text, uuid)
 to authenticated;
 grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
+
+-- Reading -------------------------------------------------------------------------------------------------------------
+-- Lists and search ask for the right to view themselves; pages of messages run under the policies above.
+grant select on public.chat_conversation_list to authenticated, service_role;
+grant select on public.chat_saved_views to authenticated;
+grant execute on function
+    public.chat_inbox(jsonb, jsonb, integer), public.chat_counts(uuid), public.chat_inbox_count(jsonb, integer),
+    public.chat_messages(uuid, bigint, bigint, integer), public.chat_changes(uuid, bigint, integer),
+    public.chat_search(uuid, text, jsonb, integer, uuid),
+    public.chat_save_view(uuid, text, jsonb, boolean, uuid, integer), public.chat_delete_view(uuid)
+to authenticated;
+grant execute on function chat.require_conversation(uuid), chat.require_page_size(integer, integer) to authenticated;
 
 -- Canned responses ---------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_canned_responses to authenticated;

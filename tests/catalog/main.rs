@@ -3,11 +3,8 @@
 mod again;
 mod functions;
 mod lc01;
-<<<<<<< HEAD
-mod people;
-=======
 mod pages;
->>>>>>> b0abc9be09d258b2d429bdaa90b0972eb22353a6
+mod people;
 mod rules;
 mod tables;
 

@@ -4,8 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, limits, numbers, rights, sessions, settings, statuses, talk,
-    visitors,
+    across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
+    talk, visitors,
 };
 use crate::world::World;
 
@@ -148,6 +148,27 @@ gets_through! {
     the_site_of_a_block: visitors::a_foreign_block,
         edit("public.chat_unblock", "or not chat.may(lifted.site_id, 'live-chat.conversations.view')", ""),
         edit("chat.require", "chat.may(p_site, p_permission) is not true", "false");
+    the_right_to_the_inbox: lists::the_inbox_of_a_foreign_site,
+        edit("chat.inbox_sites", "if wanted <> all (sites) then", "if false then");
+    the_right_to_badges: lists::badges_of_a_foreign_site,
+        edit("public.chat_counts", "perform chat.require(chat_counts.site, 'live-chat.conversations.view');", "");
+    the_right_to_search: lists::searching_a_foreign_site,
+        edit("public.chat_search", "perform chat.require(chat_search.site, 'live-chat.conversations.view');", "");
+    the_site_of_a_hit: lists::searching_a_foreign_site,
+        edit("chat.search_hits", "where e.site_id = p_site and", "where");
+    the_policy_of_messages: lists::reading_a_foreign_conversation,
+        "alter policy chat_messages_select on mod_chat_messages using (true)";
+    the_maker_of_a_list: lists::a_colleagues_own_list,
+        edit("chat.saved_view", "and (v.is_shared or v.created_by = auth.uid())", "");
+    the_site_of_a_list: lists::a_foreign_list,
+        edit("chat.saved_view", "v.site_id = any (chat.my_sites_with('live-chat.conversations.view'))", "true"),
+        edit("chat.saved_view", "perform chat.require_view_right(found_view.site_id, found_view.is_shared);", "");
+    the_part_of_the_inbox: lists::listing_beyond_a_limit,
+        edit("chat.inbox_condition", "if limited <> '{}' then", "if false then");
+    the_part_of_badges: lists::counting_beyond_a_limit,
+        edit("public.chat_counts", "and (not limited or", "and (true or");
+    the_part_of_hits: lists::searching_beyond_a_limit,
+        edit("chat.search_hits", "where (not limited or", "where (true or");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

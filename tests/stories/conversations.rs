@@ -1,15 +1,20 @@
-//! What a conversation remembers of its messages, what its states allow, what agents do in it and what time does to it.
+//! What a conversation remembers of its messages, what its states allow, what agents do in it, what time does to it, and
+//! how it is found and read.
 
 mod api;
 mod bulk;
 mod canned;
 mod counters;
 mod events;
+mod inbox;
 mod lifecycle;
 mod notes;
+mod pages;
 mod reading;
 mod revising;
+mod saved_views;
 mod scheduled;
+mod search;
 mod snooze;
 mod timers;
 mod times;

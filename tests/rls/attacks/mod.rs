@@ -8,6 +8,7 @@ pub mod across_sites;
 pub mod authors;
 pub mod claims;
 pub mod limits;
+pub mod lists;
 pub mod numbers;
 pub mod rights;
 pub mod sessions;
