@@ -97,7 +97,7 @@ begin
         new.status <> old.status and not (claim and new.status = 'active'),
         assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
         case when claim then new.assigned_agent_id end,
-        new.subject is distinct from old.subject or new.tags <> old.tags);
+        new.subject is distinct from old.subject or new.tags <> old.tags or new.internal_notes is distinct from old.internal_notes);
     return new;
 end
 $$;
@@ -109,7 +109,8 @@ create or replace trigger _100_guard before update on public.mod_chat_conversati
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_conversations to authenticated;
-grant update (status, assigned_agent_id, department_id, priority, subject, tags) on public.mod_chat_conversations to authenticated;
+grant update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes)
+    on public.mod_chat_conversations to authenticated;
 grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
     on public.mod_chat_conversations to service_role;
 
@@ -126,10 +127,10 @@ create policy chat_conversations_update on public.mod_chat_conversations for upd
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status) on public.mod_chat_messages to authenticated;
+    is_internal_note, kind, reply_to_id, mentions, status) on public.mod_chat_messages to authenticated;
 grant select on public.mod_chat_messages to service_role;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+    is_internal_note, kind, reply_to_id, mentions, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
@@ -147,6 +148,37 @@ grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, bo
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+
+-- Functions ------------------------------------------------------------------------------------------------------------
+grant execute on function
+    public.chat_read(uuid, bigint),
+    public.chat_mentions(uuid, boolean, timestamptz, integer),
+    public.chat_snooze(uuid, timestamptz),
+    public.chat_bulk(uuid[], jsonb),
+    public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
+    public.chat_cancel_scheduled(uuid),
+    public.chat_scheduled(uuid),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_message_history(uuid),
+    public.chat_find_canned(uuid, text, integer),
+    public.chat_use_canned(uuid, uuid),
+    public.chat_start_conversation(uuid, text, text, text, uuid)
+to authenticated;
+grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
+
+-- Reading -------------------------------------------------------------------------------------------------------------
+-- Lists and search ask for the right to view themselves; pages of messages run under the policies above.
+grant select on public.chat_conversation_list to authenticated, service_role;
+grant select on public.chat_saved_views to authenticated;
+grant execute on function
+    public.chat_inbox(jsonb, jsonb, integer), public.chat_counts(uuid), public.chat_inbox_count(jsonb, integer),
+    public.chat_messages(uuid, bigint, bigint, integer), public.chat_changes(uuid, bigint, integer),
+    public.chat_search(uuid, text, jsonb, integer, uuid),
+    public.chat_save_view(uuid, text, jsonb, boolean, uuid, integer), public.chat_delete_view(uuid)
+to authenticated;
+grant execute on function chat.require_conversation(uuid), chat.require_page_size(integer, integer) to authenticated;
 
 -- Canned responses ---------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_canned_responses to authenticated;

@@ -7,6 +7,7 @@ mod conversations;
 mod refuse;
 mod routing;
 mod times;
+mod visitors;
 mod whatsapp;
 
 pgrx::pg_module_magic!();

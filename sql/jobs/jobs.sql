@@ -37,8 +37,7 @@ create table if not exists chat.jobs (
     payload jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
     died_at timestamptz,
-    reason text,
-    constraint jobs_dead_has_reason check ((died_at is null) = (reason is null))
+    reason text
 );
 comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
 comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';

@@ -1,7 +1,7 @@
 -- What: all work that time brings, in bounded batches.
 -- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
 --      a rolled-back transaction left waiting is part of correctness, not only of timers.
--- Leaves out: timers of later rooms (snooze, SLA, scheduled messages), which join here.
+-- Leaves out: timers of later rooms (SLA), which join here.
 
 create or replace function public.chat_tick(batch integer default 100)
 returns jsonb
@@ -13,17 +13,28 @@ declare
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
+    sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
+    woken constant uuid[] := chat.wake_snoozed(chat_tick.batch);
+    resolved constant uuid[] := chat.resolve_idle(chat_tick.batch);
+    missed constant uuid[] := chat.miss_unanswered(chat_tick.batch);
 begin
     return jsonb_build_object(
         'orphans', orphans,
         'settled', settled,
         'returned', cardinality(returned),
-        'lanes', chat.sweep_lanes(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned);
+        'sent', cardinality(sent),
+        'woken', cardinality(woken),
+        'resolved', cardinality(resolved),
+        'missed', cardinality(missed),
+        'lanes', chat.sweep_lanes(chat_tick.batch),
+        'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch))
+        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
+        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, lanes, lost, counted, routed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -84,6 +95,10 @@ begin
         order by x.site_id
     loop
         perform chat.lock_routing(site);
+        if site = any (p_changed) then
+            perform chat.recount_load(site, array(
+                select a.id from public.mod_chat_agents a where a.site_id = site and a.is_active));
+        end if;
         lost := lost + chat.lose_silent_agents(site, p_now);
         counted := counted + chat.count_deeds(site, p_batch);
         routed := routed + chat.drain(site);

@@ -9,6 +9,7 @@ as $$
 declare
     home uuid;
     old record;
+    visitor uuid;
 begin
     select c.id into home
     from public.mod_chat_conversations c
@@ -21,6 +22,15 @@ begin
     if exists (
         select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
     then
+        return null;
+    end if;
+    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
+    if not found then
+        raise exception 'this person was erased while a message of theirs waited'
+            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
+    elsif chat.is_blocked(p_site, visitor, null) then
+        insert into chat.dead_letters (phone_number_id, reason, item)
+        values (p_phone_number_id, 'sender_blocked', jsonb_build_object('wamid', p_wamid, 'identity_id', p_identity));
         return null;
     end if;
 
@@ -40,11 +50,10 @@ begin
     end if;
 
     insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
-    select p_site, i.visitor_id, i.id, p_channel, p_phone_number_id
-    from chat.identities i where i.id = p_identity
+    values (p_site, visitor, p_identity, p_channel, p_phone_number_id)
     returning id into home;
     return home;
 end
 $$;
 comment on function chat.home_conversation(uuid, uuid, text, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known.';
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). 40001 when the person was erased meanwhile.';

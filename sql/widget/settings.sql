@@ -49,6 +49,18 @@ create table if not exists public.mod_chat_widget_settings (
         'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
         'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
     reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
+    missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
+    edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
+    session_days integer not null default 30 check (session_days between 1 and 365),
+    sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
+    address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
+    messages_per_minute integer not null default 30 check (messages_per_minute >= 0),
+    address_messages_per_minute integer not null default 240 check (address_messages_per_minute >= 0),
+    privacy_text text,
+    privacy_url text,
+    privacy_required boolean not null default false,
+    privacy_version integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_widget_settings_site_id_key unique (site_id)
@@ -56,4 +68,21 @@ create table if not exists public.mod_chat_widget_settings (
 comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
 comment on column public.mod_chat_widget_settings.reopen_hours is
     'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+comment on column public.mod_chat_widget_settings.auto_resolve_hours is
+    'A chat that was answered and hears nothing for so many hours is resolved; 0 = never.';
+comment on column public.mod_chat_widget_settings.missed_after_minutes is
+    'A chat that nobody took within so many minutes is missed; 0 = never.';
+comment on column public.mod_chat_widget_settings.edit_minutes is
+    'For so many minutes visitors may edit and take back their own messages; 0 = never.';
+comment on column public.mod_chat_widget_settings.session_days is
+    'A visitor who does not come back for so many days is somebody new.';
+comment on column public.mod_chat_widget_settings.sessions_per_minute is
+    'Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait.';
+comment on column public.mod_chat_widget_settings.address_sessions_per_minute is 'The same from one address.';
+comment on column public.mod_chat_widget_settings.messages_per_minute is 'Messages of one visitor''s session in a minute.';
+comment on column public.mod_chat_widget_settings.address_messages_per_minute is 'Messages from one address in a minute.';
+comment on column public.mod_chat_widget_settings.privacy_text is 'What visitors are told about their data before they write.';
+comment on column public.mod_chat_widget_settings.privacy_required is 'Whether they have to agree to it first.';
+comment on column public.mod_chat_widget_settings.privacy_version is
+    'Goes up by itself when privacy_text or privacy_url changes; consent is given to one version.';
 alter table public.mod_chat_widget_settings enable row level security;

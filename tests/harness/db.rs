@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use uuid::Uuid;
 
 use crate::person::Person;
-use crate::{environment, repository, wait_until};
+use crate::{Session, environment, repository, wait_until};
 
 /// What Supabase granted by itself when the migrations ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,9 +166,9 @@ impl TestDb {
         Person::anonymous(self.connect_as("authenticator").await?)
     }
 
-    /// A visitor: anon with a token that names a session of a site.
-    pub async fn as_visitor(&self, site: Uuid, session: Uuid) -> Result<Person> {
-        Person::visitor(self.connect_as("authenticator").await?, site, session)
+    /// A visitor: anon with the token of their session.
+    pub async fn as_visitor(&self, session: &Session) -> Result<Person> {
+        self.as_caller("anon", session.claims()?).await
     }
 
     /// Somebody whose token says what it likes: the role its request runs as and all of its claims. `chat_worker`

@@ -1,6 +1,8 @@
 //! A site and what belongs to it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
@@ -65,7 +67,54 @@ pub struct Number {
     pub account: Uuid,
 }
 
+/// A visitor's session, and what their browser keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// `chat.sessions.id`
+    pub id: Uuid,
+    /// The site it is at.
+    pub site: Uuid,
+    /// `mod_chat_visitors.id`
+    pub visitor: Uuid,
+    /// What renews the token.
+    pub key: String,
+    /// What the browser sends.
+    pub token: String,
+}
+
+impl Session {
+    /// Reads what `chat_open_session` answered.
+    pub fn of(answer: &Value) -> Result<Self> {
+        let text = |name: &str| -> Result<String> {
+            let value = answer[name].as_str();
+            Ok(value
+                .with_context(|| format!("no {name} in {answer}"))?
+                .to_owned())
+        };
+        Ok(Self {
+            id: text("session_id")?.parse()?,
+            site: text("site_id")?.parse()?,
+            visitor: text("visitor_id")?.parse()?,
+            key: text("key")?,
+            token: text("token")?,
+        })
+    }
+
+    /// The claims in the token, whose signature nobody checks here.
+    pub fn claims(&self) -> Result<Value> {
+        let payload = self.token.split('.').nth(1).context("not a token")?;
+        Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
+    }
+}
+
 impl Site {
+    /// Opens the widget as somebody new.
+    pub async fn session(&self, db: &TestDb) -> Result<Session> {
+        let mut anon = db.as_anon().await?;
+        let open = format!("select chat_open_session('{}') as answer", self.id);
+        Session::of(&anon.rows(&open).await?[0]["answer"])
+    }
+
     /// Makes one with an agency and an owner of its own.
     pub async fn make(db: &TestDb) -> Result<Self> {
         let owner = Uuid::new_v4();

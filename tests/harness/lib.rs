@@ -34,7 +34,7 @@ pub use db::{Regime, TestDb};
 pub use desk::Desk;
 pub use environment::environment;
 pub use fingerprint::Fingerprint;
-pub use fixtures::{Agent, AgentIs, Number, Site};
+pub use fixtures::{Agent, AgentIs, Number, Session, Site};
 pub use person::Person;
 pub use refusal::Refusal;
 pub use wait::wait_until;

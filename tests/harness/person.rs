@@ -29,15 +29,6 @@ impl Person {
         Self::new(connection, "anon", json!({"role": "anon"}))
     }
 
-    pub(crate) fn visitor(connection: PgConnection, site: Uuid, session: Uuid) -> Result<Self> {
-        let soon = jiff::Timestamp::now().as_second() + 3600;
-        Self::new(
-            connection,
-            "anon",
-            json!({"role": "anon", "chat_site": site, "chat_session": session, "exp": soon}),
-        )
-    }
-
     pub(crate) fn new(connection: PgConnection, role: &'static str, claims: Value) -> Result<Self> {
         let headers = json!({"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1"}).to_string();
         Ok(Self {

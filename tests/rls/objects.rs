@@ -70,8 +70,12 @@ impl Column {
             "date" => "'2026-01-03'",
             "jsonb" => "'{\"another\": true}'",
             "inet" => "'192.0.2.1'",
+            "cidr" => "'192.0.2.0/24'",
             "bytea" => "'\\x01'",
+            "tsvector" => "'another'",
+            "xid8" => "'7'",
             "text" => "'another'",
+            "uuid[]" => "'{00000000-0000-4000-8000-000000000001}'",
             array if array.ends_with("[]") => "'{another}'",
             other => bail!(
                 "tests/rls/objects.rs knows no value of type {other}, which column {} has",

@@ -14,7 +14,7 @@ use crate::world::{House, World};
 pub enum Persona {
     /// The anon key and no token.
     Anon,
-    /// Anon with a well-formed token of ours that names a session of site A.
+    /// Anon with the token of a live session of site A's visitor.
     Visitor,
     /// Signed in with Supabase Auth, and no more than that.
     Customer,
@@ -71,7 +71,7 @@ impl Persona {
         let (db, a) = (&world.db, &world.a);
         match self {
             Self::Anon => db.as_anon().await,
-            Self::Visitor => db.as_visitor(a.site.id, Uuid::new_v4()).await,
+            Self::Visitor => db.as_visitor(&a.session).await,
             Self::Customer => db.as_user(Uuid::new_v4()).await,
             Self::Member => db.as_user(a.member).await,
             Self::Deactivated => db.as_user(a.deactivated.user).await,

@@ -3,7 +3,10 @@
 
 use anyhow::{Result, bail};
 
-use crate::attacks::{across_sites, authors, claims, limits, numbers, rights, settings, statuses};
+use crate::attacks::{
+    across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
+    talk, visitors,
+};
 use crate::world::World;
 
 /// A test a line: its name, the attack that gets through, and the statements that take the rule away.
@@ -50,6 +53,7 @@ gets_through! {
     the_key_to_visitors: across_sites::a_foreign_visitor,
         "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
     the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
+        "drop trigger _250_reply on mod_chat_messages",
         "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
     the_policy_of_articles: across_sites::rows_for_a_foreign_site,
         "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
@@ -107,6 +111,64 @@ gets_through! {
         edit("chat.message_of_status", "m.site_id = p_site and", "");
     the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
         edit("chat.message_of_status", "and m.site_id = p_site", "");
+    the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
+        edit("chat.lock_conversation", "or not chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
+    the_right_to_a_message: talk::a_hand_on_a_foreign_message,
+        edit("chat.message_for_actor", "or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply')", "");
+    the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
+        edit("public.chat_message_history", "or not chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "");
+    the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
+        edit("chat.revise", "live-chat.conversations.assign", "live-chat.conversations.reply");
+    the_user_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_use_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_finder_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_find_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_right_to_a_plan: talk::calling_off_a_foreign_plan,
+        edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
+    bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
+        "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_site_of_a_named_agent: talk::naming_a_foreign_agent,
+        edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
+    the_site_of_a_token: sessions::a_token_of_another_site,
+        edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
+    the_end_of_a_session: sessions::a_session_that_is_over,
+        edit("chat.my_session", "session.ended_at is not null or ", "");
+    the_time_of_a_token: sessions::a_token_that_has_expired,
+        edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
+    the_site_of_a_key: sessions::a_key_at_another_site,
+        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
+    the_site_of_a_visitor: visitors::people_of_a_foreign_site,
+        edit("chat.require_for_visitor", "or not chat.may(site, 'live-chat.conversations.view')", "");
+    the_right_over_a_visitor: visitors::erasing_without_the_right,
+        edit("chat.require_for_visitor", "perform chat.require(site, p_permission);", "");
+    the_right_to_block: visitors::blocking_without_the_right,
+        edit("public.chat_block_visitor", "conversations.resolve", "conversations.reply");
+    the_right_to_block_an_address: visitors::an_address_without_the_right,
+        edit("public.chat_block_address", "perform chat.require(chat_block_address.site, 'live-chat.settings.manage');", "");
+    the_site_of_a_block: visitors::a_foreign_block,
+        edit("public.chat_unblock", "or not chat.may(lifted.site_id, 'live-chat.conversations.view')", ""),
+        edit("chat.require", "chat.may(p_site, p_permission) is not true", "false");
+    the_right_to_the_inbox: lists::the_inbox_of_a_foreign_site,
+        edit("chat.inbox_sites", "if wanted <> all (sites) then", "if false then");
+    the_right_to_badges: lists::badges_of_a_foreign_site,
+        edit("public.chat_counts", "perform chat.require(chat_counts.site, 'live-chat.conversations.view');", "");
+    the_right_to_search: lists::searching_a_foreign_site,
+        edit("public.chat_search", "perform chat.require(chat_search.site, 'live-chat.conversations.view');", "");
+    the_site_of_a_hit: lists::searching_a_foreign_site,
+        edit("chat.search_hits", "where e.site_id = p_site and", "where");
+    the_policy_of_messages: lists::reading_a_foreign_conversation,
+        "alter policy chat_messages_select on mod_chat_messages using (true)";
+    the_maker_of_a_list: lists::a_colleagues_own_list,
+        edit("chat.saved_view", "and (v.is_shared or v.created_by = auth.uid())", "");
+    the_site_of_a_list: lists::a_foreign_list,
+        edit("chat.saved_view", "v.site_id = any (chat.my_sites_with('live-chat.conversations.view'))", "true"),
+        edit("chat.saved_view", "perform chat.require_view_right(found_view.site_id, found_view.is_shared);", "");
+    the_part_of_the_inbox: lists::listing_beyond_a_limit,
+        edit("chat.inbox_condition", "if limited <> '{}' then", "if false then");
+    the_part_of_badges: lists::counting_beyond_a_limit,
+        edit("public.chat_counts", "and (not limited or", "and (true or");
+    the_part_of_hits: lists::searching_beyond_a_limit,
+        edit("chat.search_hits", "where (not limited or", "where (true or");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

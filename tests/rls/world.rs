@@ -1,7 +1,7 @@
 //! Two sites that are alike, with everybody who belongs to them, and a row of everything that people can reach.
 
 use anyhow::Result;
-use pg_chat_tests::{Agent, AgentIs, Regime, Site, TestDb};
+use pg_chat_tests::{Agent, AgentIs, Regime, Session, Site, TestDb};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub struct House {
     pub department: Uuid,
     /// The only visitor.
     pub visitor: Uuid,
+    /// Their live session.
+    pub session: Session,
     /// A conversation of theirs on the widget, assigned to `agent` and active.
     pub conversation: Uuid,
     /// The visitor's message in it.
@@ -90,7 +92,8 @@ impl House {
         let admin = site.agent("Adam", is("admin")).await?;
         let deactivated = site.agent("Dan", is("admin")).await?;
         let department = site.department("Sales", 5).await?;
-        let visitor = site.visitor("Zoe").await?;
+        let session = site.session(db).await?;
+        let visitor = session.visitor;
         let conversation = site.conversation(visitor).await?;
         let rows = format!(
             "update mod_chat_agents set is_active = false where id = '{deactivated}';
@@ -98,9 +101,12 @@ impl House {
             insert into mod_chat_canned_responses (site_id, title, content) values ('{site}', 'Hello', 'Hello!');
             insert into mod_chat_knowledge_base (site_id, title, content) values ('{site}', 'Hours', 'Nine to five.');
             insert into mod_chat_analytics (site_id, date) values ('{site}', '2026-01-01');
-            insert into mod_chat_widget_settings (site_id) values ('{site}');",
+            update mod_chat_visitors set name = 'Zoe' where id = '{visitor}';
+            insert into chat.saved_views (site_id, name, filters, created_by, is_shared, sort_order)
+            values ('{site}', 'Urgent', '{{\"priority\": \"urgent\"}}', '{supervisor}', true, 1);",
             deactivated = deactivated.id,
             agent = agent.id,
+            supervisor = supervisor.user,
             site = site.id,
         );
         sqlx::raw_sql(AssertSqlSafe(rows))
@@ -124,6 +130,7 @@ impl House {
             deactivated,
             department,
             visitor,
+            session,
             conversation,
             message,
         })
@@ -186,8 +193,12 @@ impl House {
             (_, "department_id") => quoted(self.department),
             (_, "sender_id") => quoted(self.agent.id),
             ("mod_chat_conversations", "status") => "'resolved'".to_owned(),
+            ("mod_chat_messages", "reply_to_id") => quoted(self.message),
+            ("mod_chat_messages", "mentions") => "'{}'".to_owned(),
             ("mod_chat_messages", "status") => "'read'".to_owned(),
             (_, "channel") => "'api'".to_owned(),
+            (_, "merged_into") => quoted(self.visitor),
+            (_, "blocked_ips") => "'{192.0.2.1}'".to_owned(),
             (_, "priority") => "'high'".to_owned(),
             (_, "kind" | "content_type") => "'note'".to_owned(),
             _ => return None,

@@ -11,4 +11,5 @@ mod routing;
 mod scene;
 mod sites;
 mod team;
+mod visitors;
 mod whatsapp;

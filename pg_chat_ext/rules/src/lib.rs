@@ -13,6 +13,7 @@ mod words;
 pub mod conversations;
 pub mod jobs;
 pub mod routing;
+pub mod visitors;
 pub mod whatsapp;
 
 pub use conversations::{counters, lifecycle};

@@ -8,6 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
+use chat_rules::visitors;
 use chat_rules::whatsapp;
 use serde_json::{Value, json};
 
@@ -144,6 +145,14 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.int("reopen_hours"),
             args.time("at").unwrap_or(Timestamp::MAX),
         )),
+        "revision_refusal" => {
+            let what = conversations::Revision::of_word(args.word("what")).expect("a revision");
+            json!(conversations::revision_refusal(what, &revision(args)))
+        }
+        "fill_variables" => {
+            let known = args.0["known"].as_object().expect("values by name");
+            conversations::fill_variables(args.word("template"), known).to_json()
+        }
         "choose_agent" => {
             let choice = routing::choose_agent_json(&args.0["facts"].to_string());
             serde_json::from_str(&choice.expect("facts in their form")).expect("JSON")
@@ -172,6 +181,30 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
                     whatsapp::unknown_outcome(args.text("policy"), args.time("since"), at, wait)
                 })
         ),
+        "session_token" => json!(visitors::session_token(
+            args.word("claims"),
+            args.word("key"),
+            args.text("kid"),
+        )),
+        "identity_proven" => json!(visitors::identity_proven(
+            args.word("external_id"),
+            args.word("proof"),
+            args.word("key"),
+        )),
+        "forwarded_address" => {
+            let hops = args.int("hops").expect("a number of hops");
+            json!(visitors::forwarded_address(args.word("header"), hops))
+        }
+        "user_agent_of" => json!(visitors::user_agent_of(args.word("header"))),
+        "place_of" => json!(visitors::place_of(
+            args.text("country_header"),
+            args.text("city_header")
+        )),
+        "address_listed" => {
+            let list: Vec<String> =
+                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
+            json!(visitors::address_listed(args.word("address"), &list))
+        }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {
             let code = args.number("code").expect("a code");
@@ -202,6 +235,21 @@ fn message_effect(args: &Args<'_>) -> Value {
         "clears_unread_agent": effect.clears_unread_agent,
         "unread_visitor": effect.unread_visitor,
     })
+}
+
+fn revision<'a>(args: &Args<'a>) -> conversations::RevisionFacts<'a> {
+    conversations::RevisionFacts {
+        by_visitor: args.flag("by_visitor"),
+        own: args.flag("own"),
+        moderator: args.flag("moderator"),
+        channel: args.word("channel"),
+        sender_type: args.word("sender_type"),
+        kind: args.word("kind"),
+        delivery_state: args.word("delivery_state"),
+        deleted: args.flag("deleted"),
+        age_seconds: args.number("age_seconds").expect("an age"),
+        edit_minutes: args.int("edit_minutes").expect("a limit"),
+    }
 }
 
 fn decide(args: &Args<'_>) -> Value {

@@ -119,6 +119,7 @@ impl Server {
             ("sql/schemas.sql", include_str!("../sql/schemas.sql")),
             ("sql/auth.sql", include_str!("../sql/auth.sql")),
             ("sql/realtime.sql", include_str!("../sql/realtime.sql")),
+            ("sql/vault.sql", include_str!("../sql/vault.sql")),
         ] {
             run(&mut connection, place, sql).await?;
         }

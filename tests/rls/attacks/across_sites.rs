@@ -83,7 +83,7 @@ pub async fn a_reply_to_a_foreign_message(world: &World) -> Result<()> {
             a.conversation, b.message
         ))
         .await;
-    refused(written, "23503")
+    refused(written, "PT422 chat/no_such_reply")
 }
 
 pub async fn a_foreign_agent(world: &World) -> Result<()> {

@@ -128,9 +128,10 @@ pub async fn claims_that_promise_more(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// There is no session yet that a visitor's token could name, so it opens nothing, whichever site it says.
+/// A visitor reads no table, whichever site or session the token says, their own among them.
 pub async fn a_visitor_of_any_site(world: &World) -> Result<()> {
     for (site, session) in [
+        (json!(world.a.site.id), json!(world.a.session.id)),
         (json!(world.a.site.id), json!(Uuid::new_v4())),
         (json!(world.b.site.id), json!(world.b.visitor)),
         (json!("*"), json!(null)),

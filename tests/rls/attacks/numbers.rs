@@ -85,7 +85,9 @@ async fn only_a_dead_letter(world: &World, answers: &[Value], reason: &str) -> R
         .look("select string_agg(reason, ' ') from chat.dead_letters")
         .await?;
     ensure!(reasons == reason, "put aside for {reasons}");
-    let people = world.look("select count(*) from chat.identities").await?;
+    let people = world
+        .look("select count(*) from chat.identity_aliases")
+        .await?;
     let messages = world
         .look("select count(*) from mod_chat_messages where whatsapp_message_id is not null")
         .await?;

@@ -20,7 +20,7 @@ super::held_off!(
 );
 
 /// Gives or takes a permission of a role at site A.
-pub(super) async fn set_permission(
+pub async fn set_permission(
     world: &World,
     role: &str,
     permission: &str,

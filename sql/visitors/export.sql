@@ -1,0 +1,59 @@
+-- What: everything that is kept about a person, as one JSON document.
+-- Why: people ask for it, and it shows what erasing would take.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+
+create or replace function public.chat_export_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
+    return chat.export_person(chat_export_visitor.visitor);
+end
+$$;
+comment on function public.chat_export_visitor(uuid) is
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function chat.export_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    rows constant uuid[] := chat.person_rows(p_visitor);
+begin
+    return jsonb_build_object(
+        'format', 'pg_chat.visitor/1',
+        'exported_at', clock_timestamp(),
+        'visitors', (
+            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+            from public.mod_chat_visitors v where v.id = any (rows)),
+        'identities', coalesce((
+            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
+                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
+                    order by a.created_at, a.kind, a.value)
+                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+            from chat.identities i where i.visitor_id = any (rows)), '[]'),
+        'conversations', coalesce((
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
+                select jsonb_agg(to_jsonb(m) order by m.seq)
+                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'visits', coalesce((
+            select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
+                select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+                from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
+            from chat.visits v where v.visitor_id = any (rows)), '[]'),
+        'sessions', coalesce((
+            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            from chat.sessions s where s.visitor_id = any (rows)), '[]'),
+        'blocks', coalesce((
+            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+end
+$$;
+comment on function chat.export_person(uuid) is
+    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';

@@ -1,0 +1,279 @@
+//! Forgetting a person, the proof of it, and what is handed out of them before.
+
+use anyhow::{Context, Result};
+use pg_chat_tests::webhook::image;
+use pg_chat_tests::{Agent, Refusal, wait_until};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::said;
+use crate::scene::{Scene, id};
+
+const ZOE: &str = "15550100002";
+
+/// Zoe, known by her phone and by a second visitor, and everything that this issue keeps of somebody. Her visitor.
+async fn known_all_over(scene: &Scene, ada: Agent) -> Result<Uuid> {
+    let chat = scene.visit(ZOE).await?;
+    let zoe: Uuid = serde_json::from_value(chat["visitor_id"].clone())?;
+    let home = scene.site.visitor("Zoe Zebra").await?;
+    scene
+        .as_boss(&format!("select chat_merge_visitors('{home}', '{zoe}')"))
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_messages (conversation_id, sender_type, content, kind, file_url) values
+                ({0}, 'visitor', 'zebra crossing', 'image', 'chat/1/zebra.png'),
+                ({0}, 'agent', 'a zebra, says Ada', 'note', null)",
+            id(&chat)
+        ))
+        .await?;
+    scene.answer(ada, &chat, "Dear zebra").await?;
+    scene
+        .as_owner(&format!(
+            "insert into chat.dead_letters (phone_number_id, reason, item)
+            values ('{0}', 'field_not_handled', '{{\"raw\": {{\"from\": \"{ZOE}\"}}}}'),
+                ('{0}', 'field_not_handled', '{{\"raw\": {{\"from\": \"15550100009\"}}}}')",
+            scene.number.phone_number_id
+        ))
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into chat.orphan_statuses (site_id, wamid, status, at, item)
+            values ('{}', 'wamid.nobody', 'read', now(), '{{\"recipient\": \"{ZOE}\"}}')",
+            scene.site.id
+        ))
+        .await?;
+    scene
+        .boss_gets(&format!("chat_block_visitor('{home}', 'zebra stripes')"))
+        .await?;
+    Ok(zoe)
+}
+
+/// Tables in which some text stands, by how many rows.
+async fn traces(scene: &Scene, text: &str) -> Result<Vec<(String, i64)>> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind = 'r' and n.nspname in ('public', 'chat', 'realtime', 'auth') order by 1",
+    )
+    .fetch_all(scene.db.superuser())
+    .await?;
+    let mut found = Vec::new();
+    for table in tables {
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+            "select count(*) from {table} t where position(lower($1) in lower(to_jsonb(t)::text)) > 0"
+        )))
+        .bind(text)
+        .fetch_one(scene.db.superuser())
+        .await?;
+        if rows > 0 {
+            found.push((table, rows));
+        }
+    }
+    Ok(found)
+}
+
+#[tokio::test]
+async fn nothing_of_an_erased_person_is_left_but_the_proof() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let zoe = known_all_over(&scene, ada).await?;
+    let stranger = scene.visit("15550100003").await?;
+    for trace in [ZOE, "zebra", &zoe.to_string()] {
+        assert!(
+            traces(&scene, trace).await?.len() >= 2,
+            "{trace} is nowhere"
+        );
+    }
+    let proof = scene
+        .boss_gets(&format!("chat_erase_visitor('{zoe}')"))
+        .await?;
+    assert_eq!(
+        proof["counts"],
+        json!({"visitors": 2, "identities": 1, "aliases": 1, "conversations": 1, "messages": 4, "attempts": 0,
+            "choices": 1, "visits": 0, "page_views": 0, "sessions": 0, "blocks": 1, "orphan_statuses": 1, "dead_letters": 1, "files": 1, "jobs": 2})
+    );
+    assert_eq!(proof["erased_by"], json!(scene.site.owner));
+    assert!(traces(&scene, ZOE).await?.is_empty());
+    assert_eq!(
+        traces(&scene, "zebra").await?,
+        [("chat.file_deletions".to_owned(), 1)],
+        "the file is still to be deleted"
+    );
+    // What Realtime holds for a few days is ids only, as in the proof.
+    let left = traces(&scene, &zoe.to_string()).await?;
+    assert!(
+        left.iter()
+            .all(|(table, _)| table == "chat.erasures" || table.starts_with("realtime.")),
+        "{left:?}"
+    );
+    assert_eq!(scene.count("chat.erasures").await?, 1);
+    assert_eq!(scene.again(&stranger).await?["message_count"], 1);
+    pg_chat_tests::recount::assert_counters_equal_recount(&scene.db).await
+}
+
+#[tokio::test]
+async fn an_agents_room_is_free_again_when_their_chat_is_erased() -> Result<()> {
+    let scene = Scene::open().await?;
+    let is = pg_chat_tests::AgentIs {
+        max: 1,
+        ..pg_chat_tests::AgentIs::default()
+    };
+    let ada = scene.site.agent("Ada", is).await?;
+    let first = scene.visit(ZOE).await?;
+    let second = scene.visit("15550100003").await?;
+    assert_eq!(second["status"], "pending");
+    scene
+        .boss_gets(&format!(
+            "chat_erase_visitor('{}')",
+            first["visitor_id"].as_str().context("visitor")?
+        ))
+        .await?;
+    assert_eq!(
+        scene.again(&second).await?["assigned_agent_id"],
+        json!(ada.id)
+    );
+    assert_eq!(scene.agent_now(ada).await?["current_chat_count"], 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_writes_after_being_erased_is_somebody_new() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let zoe = known_all_over(&scene, ada).await?;
+    scene
+        .boss_gets(&format!("chat_erase_visitor('{zoe}')"))
+        .await?;
+    scene.hear_text(ZOE, "wamid.afresh", "Hello").await?;
+    let chat = scene.conversation_of(ZOE).await?;
+    assert_ne!(chat["visitor_id"], json!(zoe));
+    assert_eq!(
+        chat["message_count"], 1,
+        "neither blocked nor in an old conversation"
+    );
+    Ok(())
+}
+
+/// A message that had found its sender before they were erased must not be lost: Meta is to deliver it again.
+#[tokio::test]
+async fn a_message_that_arrives_while_its_sender_is_erased_is_taken_at_the_next_delivery()
+-> Result<()> {
+    let scene = Scene::open().await?;
+    let chat = scene.visit(ZOE).await?;
+    let zoe = chat["visitor_id"].as_str().context("visitor")?;
+    let mut erasing = scene.db.owner().begin().await?;
+    sqlx::query(AssertSqlSafe(format!("select chat.erase_person('{zoe}')")))
+        .execute(&mut *erasing)
+        .await?;
+    let picture = || image(ZOE, "wamid.meanwhile", "Still there?");
+    let arrives = async { scene.hear(&[picture()]).await };
+    let commits = async {
+        wait_until("the message waits for its sender", async || {
+            let waiting = scene
+                .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+                .await?;
+            Ok((waiting > 0).then_some(()))
+        })
+        .await?;
+        Ok::<_, anyhow::Error>(erasing.commit().await?)
+    };
+    let (arrived, committed) = tokio::join!(arrives, commits);
+    committed?;
+    let error = arrived.err().context("the message was taken for done")?;
+    let refusal = error
+        .downcast_ref::<sqlx::Error>()
+        .and_then(Refusal::of)
+        .with_context(|| format!("not a refusal: {error:#}"))?;
+    assert_eq!(refusal.sqlstate, "40001", "the worker repeats these");
+    assert_eq!(scene.count("mod_chat_messages").await?, 0);
+    scene.hear(&[picture()]).await?;
+    assert_eq!(scene.count("mod_chat_messages").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_holds_a_job_of_an_erased_person_finds_it_gone() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let chat = scene.visit(ZOE).await?;
+    scene.answer(ada, &chat, "Hello").await?;
+    let jobs: Value = sqlx::query_scalar("select chat_claim_jobs(5)")
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    let send = jobs
+        .as_array()
+        .and_then(|jobs| jobs.iter().find(|job| job["kind"] == "whatsapp.send_text"))
+        .context("no send was claimed")?;
+    scene
+        .boss_gets(&format!(
+            "chat_erase_visitor('{}')",
+            chat["visitor_id"].as_str().context("visitor")?
+        ))
+        .await?;
+    let begun: Value = sqlx::query_scalar(
+        "select chat_begin_attempt(($1 ->> 'job_id')::bigint, ($1 ->> 'lease_token')::uuid)",
+    )
+    .bind(send)
+    .fetch_one(scene.db.as_worker())
+    .await?;
+    assert_eq!(
+        (&begun["go"], &begun["state"]),
+        (&json!(false), &json!("gone"))
+    );
+    assert_eq!(scene.count("chat.jobs").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_holds_what_erasing_would_take() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let zoe = known_all_over(&scene, ada).await?;
+    scene.visit("15550100003").await?;
+    let export = scene
+        .boss_gets(&format!("chat_export_visitor('{zoe}')"))
+        .await?;
+    let names: Vec<_> = export["visitors"]
+        .as_array()
+        .context("visitors")?
+        .iter()
+        .map(|visitor| visitor["name"].clone())
+        .collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.contains(&json!("Zoe Zebra")), "{names:?}");
+    assert_eq!(export["identities"][0]["aliases"][0]["value"], ZOE);
+    let messages = export["conversations"][0]["messages"]
+        .as_array()
+        .context("messages")?;
+    let contents: Vec<_> = messages.iter().map(|m| m["content"].clone()).collect();
+    assert_eq!(
+        contents,
+        ["Hello", "zebra crossing", "a zebra, says Ada", "Dear zebra"]
+    );
+    assert_eq!(export["blocks"][0]["reason"], "zebra stripes");
+    assert!(!export.to_string().contains("15550100003"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn somebody_who_is_gone_or_never_was_is_said_to_be() -> Result<()> {
+    let scene = Scene::open().await?;
+    let zoe = scene.site.visitor("Zoe").await?;
+    scene
+        .boss_gets(&format!("chat_erase_visitor('{zoe}')"))
+        .await?;
+    for call in [
+        "chat_erase_visitor",
+        "chat_export_visitor",
+        "chat_person",
+        "chat_block_visitor",
+    ] {
+        for visitor in [format!("'{zoe}'"), "null".to_owned()] {
+            assert_eq!(
+                scene
+                    .boss_is_refused(&format!("select {call}({visitor})"))
+                    .await,
+                said("PT404", "chat/no_such_visitor"),
+                "{call}"
+            );
+        }
+    }
+    Ok(())
+}
