@@ -161,6 +161,27 @@ async fn a_whatsapp_person_goes_on_in_their_conversation() -> Result<()> {
     Ok(())
 }
 
+/// They have no events, from which other messages are indexed.
+#[tokio::test]
+async fn adopted_messages_are_found_by_their_words() -> Result<()> {
+    let db = adopted().await?;
+    for _ in 0..2 {
+        sqlx::query("select chat_tick()")
+            .execute(db.as_worker())
+            .await?;
+    }
+    let found = db
+        .as_user(OWNER)
+        .await?
+        .rows("select chat_search('b0000000-0000-4000-8000-000000000001', 'driver') as said")
+        .await?;
+    assert_eq!(
+        found[0]["said"]["hits"][0]["conversation_id"],
+        "10000000-0000-4000-8000-000000000002"
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_the_host_added_to_the_tables_is_kept() -> Result<()> {
     let db = adopted().await?;
