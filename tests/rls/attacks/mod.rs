@@ -13,6 +13,7 @@ pub mod sessions;
 pub mod settings;
 pub mod statuses;
 pub mod visitors;
+pub mod widget;
 
 mod refusals;
 
