@@ -13,6 +13,7 @@ mod scheduled;
 mod snooze;
 mod timers;
 mod times;
+mod visitors_side;
 
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs};
