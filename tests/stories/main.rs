@@ -12,3 +12,4 @@ mod scene;
 mod sites;
 mod visitors;
 mod whatsapp;
+mod widget;
