@@ -26,7 +26,7 @@ select m.id, m.conversation_id, m.site_id, m.public_seq, m.change, m.change_befo
     end as sender_name,
     case when m.sender_type <> 'agent' or s.show_agent_avatar is not false then m.sender_avatar end as sender_avatar,
     m.content, m.content_type, m.kind, m.file_url, m.file_name, m.file_size, m.file_mime_type, m.file_state, m.status,
-    m.sent_at, m.read_at, m.reply_to_id,
+    m.sent_at, m.read_at, m.edited_at, m.deleted_at, m.reply_to_id,
     -- Whose reaction it is, but not which agent's.
     array(
         select jsonb_build_object('by', split_part(r.key, ':', 1), 'emoji', r.value -> 'emoji')

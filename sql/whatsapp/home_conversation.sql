@@ -46,8 +46,13 @@ begin
         coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24),
         clock_timestamp()) = 'reopen'
     then
-        update public.mod_chat_conversations set status = 'pending' where id = old.id;
-        return old.id;
+        begin
+            update public.mod_chat_conversations set status = 'pending' where id = old.id;
+            return old.id;
+        exception when unique_violation or sqlstate 'PT409' then
+            -- An agent opened another one at this moment.
+            return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+        end;
     end if;
 
     insert into public.mod_chat_conversations (
@@ -56,7 +61,11 @@ begin
     values (p_site, visitor, p_identity, p_channel, p_phone_number_id, (p_about ->> 'department_id')::uuid,
         p_about ->> 'page_url', p_about ->> 'page_title', p_about ->> 'user_agent', (p_about ->> 'ip_address')::inet,
         case jsonb_typeof(p_about -> 'metadata') when 'object' then p_about -> 'metadata' else '{}' end)
+    on conflict (identity_id, phone_number_id) where identity_id is not null and archived_at is null do nothing
     returning id into home;
+    if not found then
+        return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+    end if;
     return home;
 end
 $$;

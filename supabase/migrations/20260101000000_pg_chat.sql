@@ -930,6 +930,8 @@ create unique index if not exists mod_chat_messages_whatsapp_message_id_idx
     on public.mod_chat_messages (site_id, whatsapp_message_id) where whatsapp_message_id is not null;
 create index if not exists mod_chat_messages_reply_to_idx
     on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
+create index if not exists mod_chat_messages_mentions_idx
+    on public.mod_chat_messages using gin (mentions) where mentions is not null;
 -- The tick settles unknown sends; there are few at any time.
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';
@@ -1222,30 +1224,6 @@ comment on column chat.cursors.cleared_seq is
     'Up to which message their reading counted for the whole team: they had the chat then, or nobody had.';
 create index if not exists cursors_agent_id_idx on chat.cursors (agent_id);
 alter table chat.cursors enable row level security;
-
--- file: sql/conversations/mentions.sql
--- What: agents who were named in internal notes.
--- Why: whoever is named wants a list of where, and to see it shrink as they read.
--- Leaves out: telling them by other ways, which notifications do.
-
-create table if not exists chat.mentions (
-    site_id uuid not null,
-    message_id uuid not null,
-    agent_id uuid not null,
-    conversation_id uuid not null,
-    seq bigint not null,
-    at timestamptz not null default clock_timestamp(),
-    seen_at timestamptz,
-    primary key (message_id, agent_id),
-    constraint mentions_message_id_fkey foreign key (site_id, message_id)
-        references public.mod_chat_messages (site_id, id) on delete cascade,
-    constraint mentions_agent_id_fkey foreign key (site_id, agent_id)
-        references public.mod_chat_agents (site_id, id) on delete cascade
-);
-comment on table chat.mentions is 'Agents named in notes; seen once they have read so far.';
-create index if not exists mentions_agent_id_idx on chat.mentions (agent_id, at desc);
-create index if not exists mentions_unseen_idx on chat.mentions (conversation_id, agent_id) where seen_at is null;
-alter table chat.mentions enable row level security;
 
 -- file: sql/conversations/message_versions.sql
 -- What: what messages said before they were edited or taken back.
@@ -3079,12 +3057,13 @@ $$;
 comment on function chat.lock_conversation(uuid, text) is
     'Locks a conversation for an agent who has the permission. PT404 chat/no_such_conversation, PT403 chat/not_allowed.';
 
--- file: sql/conversations/check_reply.sql
--- What: a message that answers another one.
--- Why: it answers within its own conversation, and no public message quotes a note.
+-- file: sql/conversations/check_links.sql
+-- What: what a message points at: the message it replies to and the colleagues it names.
+-- Why: a reply stays within its conversation and no public message quotes a note; only notes name colleagues, who are
+--      ids that a client was given, since names in a text would be guessed.
 -- Leaves out: quotes that WhatsApp reports, which may go back to an earlier conversation.
 
-create or replace function chat.check_reply()
+create or replace function chat.check_links()
 returns trigger
 language plpgsql
 security definer
@@ -3092,38 +3071,23 @@ set search_path = ''
 as $$
 declare
     quoted record;
-begin
-    select m.conversation_id, m.public_seq into quoted from public.mod_chat_messages m where m.id = new.reply_to_id;
-    if not found or quoted.conversation_id <> new.conversation_id then
-        raise exception 'the message % it replies to is not in this conversation', new.reply_to_id
-            using errcode = 'PT422', detail = 'chat/no_such_reply', hint = 'reply_to_id is the id of a message of the same conversation';
-    end if;
-    if quoted.public_seq is null and new.kind <> 'note' then
-        raise exception 'a message to the visitor cannot quote an internal note'
-            using errcode = 'PT422', detail = 'chat/reply_to_note', hint = 'reply with a note, or without quoting';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.check_reply() is
-    'Before a message that replies to another. PT422 chat/no_such_reply, chat/reply_to_note.';
-
--- file: sql/conversations/mention.sql
--- What: agents named in notes, and the list of where somebody was named.
--- Why: a client that offers names sends the ids it was given; names in the text would be guessed.
--- Leaves out: seeing them, which reading does (read.sql).
-
-create or replace function chat.keep_mentions()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
     stranger uuid;
 begin
-    if cardinality(new.mentions) = 0 then
-        return null;
+    if new.reply_to_id is not null and new.whatsapp_message_id is null then
+        select m.conversation_id, m.public_seq into quoted from public.mod_chat_messages m where m.id = new.reply_to_id;
+        if not found or quoted.conversation_id <> new.conversation_id then
+            raise exception 'the message % it replies to is not in this conversation', new.reply_to_id
+                using errcode = 'PT422', detail = 'chat/no_such_reply',
+                    hint = 'reply_to_id is the id of a message of the same conversation';
+        elsif quoted.public_seq is null and new.kind <> 'note' then
+            raise exception 'a message to the visitor cannot quote an internal note'
+                using errcode = 'PT422', detail = 'chat/reply_to_note', hint = 'reply with a note, or without quoting';
+        end if;
+    end if;
+
+    new.mentions := nullif(new.mentions, '{}');
+    if new.mentions is null then
+        return new;
     end if;
     if new.kind <> 'note' then
         raise exception 'only internal notes name colleagues'
@@ -3138,15 +3102,17 @@ begin
         raise exception 'a note names up to 50 active agents of its site; % is none', coalesce(stranger::text, 'the 51st')
             using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'mentions are ids of active rows of mod_chat_agents';
     end if;
-    insert into chat.mentions (site_id, message_id, agent_id, conversation_id, seq)
-    select distinct new.site_id, new.id, u.id, new.conversation_id, new.seq
-    from unnest(new.mentions) u (id)
-    where u.id::text is distinct from new.sender_id;
-    return null;
+    new.mentions := array(select distinct u.id from unnest(new.mentions) u (id) order by u.id);
+    return new;
 end
 $$;
-comment on function chat.keep_mentions() is
-    'After a note that names agents. PT422 chat/mention_outside_note, chat/no_such_agent.';
+comment on function chat.check_links() is
+    'Before a message that replies or names colleagues. PT422 chat/no_such_reply, chat/reply_to_note, chat/mention_outside_note, chat/no_such_agent.';
+
+-- file: sql/conversations/mention.sql
+-- What: the notes that name somebody, and which of them they have not seen.
+-- Why: seen is what their cursor has passed, so nothing is kept for it.
+-- Leaves out: telling them by other ways, which notifications do.
 
 create or replace function public.chat_mentions(
     site uuid, unseen_only boolean default true, before timestamptz default null, page_size integer default 25)
@@ -3162,17 +3128,18 @@ begin
     perform chat.require(chat_mentions.site, 'live-chat.conversations.view');
     return query
         select m.*
-        from chat.mentions n
-        join public.mod_chat_messages m on m.id = n.message_id
-        where n.agent_id = agent and m.deleted_at is null and chat.sees_conversation(m.conversation_id)
-            and (n.seen_at is null or not chat_mentions.unseen_only)
-            and (chat_mentions.before is null or n.at < chat_mentions.before)
-        order by n.at desc, m.id
+        from public.mod_chat_messages m
+        left join chat.cursors k on k.conversation_id = m.conversation_id and k.agent_id = agent
+        where m.mentions @> array[agent] and m.site_id = chat_mentions.site
+            and chat.sees_conversation(m.conversation_id) and m.sender_id is distinct from agent::text
+            and (m.seq > coalesce(k.read_seq, 0) or not chat_mentions.unseen_only)
+            and (chat_mentions.before is null or m.sent_at < chat_mentions.before)
+        order by m.sent_at desc, m.id
         limit least(greatest(coalesce(chat_mentions.page_size, 25), 1), 100);
 end
 $$;
 comment on function public.chat_mentions(uuid, boolean, timestamptz, integer) is
-    'Notes that name the caller, newest first; a page ends at the created_at to give as `before`. PT403 chat/not_an_agent, chat/not_allowed.';
+    'Notes of colleagues that name the caller, newest first; a page ends at the sent_at to give as `before`. PT403 chat/not_an_agent, chat/not_allowed.';
 
 -- file: sql/conversations/read.sql
 -- What: somebody has read so far.
@@ -3202,12 +3169,10 @@ begin
     on conflict (conversation_id, agent_id) do update
     set read_seq = greatest(k.read_seq, excluded.read_seq),
         read_count = greatest(k.read_count, excluded.read_count),
-        cleared_seq = greatest(k.cleared_seq, excluded.cleared_seq),
+        -- What was read before the chat became theirs counts from now on.
+        cleared_seq = case when p_clears then greatest(k.read_seq, excluded.read_seq) else k.cleared_seq end,
         read_at = excluded.read_at
     returning * into moved;
-    update chat.mentions n
-    set seen_at = p_now
-    where n.conversation_id = p_conversation.id and n.agent_id = p_agent and n.seen_at is null and n.seq <= moved.read_seq;
     return moved;
 end
 $$;
@@ -3265,7 +3230,7 @@ begin
     unread := p_conversation.inbound_count - moved.read_count;
     if p_clears then
         if p_conversation.channel <> 'whatsapp' then
-            marked := chat.mark_messages(p_conversation, true, cleared, up_to, 'read', p_now);
+            marked := chat.mark_messages(p_conversation, true, cleared, moved.read_seq, 'read', p_now);
         end if;
         update public.mod_chat_conversations c
         set unread_agent_count = least(c.unread_agent_count, unread),
@@ -3288,6 +3253,9 @@ as $$
 declare
     conversation public.mod_chat_conversations;
 begin
+    if new.sender_id is null or new.origin <> 'live' or new.kind = 'note' then
+        return null;
+    end if;
     select c.* into conversation from public.mod_chat_conversations c where c.id = new.conversation_id;
     perform chat.read_as_agent(
         conversation, new.sender_id::uuid, new.seq, new.sender_id = conversation.assigned_agent_id::text, clock_timestamp());
@@ -3297,24 +3265,70 @@ $$;
 comment on function chat.read_by_answering() is
     'At commit of an agent''s own message: whoever answers has read what stands before. At commit, so that the message is told before what follows from it.';
 
-create or replace function public.chat_read(conversation uuid, up_to bigint default null)
+create or replace function chat.read_as_visitor(
+    p_conversation public.mod_chat_conversations, p_public_seq bigint, p_only_delivered boolean, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    read_before bigint;
+    up_to bigint;
+    moved chat.cursors;
+    marked integer := 0;
+    unread integer;
+begin
+    -- Visitors count what they see.
+    select coalesce(max(m.seq), 0) into up_to from public.mod_chat_messages m
+    where m.conversation_id = p_conversation.id
+        and m.public_seq <= least(coalesce(p_public_seq, p_conversation.last_public_seq), p_conversation.last_public_seq);
+    select coalesce(max(k.read_seq), 0) into read_before from chat.cursors k
+    where k.conversation_id = p_conversation.id and k.agent_id is null;
+    if p_conversation.channel <> 'whatsapp' then
+        marked := chat.mark_messages(
+            p_conversation, false, read_before, up_to, case when p_only_delivered then 'delivered' else 'read' end, p_now);
+    end if;
+    unread := p_conversation.unread_visitor_count;
+    if not p_only_delivered then
+        moved := chat.move_cursor(p_conversation, null, up_to, false, p_now);
+        unread := p_conversation.outbound_public_count - moved.read_count;
+    end if;
+    update public.mod_chat_conversations c
+    set unread_visitor_count = unread,
+        last_change = c.last_change + marked,
+        last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
+    where c.id = p_conversation.id and (marked > 0 or c.unread_visitor_count <> unread);
+    return jsonb_build_object('conversation_id', p_conversation.id, 'unread', unread);
+end
+$$;
+comment on function chat.read_as_visitor(public.mod_chat_conversations, bigint, boolean, timestamptz) is
+    'The visitor has, or has been shown, what stands up to a public_seq; null: all.';
+
+create or replace function public.chat_read(conversation uuid, up_to bigint default null, only_delivered boolean default false)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
+    actor record;
     chat_row public.mod_chat_conversations;
-    agent uuid;
 begin
-    chat_row := chat.lock_conversation(chat_read.conversation, 'live-chat.conversations.view');
-    agent := chat.my_agent(chat_row.site_id);
-    return chat.read_as_agent(chat_row, agent, chat_read.up_to,
-        coalesce(chat_row.assigned_agent_id, agent) = agent, clock_timestamp());
+    select a.* into actor from chat.actor_of(chat_read.conversation, 'live-chat.conversations.view') a;
+    if actor.agent_id is null and actor.visitor_id is null then
+        raise exception 'there is no conversation % that you may see', chat_read.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation you can see';
+    end if;
+    select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
+    if actor.visitor_id is not null then
+        return chat.read_as_visitor(
+            chat_row, chat_read.up_to, coalesce(chat_read.only_delivered, false), clock_timestamp());
+    end if;
+    return chat.read_as_agent(chat_row, actor.agent_id, chat_read.up_to,
+        coalesce(chat_row.assigned_agent_id, actor.agent_id) = actor.agent_id, clock_timestamp());
 end
 $$;
-comment on function public.chat_read(uuid, bigint) is
-    'The caller has read a conversation up to a seq; null: all of it. Answers {conversation_id, read_seq, unread}. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+comment on function public.chat_read(uuid, bigint, boolean) is
+    'The caller has read a conversation up to a message (null: all): agents name a seq, visitors a public_seq. With only_delivered a visitor''s program says that it has shown nothing yet. Answers {conversation_id, unread}, and read_seq to agents. PT401 as chat.my_session, PT404 chat/no_such_conversation, PT403 chat/not_allowed, chat/not_an_agent.';
 
 -- file: sql/conversations/snooze.sql
 -- What: a chat that is put aside until a time, and its return.
@@ -3380,17 +3394,18 @@ comment on function chat.wake_snoozed(integer, timestamptz) is
 -- Why: a site says after how long (widget settings; 0 = never). The chat gets a line that says why it ended.
 -- Leaves out: when, which is the tick's; the reopening by a later message, which is the same as of any resolved chat.
 
-create or replace function chat.end_by_time(p_conversation uuid, p_status text, p_words text, p_now timestamptz)
+create or replace function chat.end_conversation(
+    p_conversation uuid, p_status text, p_by text, p_words text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 begin
     insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
-    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status), p_now);
-    update public.mod_chat_conversations c set status = p_status, ended_by = 'system' where c.id = p_conversation;
+    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status, 'by', p_by), p_now);
+    update public.mod_chat_conversations c set status = p_status, ended_by = p_by where c.id = p_conversation;
 end
 $$;
-comment on function chat.end_by_time(uuid, text, text, timestamptz) is
+comment on function chat.end_conversation(uuid, text, text, text, timestamptz) is
     'Ends a conversation the caller has locked, with a line that says why.';
 
 create or replace function chat.resolve_idle(p_batch integer, p_now timestamptz default clock_timestamp())
@@ -3414,7 +3429,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'resolved',
+        perform chat.end_conversation(one.id, 'resolved', 'system',
             format('Resolved after %s hours without an answer', one.auto_resolve_hours), p_now);
         sites := sites || one.site_id;
     end loop;
@@ -3443,7 +3458,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'missed',
+        perform chat.end_conversation(one.id, 'missed', 'system',
             format('Nobody took it within %s minutes', one.missed_after_minutes), p_now);
         sites := sites || one.site_id;
     end loop;
@@ -3452,6 +3467,106 @@ end
 $$;
 comment on function chat.miss_unanswered(integer, timestamptz) is
     'Chats nobody took within missed_after_minutes are missed. Returns the site of each.';
+
+-- file: sql/conversations/end_and_rate.sql
+-- What: the visitor ends their chat and says how it was, in one call or later.
+-- Why: SPEC-137's endSession takes both. Who gives up before an agent came is counted as abandoned, not as served.
+-- Leaves out: agents, who end a chat by its status; agents' figures, which follow from the rating.
+
+create or replace function chat.require_own_conversation(p_conversation uuid)
+returns public.mod_chat_conversations
+language plpgsql
+as $$
+declare
+    mine constant uuid[] := chat.my_visitor_ids();
+    conversation public.mod_chat_conversations;
+begin
+    select c.* into conversation from public.mod_chat_conversations c
+    where c.id = p_conversation and c.visitor_id = any (mine)
+    for no key update;
+    if not found then
+        raise exception 'you have no conversation %', p_conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'chat_my_conversations lists yours';
+    end if;
+    return conversation;
+end
+$$;
+comment on function chat.require_own_conversation(uuid) is
+    'Locks a conversation of the caller as a visitor. PT401 as chat.my_session, PT404 chat/no_such_conversation.';
+
+create or replace function chat.rate_conversation(
+    p_conversation public.mod_chat_conversations, p_rating integer, p_comment text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    if p_rating is null or p_rating not between 1 and 5 then
+        raise exception 'a rating is a number from 1 to 5, not %', p_rating
+            using errcode = 'PT422', detail = 'chat/rating_range', hint = 'send 1, 2, 3, 4 or 5';
+    elsif char_length(p_comment) > 2000 then
+        raise exception 'a comment has at most 2000 characters, this one %', char_length(p_comment)
+            using errcode = 'PT422', detail = 'chat/comment_length', hint = 'make it shorter';
+    elsif not coalesce((
+        select s.enable_satisfaction_rating from public.mod_chat_widget_settings s where s.site_id = p_conversation.site_id), true)
+    then
+        raise exception 'this site asks for no ratings'
+            using errcode = 'PT409', detail = 'chat/rating_off', hint = 'leave the rating out';
+    elsif p_conversation.agent_joined_at is null and p_conversation.outbound_public_count = 0 then
+        raise exception 'nobody has answered in this conversation'
+            using errcode = 'PT409', detail = 'chat/nothing_to_rate', hint = 'leave the rating out';
+    elsif p_conversation.rating is not null then
+        raise exception 'this conversation has been rated'
+            using errcode = 'PT409', detail = 'chat/already_rated', hint = 'a conversation is rated once';
+    end if;
+    update public.mod_chat_conversations c
+    set rating = p_rating, rating_comment = nullif(btrim(p_comment), ''), rated_at = p_now
+    where c.id = p_conversation.id;
+end
+$$;
+comment on function chat.rate_conversation(public.mod_chat_conversations, integer, text, timestamptz) is
+    'Rates a conversation the caller has locked, once. PT422 chat/rating_range, chat/comment_length, PT409 chat/rating_off, chat/nothing_to_rate, chat/already_rated.';
+
+create or replace function public.chat_rate(conversation uuid, rating integer, comment text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    chat_row constant public.mod_chat_conversations := chat.require_own_conversation(chat_rate.conversation);
+begin
+    perform chat.rate_conversation(chat_row, chat_rate.rating, chat_rate.comment, clock_timestamp());
+    return (select to_jsonb(c) from public.chat_my_conversations c where c.id = chat_row.id);
+end
+$$;
+comment on function public.chat_rate(uuid, integer, text) is
+    'A visitor rates their conversation, once, 1 to 5. Answers the row of chat_my_conversations. PT401 as chat.my_session, PT404 chat/no_such_conversation, PT422 chat/rating_range, chat/comment_length, PT409 chat/rating_off, chat/nothing_to_rate, chat/already_rated.';
+
+create or replace function public.chat_end(conversation uuid, rating integer default null, comment text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    chat_row constant public.mod_chat_conversations := chat.require_own_conversation(chat_end.conversation);
+begin
+    if chat_end.rating is not null then
+        perform chat.rate_conversation(chat_row, chat_end.rating, chat_end.comment, at);
+    end if;
+    -- Ended twice, by a second tab or by both sides at once, is ended.
+    if chat_row.archived_at is null then
+        perform chat.end_conversation(
+            chat_row.id,
+            case when chat_row.status = 'pending' and chat_row.agent_joined_at is null then 'missed' else 'closed' end,
+            'visitor', 'Ended by the visitor', at);
+    end if;
+    return (select to_jsonb(c) from public.chat_my_conversations c where c.id = chat_row.id);
+end
+$$;
+comment on function public.chat_end(uuid, integer, text) is
+    'A visitor ends their conversation, with a rating if they like: closed, or missed and abandoned when no agent had come. Answers the row of chat_my_conversations. PT401 as chat.my_session, PT404 chat/no_such_conversation, and the refusals of chat_rate.';
 
 -- file: sql/conversations/bulk.sql
 -- What: one change to many conversations.
@@ -3693,7 +3808,10 @@ begin
             outcome := chat.send_planned(plan, p_now);
         exception when others then
             -- Only refusals end a plan; after a fault of the moment the next tick tries again.
-            if left(sqlstate, 2) <> 'PT' then
+            if sqlstate = '23505' then
+                -- Another conversation of this person was opened at this moment; the next tick sees it.
+                continue;
+            elsif left(sqlstate, 2) <> 'PT' then
                 raise;
             end if;
             get stacked diagnostics says = message_text, code = pg_exception_detail, way_out = pg_exception_hint;
@@ -3710,9 +3828,32 @@ comment on function chat.send_scheduled(integer, timestamptz) is
     'Sends planned messages that are due; what is refused fails with its reason. Returns the site of each.';
 
 -- file: sql/conversations/actor.sql
--- What: who acts on a message: an agent of its site, or its visitor.
--- Why: editing, deleting and reacting are one function each for both; here is the only place that tells them apart.
--- Leaves out: what they may do to it.
+-- What: who acts in a conversation: an agent of its site, or its visitor.
+-- Why: reading, editing, deleting and reacting are one function each for both; here is the only place that tells them
+--      apart. Somebody who is neither cannot tell a conversation from one that does not exist.
+-- Leaves out: what they may do there.
+
+create or replace function chat.actor_of(p_conversation uuid, p_permission text, out agent_id uuid, out visitor_id uuid)
+language plpgsql
+stable
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    -- Asked of every caller: a dead token is told so whatever it asks for.
+    mine constant uuid[] := chat.my_visitor_ids();
+    conversation record;
+begin
+    select c.site_id, c.visitor_id into conversation from public.mod_chat_conversations c where c.id = p_conversation;
+    if conversation.visitor_id = any (mine) then
+        visitor_id := conversation.visitor_id;
+    elsif not claims ? 'chat_session' and chat.may_in(p_conversation, 'live-chat.conversations.view') then
+        perform chat.require(conversation.site_id, p_permission);
+        agent_id := chat.my_agent(conversation.site_id);
+    end if;
+end
+$$;
+comment on function chat.actor_of(uuid, text) is
+    'Who the caller is to a conversation: an agent with the permission, its visitor, or neither (both null). PT401 as chat.my_session, PT403 chat/not_allowed, chat/not_an_agent.';
 
 create or replace function chat.message_for_actor(
     p_message uuid, out conversation public.mod_chat_conversations, out message public.mod_chat_messages,
@@ -3721,11 +3862,12 @@ language plpgsql
 as $$
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message;
-    if not found or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply') then
+    select a.agent_id, a.visitor_id into message_for_actor.agent_id, message_for_actor.visitor_id
+    from chat.actor_of(message.conversation_id, 'live-chat.conversations.reply') a;
+    if agent_id is null and (visitor_id is null or message.public_seq is null) then
         raise exception 'there is no message % that you may change', p_message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
     end if;
-    agent_id := chat.my_agent(message.site_id);
     select c.* into conversation from public.mod_chat_conversations c
     where c.id = message.conversation_id for no key update;
     select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
@@ -3733,6 +3875,21 @@ end
 $$;
 comment on function chat.message_for_actor(uuid) is
     'A message and its conversation, locked, and who the caller is to it: agent_id or visitor_id. PT404 chat/no_such_message.';
+
+create or replace function chat.message_as_seen(p_message uuid, p_by_visitor boolean)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    if p_by_visitor then
+        return (select to_jsonb(m) from public.chat_my_messages m where m.id = p_message);
+    end if;
+    return (select to_jsonb(m) from public.mod_chat_messages m where m.id = p_message);
+end
+$$;
+comment on function chat.message_as_seen(uuid, boolean) is
+    'A message as its table shows it to agents, or as chat_my_messages shows it to its visitor.';
 
 -- file: sql/conversations/revise_message.sql
 -- What: other words in place of a message's, or a tombstone in place of it.
@@ -3757,9 +3914,6 @@ begin
         case when p_message.file_url is not null or p_message.file_name is not null then jsonb_build_object(
             'url', p_message.file_url, 'name', p_message.file_name, 'size', p_message.file_size, 'mime', p_message.file_mime_type) end,
         p_now, p_by;
-    if p_delete then
-        delete from chat.mentions n where n.message_id = p_message.id;
-    end if;
     update public.mod_chat_messages m
     set content = p_content,
         edited_at = case when p_delete then m.edited_at else p_now end,
@@ -3793,7 +3947,7 @@ comment on function chat.revise_message(
     'Replaces a message''s words, or makes it a tombstone; the caller holds the conversation and has asked the rule.';
 
 create or replace function chat.revise(p_message uuid, p_what text, p_content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 as $$
 declare
@@ -3807,8 +3961,9 @@ begin
     end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
-        (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
-            and (target.message).sender_type = case when target.visitor_id is null then 'agent' else 'visitor' end,
+        case when target.visitor_id is null
+            then (target.message).sender_type = 'agent' and (target.message).sender_id = target.agent_id::text
+            else (target.message).sender_type = 'visitor' end,
         target.visitor_id is null and chat.may((target.message).site_id, 'live-chat.conversations.assign'),
         (target.conversation).channel, (target.message).sender_type, (target.message).kind, (target.message).delivery_state,
         (target.message).deleted_at is not null, extract(epoch from at - (target.message).created_at)::bigint,
@@ -3822,14 +3977,12 @@ begin
                     when 'chat/too_late' then 'write another message'
                     else 'leave it as it is' end;
     end if;
-    if p_what = 'edit' and (target.message).content is not distinct from p_content then
-        return query select (target.message).*;
-        return;
+    if p_what = 'delete' or (target.message).content is distinct from p_content then
+        perform chat.revise_message(
+            target.conversation, target.message, p_content, p_what = 'delete',
+            case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
     end if;
-    perform chat.revise_message(
-        target.conversation, target.message, p_content, p_what = 'delete',
-        case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
-    return query select m.* from public.mod_chat_messages m where m.id = p_message;
+    return chat.message_as_seen(p_message, target.visitor_id is not null);
 end
 $$;
 comment on function chat.revise(uuid, text, text) is 'Edits or deletes a message for the caller, who may be refused.';
@@ -3864,33 +4017,33 @@ comment on function public.chat_message_history(uuid) is
 -- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
 
 create or replace function public.chat_edit_message(message uuid, content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
+    return chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;
 comment on function public.chat_edit_message(uuid, text) is
-    'Replaces the words of one''s own message. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
+    'Replaces the words of one''s own message, for agents and visitors. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
 
 create or replace function public.chat_delete_message(message uuid)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_delete_message.message, 'delete', null);
+    return chat.revise(chat_delete_message.message, 'delete', null);
 end
 $$;
 comment on function public.chat_delete_message(uuid) is
-    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
+    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays and is answered. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
 
 create or replace function public.chat_react(message uuid, emoji text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
@@ -3927,11 +4080,11 @@ begin
             updated_at = at
         where m.id = (target.message).id;
     end if;
-    return query select m.* from public.mod_chat_messages m where m.id = (target.message).id;
+    return chat.message_as_seen((target.message).id, target.visitor_id is not null);
 end
 $$;
 comment on function public.chat_react(uuid, text) is
-    'The caller''s reaction to a message, one each; null takes it back. PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
+    'The caller''s reaction to a message, one each; null takes it back. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
 
 -- file: sql/conversations/canned.sql
 -- What: finding a ready answer by its /shortcut or words, and using it.
@@ -4063,16 +4216,23 @@ returns uuid
 language plpgsql
 as $$
 declare
-    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+    home uuid;
 begin
-    if home is null then
-        raise exception 'this person is blocked'
-            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
-    end if;
+    loop
+        home := chat.home_conversation(p_site, p_identity, null, 'api', null);
+        if home is null then
+            raise exception 'this person is blocked'
+                using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+        end if;
+        -- Whoever ends it at this moment ends it before the message, which then opens it again or begins another.
+        perform from public.mod_chat_conversations c where c.id = home and c.archived_at is null for no key update;
+        exit when found;
+    end loop;
     return home;
 end
 $$;
-comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+comment on function chat.api_home(uuid, uuid) is
+    'Open conversation, locked, of an identity the caller has locked. PT403 chat/blocked.';
 
 create or replace function public.chat_receive_api(
     site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
@@ -4131,7 +4291,6 @@ begin
     end if;
     identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
     home := chat.api_home(chat_start_conversation.site, identity);
-    perform from public.mod_chat_conversations c where c.id = home for no key update;
     -- Whose it is stays so; what is nobody's is the beginner's.
     update public.mod_chat_conversations c
     set assigned_agent_id = coalesce(c.assigned_agent_id, agent.id),
@@ -7297,7 +7456,7 @@ select m.id, m.conversation_id, m.site_id, m.public_seq, m.change, m.change_befo
     end as sender_name,
     case when m.sender_type <> 'agent' or s.show_agent_avatar is not false then m.sender_avatar end as sender_avatar,
     m.content, m.content_type, m.kind, m.file_url, m.file_name, m.file_size, m.file_mime_type, m.file_state, m.status,
-    m.sent_at, m.read_at, m.reply_to_id,
+    m.sent_at, m.read_at, m.edited_at, m.deleted_at, m.reply_to_id,
     -- Whose reaction it is, but not which agent's.
     array(
         select jsonb_build_object('by', split_part(r.key, ':', 1), 'emoji', r.value -> 'emoji')
@@ -8317,8 +8476,13 @@ begin
         coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24),
         clock_timestamp()) = 'reopen'
     then
-        update public.mod_chat_conversations set status = 'pending' where id = old.id;
-        return old.id;
+        begin
+            update public.mod_chat_conversations set status = 'pending' where id = old.id;
+            return old.id;
+        exception when unique_violation or sqlstate 'PT409' then
+            -- An agent opened another one at this moment.
+            return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+        end;
     end if;
 
     insert into public.mod_chat_conversations (
@@ -8327,7 +8491,11 @@ begin
     values (p_site, visitor, p_identity, p_channel, p_phone_number_id, (p_about ->> 'department_id')::uuid,
         p_about ->> 'page_url', p_about ->> 'page_title', p_about ->> 'user_agent', (p_about ->> 'ip_address')::inet,
         case jsonb_typeof(p_about -> 'metadata') when 'object' then p_about -> 'metadata' else '{}' end)
+    on conflict (identity_id, phone_number_id) where identity_id is not null and archived_at is null do nothing
     returning id into home;
+    if not found then
+        return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+    end if;
     return home;
 end
 $$;
@@ -9769,11 +9937,8 @@ create or replace trigger _200_stamp before insert on public.mod_chat_messages
     for each row when (new.seq is null) execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
-create or replace trigger _250_reply before insert on public.mod_chat_messages
-    for each row when (new.reply_to_id is not null and new.whatsapp_message_id is null)
-    execute function chat.check_reply();
-create or replace trigger _400_mention after insert on public.mod_chat_messages
-    for each row when (new.mentions is not null) execute function chat.keep_mentions();
+create or replace trigger _250_links before insert on public.mod_chat_messages
+    for each row when (new.reply_to_id is not null or new.mentions is not null) execute function chat.check_links();
 create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
     for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
     execute function chat.words_are_due();
@@ -9784,8 +9949,7 @@ create or replace trigger _900_announce_change after update on public.mod_chat_m
 drop trigger if exists _950_read on public.mod_chat_messages;
 create constraint trigger _950_read after insert on public.mod_chat_messages
     deferrable initially deferred
-    for each row when (new.sender_type = 'agent' and new.sender_id is not null and new.origin = 'live' and new.kind <> 'note')
-    execute function chat.read_by_answering();
+    for each row when (new.sender_type = 'agent') execute function chat.read_by_answering();
 
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.
@@ -10197,21 +10361,26 @@ grant execute on function chat_rules.status_refusal(text, text, boolean) to auth
 
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
-    public.chat_read(uuid, bigint),
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
     public.chat_bulk(uuid[], jsonb),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),
-    public.chat_edit_message(uuid, text),
-    public.chat_delete_message(uuid),
-    public.chat_react(uuid, text),
     public.chat_message_history(uuid),
     public.chat_find_canned(uuid, text, integer),
     public.chat_use_canned(uuid, uuid),
     public.chat_start_conversation(uuid, text, text, text, uuid)
 to authenticated;
+-- Both sides; each tells agents and visitors apart itself.
+grant execute on function
+    public.chat_read(uuid, bigint, boolean),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_rate(uuid, integer, text),
+    public.chat_end(uuid, integer, text)
+to anon, authenticated;
 grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
 
 -- Reading -------------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ gets_through! {
     the_key_to_visitors: across_sites::a_foreign_visitor,
         "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
     the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
-        "drop trigger _250_reply on mod_chat_messages",
+        "drop trigger _250_links on mod_chat_messages",
         "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
     the_policy_of_articles: across_sites::rows_for_a_foreign_site,
         "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
@@ -114,7 +114,7 @@ gets_through! {
     the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
         edit("chat.lock_conversation", "or not chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_a_message: talk::a_hand_on_a_foreign_message,
-        edit("chat.message_for_actor", "or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply')", "");
+        edit("chat.actor_of", "and chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
         edit("public.chat_message_history", "or not chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "");
     the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
@@ -127,8 +127,16 @@ gets_through! {
         edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_visitor_who_ends_a_chat: talk::a_visitor_in_the_chat_of_another,
+        edit("chat.require_own_conversation", "and c.visitor_id = any (mine)", "");
+    the_visitor_of_a_chat: talk::a_visitor_in_the_chat_of_another,
+        edit("chat.actor_of", "conversation.visitor_id = any (mine)", "cardinality(mine) > 0");
+    the_visitor_of_a_message: talk::a_visitor_at_a_message_of_another,
+        edit("chat.actor_of", "conversation.visitor_id = any (mine)", "cardinality(mine) > 0");
+    notes_closed_to_visitors: talk::a_visitor_at_a_note,
+        edit("chat.message_for_actor", "or message.public_seq is null", "");
     the_site_of_a_named_agent: talk::naming_a_foreign_agent,
-        edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
+        edit("chat.check_links", "a.site_id = new.site_id and", "");
     the_site_of_a_token: sessions::a_token_of_another_site,
         edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
     the_end_of_a_session: sessions::a_session_that_is_over,
