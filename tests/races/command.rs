@@ -9,6 +9,7 @@ mod deliveries;
 mod newcomers;
 mod presence;
 mod storm;
+mod talk;
 mod waiting;
 
 #[derive(Parser)]
@@ -35,6 +36,8 @@ enum Name {
     Newcomers,
     /// Agents fall silent and are heard again while several ticks clear up behind them
     Presence,
+    /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
+    Talk,
     /// People arrive, write, are done with, and agents come and go
     Waiting,
 }
@@ -53,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Deliveries => deliveries::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
         Name::Presence => presence::race(race).await?,
+        Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }
     println!("everything held");

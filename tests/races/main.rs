@@ -6,4 +6,5 @@ mod deliveries;
 mod newcomers;
 mod presence;
 mod storm;
+mod talk;
 mod waiting;
