@@ -7,6 +7,7 @@ mod capacity;
 mod crash;
 mod deliveries;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;
@@ -33,6 +34,8 @@ enum Name {
     Deliveries,
     /// Many first messages of one new person at once
     Newcomers,
+    /// Agents fall silent and are heard again while several ticks clear up behind them
+    Presence,
     /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
     Talk,
     /// People arrive, write, are done with, and agents come and go
@@ -52,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Crash => crash::race(race).await?,
         Name::Deliveries => deliveries::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
+        Name::Presence => presence::race(race).await?,
         Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }

@@ -4,6 +4,7 @@ mod capacity;
 mod crash;
 mod deliveries;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;
