@@ -3,6 +3,32 @@
 --      site_id = any ((select chat.my_sites_with('…'))::uuid[]).
 -- Leaves out: visitors; their session comes with the widget.
 
+-- Made once: a host that knows its people in another way replaces it, and an upgrade must not undo that.
+do $do$
+begin
+    if to_regprocedure('chat.sites_in_charge()') is not null then
+        return;
+    end if;
+    create function chat.sites_in_charge()
+    returns uuid[]
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+    as $$
+    begin
+        return array(
+            select s.id
+            from public.agency_members m
+            join public.sites s on s.agency_id = m.agency_id
+            where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin'));
+    end
+    $$;
+    comment on function chat.sites_in_charge() is
+        'Sites of agencies that the caller is owner or admin of; they may do everything there. Replaceable by the host; never made anew by an upgrade.';
+end
+$do$;
+
 create or replace function chat.my_site_ids()
 returns uuid[]
 language plpgsql
@@ -12,16 +38,28 @@ set search_path = ''
 as $$
 begin
     return array(
-        select s.id
-        from public.agency_members m
-        join public.sites s on s.agency_id = m.agency_id
-        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        select unnest(chat.sites_in_charge())
         union
         select a.site_id from public.mod_chat_agents a where a.user_id = auth.uid() and a.is_active);
 end
 $$;
 comment on function chat.my_site_ids() is
-    'Sites the caller works in: as owner or admin of the agency, or as an active agent. Replaceable by the host.';
+    'Sites the caller works in: as owner or admin of the agency (chat.sites_in_charge), or as an active agent.';
+
+create or replace function chat.role_may(p_site uuid, p_role text, p_permission text)
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+    return coalesce((
+        select p.allowed from chat.permissions p
+        where (p.site_id = p_site or p.site_id is null) and p.role = p_role and p.permission = p_permission
+        order by p.site_id nulls last
+        limit 1), false);
+end
+$$;
+comment on function chat.role_may(uuid, text, text) is 'Whether a role has a permission at a site: its own row, else the default.';
 
 create or replace function chat.my_sites_with(p_permission text)
 returns uuid[]
@@ -32,19 +70,11 @@ set search_path = ''
 as $$
 begin
     return array(
-        select s.id
-        from public.agency_members m
-        join public.sites s on s.agency_id = m.agency_id
-        where m.user_id = auth.uid() and chat.member_role(m.user_id, m.agency_id) in ('owner', 'admin')
+        select unnest(chat.sites_in_charge())
         union
         select a.site_id
         from public.mod_chat_agents a
-        where a.user_id = auth.uid() and a.is_active
-            and (
-                select p.allowed from chat.permissions p
-                where (p.site_id = a.site_id or p.site_id is null) and p.role = a.role and p.permission = p_permission
-                order by p.site_id nulls last
-                limit 1));
+        where a.user_id = auth.uid() and a.is_active and chat.role_may(a.site_id, a.role, p_permission));
 end
 $$;
 comment on function chat.my_sites_with(text) is
@@ -92,3 +122,45 @@ begin
 end
 $$;
 comment on function chat.my_agent(uuid) is 'The caller''s active agent row at a site. PT403 chat/not_an_agent.';
+
+create or replace function chat.rank_of(p_role text)
+returns integer
+language sql
+immutable
+as $$ select array_position(array['agent', 'supervisor', 'admin'], p_role) $$;
+comment on function chat.rank_of(text) is 'agent 1, supervisor 2, admin 3; null for anything else.';
+
+create or replace function chat.my_rank(p_site uuid)
+returns integer
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return case when p_site = any (chat.sites_in_charge()) then 4 else coalesce((
+        select chat.rank_of(a.role) from public.mod_chat_agents a
+        where a.site_id = p_site and a.user_id = auth.uid() and a.is_active), 0) end;
+end
+$$;
+comment on function chat.my_rank(uuid) is
+    'The caller''s standing at a site: 4 in charge of the agency, else of their role as an agent, 0 without one.';
+
+create or replace function chat.require_rank(p_site uuid, p_role text, p_least integer)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_role is null or chat.rank_of(p_role) is null then
+        raise exception 'there is no role %', coalesce(p_role, 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_role', hint = 'use agent, supervisor or admin';
+    end if;
+    if chat.my_rank(p_site) - chat.rank_of(p_role) < p_least then
+        raise exception 'the role % is too high for you to change', p_role
+            using errcode = 'PT403', detail = 'chat/role_too_high', hint = 'ask an owner or admin of the agency';
+    end if;
+end
+$$;
+comment on function chat.require_rank(uuid, text, integer) is
+    'Raises unless the caller stands so far above a role (0: as high). PT403 chat/role_too_high, PT422 chat/unknown_role.';

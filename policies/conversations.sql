@@ -12,7 +12,9 @@ set search_path = ''
 as $$
 begin
     select c.site_id into author_of.site_id from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may(author_of.site_id, 'live-chat.conversations.reply')
+        or not chat.sees_conversation(p_conversation)
+    then
         raise exception 'there is no conversation % that you may answer', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'answer in a conversation of your site';
     end if;
@@ -95,7 +97,7 @@ begin
         new.status <> old.status and not (claim and new.status = 'active'),
         assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
         case when claim then new.assigned_agent_id end,
-        new.subject is distinct from old.subject or new.tags <> old.tags);
+        new.subject is distinct from old.subject or new.tags <> old.tags or new.internal_notes is distinct from old.internal_notes);
     return new;
 end
 $$;
@@ -107,27 +109,33 @@ create or replace trigger _100_guard before update on public.mod_chat_conversati
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_conversations to authenticated;
-grant update (status, assigned_agent_id, department_id, priority, subject, tags) on public.mod_chat_conversations to authenticated;
+grant update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes)
+    on public.mod_chat_conversations to authenticated;
 grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
     on public.mod_chat_conversations to service_role;
 
 drop policy if exists chat_conversations_select on public.mod_chat_conversations;
 create policy chat_conversations_select on public.mod_chat_conversations for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 drop policy if exists chat_conversations_update on public.mod_chat_conversations;
 create policy chat_conversations_update on public.mod_chat_conversations for update to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[])
+            or chat.in_part((select chat.my_part())::text[], site_id, assigned_agent_id, last_agent_id, department_id, phone_number_id)));
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status) on public.mod_chat_messages to authenticated;
+    is_internal_note, kind, reply_to_id, mentions, status) on public.mod_chat_messages to authenticated;
 grant select on public.mod_chat_messages to service_role;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+    is_internal_note, kind, reply_to_id, mentions, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[]));
+    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_conversation(conversation_id)));
 drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
@@ -140,6 +148,37 @@ grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, bo
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+
+-- Functions ------------------------------------------------------------------------------------------------------------
+grant execute on function
+    public.chat_read(uuid, bigint),
+    public.chat_mentions(uuid, boolean, timestamptz, integer),
+    public.chat_snooze(uuid, timestamptz),
+    public.chat_bulk(uuid[], jsonb),
+    public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
+    public.chat_cancel_scheduled(uuid),
+    public.chat_scheduled(uuid),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_message_history(uuid),
+    public.chat_find_canned(uuid, text, integer),
+    public.chat_use_canned(uuid, uuid),
+    public.chat_start_conversation(uuid, text, text, text, uuid)
+to authenticated;
+grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
+
+-- Reading -------------------------------------------------------------------------------------------------------------
+-- Lists and search ask for the right to view themselves; pages of messages run under the policies above.
+grant select on public.chat_conversation_list to authenticated, service_role;
+grant select on public.chat_saved_views to authenticated;
+grant execute on function
+    public.chat_inbox(jsonb, jsonb, integer), public.chat_counts(uuid), public.chat_inbox_count(jsonb, integer),
+    public.chat_messages(uuid, bigint, bigint, integer), public.chat_changes(uuid, bigint, integer),
+    public.chat_search(uuid, text, jsonb, integer, uuid),
+    public.chat_save_view(uuid, text, jsonb, boolean, uuid, integer), public.chat_delete_view(uuid)
+to authenticated;
+grant execute on function chat.require_conversation(uuid), chat.require_page_size(integer, integer) to authenticated;
 
 -- Canned responses ---------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_canned_responses to authenticated;

@@ -1,6 +1,6 @@
--- What: the worker's list.
--- Why: the role has these functions and no table; worker/src/db.rs calls exactly these.
--- Leaves out: people; they look at the queue with psql as the owner.
+-- What: the worker's list, and what people may ask of the queue.
+-- Why: the worker's role has these functions and no table; worker/src/db.rs calls exactly these.
+-- Leaves out: people with psql; they are the owner and see chat.queue_now, chat.lag, chat.waiting_now.
 
 grant execute on function
     public.chat_receive_whatsapp(uuid, jsonb),
@@ -15,3 +15,5 @@ grant execute on function
     public.chat_confirm_number(uuid, jsonb),
     public.chat_worker_facts()
 to chat_worker;
+
+grant execute on function public.chat_retry_job(bigint) to authenticated;

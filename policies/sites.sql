@@ -1,8 +1,11 @@
--- What: who sees agencies, sites and members of a standalone install; nobody touches permissions directly.
+-- What: who sees agencies, sites and members of a standalone install; permissions and the module's switch by function.
 -- Why: a host's own tables keep the host's own policies.
 -- Leaves out: writing them; the owner of the database does.
 
-alter table chat.permissions enable row level security;
+grant execute on function public.chat_may(uuid, text), public.chat_permissions(uuid),
+    public.chat_save_permission(uuid, text, text, boolean), public.chat_save_role_limit(uuid, text, text, text),
+    public.chat_set_module(uuid, boolean)
+to authenticated;
 
 do $$
 begin

@@ -35,5 +35,8 @@ drop policy if exists chat_agents_update on public.mod_chat_agents;
 create policy chat_agents_update on public.mod_chat_agents for update to authenticated
     using (site_id = any ((select chat.my_sites_with('live-chat.agents.manage'))::uuid[]));
 
-grant execute on function public.chat_set_status(uuid, text) to authenticated;
+grant execute on function public.chat_set_status(uuid, text), public.chat_heartbeat(uuid),
+    public.chat_save_presence(uuid, integer, text) to authenticated;
+grant execute on function public.chat_save_department(uuid, text, uuid, text, boolean, boolean, boolean, integer, integer)
+    to authenticated;
 grant execute on function public.chat_save_agent(uuid, uuid, text, text, uuid, integer, boolean, text, text) to authenticated;

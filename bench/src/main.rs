@@ -8,6 +8,7 @@
 mod backend;
 mod cluster;
 mod figures;
+mod lists;
 mod messages;
 mod path;
 mod path_profile;
@@ -34,6 +35,8 @@ enum Suite {
     Path,
     /// Where that cost goes: time in each function of the path
     PathProfile,
+    /// What people wait for when they read: pages of the inbox by each filter, of messages, badges, changes, search
+    Sql,
 }
 
 #[derive(Parser)]
@@ -61,6 +64,7 @@ async fn main() -> Result<()> {
     let figures = match arguments.suite {
         Suite::Path => path::run(&cluster, size).await?,
         Suite::PathProfile => path_profile::run(&cluster, size).await?,
+        Suite::Sql => lists::run(&cluster, size).await?,
     };
     if let Some(file) = &arguments.json {
         std::fs::write(file, figures.to_json()?)

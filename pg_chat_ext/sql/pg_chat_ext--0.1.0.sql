@@ -36,6 +36,15 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'status_after_message_w
 create function next_home(status text, archived_at timestamptz, reopen_hours integer, at timestamptz) returns text
 language c immutable parallel safe as 'MODULE_PATHNAME', 'next_home_wrapper';
 
+create function revision_refusal(
+    what text, by_visitor boolean, own boolean, moderator boolean, channel text, sender_type text, kind text,
+    delivery_state text, deleted boolean, age_seconds bigint, edit_minutes integer
+) returns text
+language c immutable parallel safe as 'MODULE_PATHNAME', 'revision_refusal_wrapper';
+
+create function fill_variables(template text, known text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'fill_variables_wrapper';
+
 -- routing. JSON goes in and out as text, so that what cannot be read is a plain error.
 
 create function choose_agent(facts text) returns text
@@ -58,7 +67,7 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'window_allows_wrapper'
 create function unknown_outcome(policy text, since timestamptz, at timestamptz, wait_seconds integer) returns text
 language c immutable parallel safe as 'MODULE_PATHNAME', 'unknown_outcome_wrapper';
 
--- visitors. Lists go in as JSON text.
+-- visitors
 
 create function session_token(claims text, key text, kid text) returns text
 language c immutable parallel safe as 'MODULE_PATHNAME', 'session_token_wrapper';
@@ -68,9 +77,6 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'identity_proven_wrappe
 
 create function forwarded_address(header text, hops integer) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'forwarded_address_wrapper';
-
-create function address_listed(address text, list text) returns boolean
-language c immutable parallel safe as 'MODULE_PATHNAME', 'address_listed_wrapper';
 
 create function user_agent_of(header text) returns table (browser text, os text, device text)
 language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'user_agent_of_wrapper';

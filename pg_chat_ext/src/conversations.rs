@@ -113,3 +113,42 @@ fn next_home(
     let at = at.map_or(chat_rules::Timestamp::MAX, from_postgres);
     rules::next_home(status, archived_at.map(from_postgres), reopen_hours, at).word()
 }
+
+/// A word that is neither edit nor delete is an error, since any answer would allow or refuse by chance.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "SQL names each fact")]
+fn revision_refusal(
+    what: Option<&str>,
+    by_visitor: Option<bool>,
+    own: Option<bool>,
+    moderator: Option<bool>,
+    channel: Option<&str>,
+    sender_type: Option<&str>,
+    kind: Option<&str>,
+    delivery_state: Option<&str>,
+    deleted: Option<bool>,
+    age_seconds: Option<i64>,
+    edit_minutes: Option<i32>,
+) -> Option<&'static str> {
+    let what = known(rules::Revision::of_word, "what", what);
+    let facts = rules::RevisionFacts {
+        by_visitor: by_visitor.unwrap_or(true),
+        own: own.unwrap_or_default(),
+        moderator: moderator.unwrap_or_default(),
+        channel: channel.unwrap_or_default(),
+        sender_type: sender_type.unwrap_or_default(),
+        kind: kind.unwrap_or_default(),
+        delivery_state: delivery_state.unwrap_or_default(),
+        deleted: deleted.unwrap_or_default(),
+        age_seconds: age_seconds.unwrap_or(i64::MAX),
+        edit_minutes: edit_minutes.unwrap_or_default(),
+    };
+    rules::revision_refusal(what, &facts).map(rules::RevisionRefusal::word)
+}
+
+/// `{"content", "missing", "unknown"}` as text; `known` is the text of an object.
+#[pg_extern(sql = false)]
+fn fill_variables(template: &str, known: &str) -> String {
+    rules::fill_variables_json(template, known)
+        .unwrap_or_else(|error| refuse(format!("known is no JSON object: {error}")))
+}

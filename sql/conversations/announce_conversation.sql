@@ -14,7 +14,6 @@ declare
     moved constant boolean := tg_op = 'INSERT' or new.status is distinct from old.status;
     rated constant boolean := new.rating is not null and (tg_op = 'INSERT' or old.rating is null);
     word text;
-    payload jsonb;
 begin
     insert into chat.events (site_id, name, conversation_id, agent_id)
     select new.site_id, 'chat.conversation.' || e.name, new.id, new.assigned_agent_id
@@ -38,17 +37,14 @@ begin
         when new.assigned_agent_id is null and old.assigned_agent_id is not null then 'agent_left'
         else 'status_change'
     end;
-    payload := jsonb_build_object('v', 1, 'type', word, 'conversation_id', new.id, 'change', new.row_change);
     perform chat.broadcast(
         array[
             'chat:site:' || new.site_id,
             'chat:conversation:' || new.id,
             -- The visitor sees who serves them and the state, nothing else of the row.
             case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end],
-        array[
-            payload,
-            payload || jsonb_build_object('prev', new.row_change - 1),
-            payload || jsonb_build_object('prev', new.row_change_before)]);
+        jsonb_build_object('v', 1, 'type', word, 'conversation_id', new.id, 'change', new.row_change),
+        array[null, new.row_change - 1, new.row_change_before]);
     return null;
 end
 $$;

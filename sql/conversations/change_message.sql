@@ -6,14 +6,13 @@ create or replace function chat.next_change(p_conversation uuid, p_public boolea
 language plpgsql
 as $$
 begin
-    -- The caller holds the conversation's lock, so before and after are of one step.
-    select c.last_public_change into change_before from public.mod_chat_conversations c where c.id = p_conversation;
     update public.mod_chat_conversations c
     set last_change = c.last_change + 1,
-        last_public_change = case when p_public then c.last_change + 1 else c.last_public_change end
+        last_public_change = case when p_public then c.last_change + 1 else c.last_public_change end,
+        public_change_before = case when p_public then c.last_public_change else c.public_change_before end
     where c.id = p_conversation
-    returning c.last_change into change;
+    returning c.last_change, c.public_change_before into change, change_before;
 end
 $$;
 comment on function chat.next_change(uuid, boolean) is
-    'Next change number of a conversation whose row the caller has locked, and the visitor-visible one before it.';
+    'Next change number of a conversation whose row the caller has locked, and the visitor-visible one before it; of use when the change itself is visible.';

@@ -41,6 +41,7 @@ create table if not exists public.mod_chat_conversations (
     last_public_seq bigint not null default 0,
     last_change bigint not null default 0,
     last_public_change bigint not null default 0,
+    public_change_before bigint not null default 0,
     row_change bigint not null default 0,
     row_change_before bigint not null default 0,
     inbound_count bigint not null default 0,
@@ -50,6 +51,8 @@ create table if not exists public.mod_chat_conversations (
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
     snoozed_until timestamptz,
+    ended_by chat.sender_type,
+    abandoned_at timestamptz,
     archived_at timestamptz,
     page_url text,
     page_title text,
@@ -76,6 +79,7 @@ comment on column public.mod_chat_conversations.last_seq is 'seq of the newest m
 comment on column public.mod_chat_conversations.last_public_seq is 'public_seq of the newest message a visitor may see.';
 comment on column public.mod_chat_conversations.last_change is 'Newest change of this conversation or of one of its messages. Clients fetch what is greater than theirs.';
 comment on column public.mod_chat_conversations.last_public_change is 'Newest change that the visitor may see.';
+comment on column public.mod_chat_conversations.public_change_before is 'What last_public_change was before the latest change of one message; for that update to return.';
 comment on column public.mod_chat_conversations.row_change is 'Newest change of the conversation''s own fields.';
 comment on column public.mod_chat_conversations.row_change_before is 'The visitor-visible change before row_change.';
 comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
@@ -83,6 +87,8 @@ comment on column public.mod_chat_conversations.outbound_public_count is 'Messag
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
+comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
+comment on column public.mod_chat_conversations.abandoned_at is 'When the visitor gave up before any agent had joined.';
 comment on column public.mod_chat_conversations.archived_at is 'When it left pending, active, waiting; null while open.';
 
 -- Two transactions cannot both open a conversation for one person on one number.
@@ -103,10 +109,17 @@ create index if not exists mod_chat_conversations_open_by_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, last_message_at desc) where archived_at is null;
 create index if not exists mod_chat_conversations_archived_idx
     on public.mod_chat_conversations (site_id, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_site_status on public.mod_chat_conversations (site_id, status);
-create index if not exists idx_chat_conversations_agent on public.mod_chat_conversations (assigned_agent_id, status);
+-- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
+-- a message; there are few open rows, and the two above hold them.
+create index if not exists idx_chat_conversations_site_status
+    on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_agent
+    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_channel
+    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
-create index if not exists idx_chat_conversations_channel on public.mod_chat_conversations (site_id, channel);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
+create index if not exists mod_chat_conversations_snoozed_idx
+    on public.mod_chat_conversations (snoozed_until) where snoozed_until is not null;
 alter table public.mod_chat_conversations enable row level security;

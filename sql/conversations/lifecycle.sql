@@ -28,8 +28,13 @@ begin
         refusal := chat.status_refusal(old.status, new.status, new.assigned_agent_id is not null);
         if refusal is not null then
             raise exception 'a % conversation cannot become %', old.status, new.status
-                using errcode = 'PT409', detail = refusal,
-                    hint = 'active and waiting need an assigned agent; a closed conversation comes back as pending';
+                using errcode = 'PT409', detail = refusal, hint = case refusal
+                    when 'chat/needs_agent' then 'assign an agent in the same change'
+                    when 'chat/pending_has_agent' then 'pending means that nobody has it: leave the agent out'
+                    when 'chat/closed_is_final' then 'make it pending or active first, which opens it again'
+                    when 'chat/reopen_first' then 'make it pending or active first'
+                    when 'chat/only_pending_is_missed' then 'resolve or close it instead'
+                    else 'use pending, active, waiting, resolved, closed or missed' end;
         end if;
         new.archived_at := case
             when new.status in ('pending', 'active', 'waiting') then null
@@ -51,7 +56,17 @@ begin
             else old.resolved_at
         end;
         new.closed_at := case when new.status = 'closed' then at end;
-        if new.status = 'resolved' then
+        if new.archived_at is null then
+            new.ended_by := null;
+            new.abandoned_at := null;
+        elsif old.archived_at is null then
+            new.ended_by := coalesce(new.ended_by, 'agent');
+            new.abandoned_at := case when new.ended_by = 'visitor' and old.agent_joined_at is null then at end;
+            -- Whoever was never taken waited until the end.
+            new.wait_time_seconds := coalesce(old.wait_time_seconds,
+                greatest(0, extract(epoch from at - coalesce(old.pending_since, old.created_at)))::integer);
+        end if;
+        if new.status = 'resolved' or new.status = 'closed' and old.archived_at is null and old.agent_joined_at is not null then
             new.resolution_time_seconds := greatest(0, extract(epoch from at - new.created_at))::integer;
         end if;
         if new.status <> 'waiting' then
@@ -72,11 +87,26 @@ begin
         end if;
     end if;
 
+    if new.tags is distinct from old.tags then
+        new.tags := array(
+            select btrim(t.tag) from unnest(new.tags) with ordinality t (tag, place)
+            where btrim(t.tag) <> '' group by btrim(t.tag) order by min(t.place));
+        if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
+            raise exception 'a conversation has at most 50 tags of 64 characters'
+                using errcode = 'PT422', detail = 'chat/tags', hint = 'take some away, or make them shorter';
+        end if;
+    end if;
+    if char_length(new.subject) > 500 and new.subject is distinct from old.subject then
+        raise exception 'a subject has at most 500 characters, this one %', char_length(new.subject)
+            using errcode = 'PT422', detail = 'chat/subject_length', hint = 'make it shorter';
+    end if;
+
     new.updated_at := at;
     new.last_change := new.last_change + 1;
     new.row_change := new.last_change;
     new.row_change_before := new.last_public_change;
     if (new.status, new.assigned_agent_id) is distinct from (old.status, old.assigned_agent_id) then
+        new.public_change_before := new.last_public_change;
         new.last_public_change := new.last_change;
     end if;
     return new;

@@ -39,6 +39,9 @@ create table if not exists public.mod_chat_messages (
     reactions jsonb not null default '{}',
     metadata jsonb not null default '{}',
     file_state chat.file_state,
+    mentions uuid[],
+    edited_at timestamptz,
+    deleted_at timestamptz,
     constraint mod_chat_messages_site_id_id_key unique (site_id, id),
     constraint mod_chat_messages_seq_key unique (conversation_id, seq),
     constraint mod_chat_messages_public_seq_key unique (conversation_id, public_seq),
@@ -59,6 +62,9 @@ comment on column public.mod_chat_messages.sent_at is 'When it was written: Meta
 comment on column public.mod_chat_messages.delivery_state is 'How far delivery got; LC-01''s status follows from it.';
 comment on column public.mod_chat_messages.whatsapp_status is 'Meta''s last applied word for it.';
 comment on column public.mod_chat_messages.reactions is '{"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal.';
+comment on column public.mod_chat_messages.mentions is 'Agents a note names; null where it names nobody.';
+comment on column public.mod_chat_messages.edited_at is 'When its words were last replaced; earlier ones are in chat.message_versions.';
+comment on column public.mod_chat_messages.deleted_at is 'When it was taken back: the row stays, its words and file do not.';
 comment on column public.mod_chat_messages.metadata is
     'What the columns do not hold: media, interactive, location, statuses (first time of each), error {code,title,details,advice}, pricing, raw.';
 comment on column public.mod_chat_messages.file_state is 'Of the attachment: pending, ready, failed; null when there is none.';

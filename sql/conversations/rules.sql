@@ -60,3 +60,23 @@ language sql immutable parallel safe
 as $$ select chat_rules.next_home(status, archived_at, reopen_hours, at) $$;
 comment on function chat.next_home(text, timestamptz, integer, timestamptz) is
     'Whether a person''s message continues their latest conversation, reopens it or begins a new one.';
+
+create or replace function chat.revision_refusal(
+    what text, by_visitor boolean, own boolean, moderator boolean, channel text, sender_type text, kind text,
+    delivery_state text, deleted boolean, age_seconds bigint, edit_minutes integer
+)
+returns text
+language sql immutable parallel safe
+as $$
+    select chat_rules.revision_refusal(
+        what, by_visitor, own, moderator, channel, sender_type, kind, delivery_state, deleted, age_seconds, edit_minutes)
+$$;
+comment on function chat.revision_refusal(text, boolean, boolean, boolean, text, text, text, text, boolean, bigint, integer) is
+    'Why somebody may not edit or delete a message, as a stable code; null when they may.';
+
+create or replace function chat.fill_variables(template text, known jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.fill_variables(template, known::text)::jsonb $$;
+comment on function chat.fill_variables(text, jsonb) is
+    'A ready answer with its places filled in: {content, missing, unknown}.';

@@ -91,6 +91,7 @@ begin
         last_change = new.change,
         last_public_seq = coalesce(new.public_seq, c.last_public_seq),
         last_public_change = case when effect.is_public then new.change else c.last_public_change end,
+        public_change_before = case when effect.is_public then c.last_public_change else c.public_change_before end,
         message_count = c.message_count + 1,
         inbound_count = c.inbound_count + effect.inbound::integer,
         outbound_public_count = c.outbound_public_count + effect.outbound_public::integer,

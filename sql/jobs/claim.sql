@@ -13,43 +13,57 @@ set enable_seqscan = off
 as $$
 declare
     claimed jsonb;
+    aside integer;
 begin
-    with lost as (
-        select l.key from chat.lanes l
-        where l.busy and l.lease_until < clock_timestamp()
-        order by l.lease_until
-        for update skip locked
-        limit slots
-    ), due as (
-        select l.key from chat.lanes l
-        where l.ready and not l.busy and l.next_at <= clock_timestamp()
-        order by l.urgency, l.next_at
-        for update skip locked
-        limit slots
-    ), chosen as (
-        (select key, 0 as place from lost union all select key, 1 from due) order by place limit slots
-    ), leased as (
-        update chat.lanes l
-        set busy = true,
-            lease_token = gen_random_uuid(),
-            lease_until = clock_timestamp() + make_interval(secs => 30),
-            attempts = l.attempts + 1,
-            running_job = head.id
-        from chosen
-        cross join lateral (
-            select j.id, j.kind, j.payload, j.site_id from chat.jobs j
-            where j.lane = chosen.key and j.died_at is null
-            order by j.id limit 1) head
-        where l.key = chosen.key
-        returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
-    )
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
-        'tries', attempts,
-        'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-        order by urgency, id), '[]')
-    into claimed
-    from leased;
+    loop
+        with lost as (
+            select l.key from chat.lanes l
+            where l.busy and l.lease_until < clock_timestamp()
+            order by l.lease_until
+            for update skip locked
+            limit slots
+        ), due as (
+            select l.key from chat.lanes l
+            where l.ready and not l.busy and l.next_at <= clock_timestamp()
+            order by l.urgency, l.next_at
+            for update skip locked
+            limit slots
+        ), held as (
+            -- What is paused is put aside once, and the claim looks on.
+            update chat.lanes l
+            set busy = false, lease_token = null, lease_until = null, running_job = null, next_at = 'infinity'
+            from (select key from lost union all select key from due) found
+            where exists (select from chat.pauses) and l.key = found.key and chat.is_paused(l.key)
+            returning l.key
+        ), chosen as (
+            select f.key from (select key, 0 as place from lost union all select key, 1 from due) f
+            where f.key not in (select h.key from held h)
+            order by f.place
+            limit slots
+        ), leased as (
+            update chat.lanes l
+            set busy = true,
+                lease_token = gen_random_uuid(),
+                lease_until = clock_timestamp() + make_interval(secs => 30),
+                attempts = l.attempts + 1,
+                running_job = head.id
+            from chosen
+            cross join lateral (
+                select j.id, j.kind, j.payload, j.site_id from chat.jobs j
+                where j.lane = chosen.key and j.died_at is null
+                order by j.id limit 1) head
+            where l.key = chosen.key
+            returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
+        )
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
+            'tries', attempts,
+            'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
+            order by urgency, id), '[]'), (select count(*) from held)
+        into claimed, aside
+        from leased;
+        exit when aside = 0 or claimed <> '[]';
+    end loop;
     return claimed;
 end
 $$;

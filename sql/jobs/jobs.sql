@@ -37,11 +37,10 @@ create table if not exists chat.jobs (
     payload jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
     died_at timestamptz,
-    reason text,
-    constraint jobs_dead_has_reason check ((died_at is null) = (reason is null))
+    reason text
 );
 comment on table chat.jobs is 'Work of the queue. Done jobs are deleted; dead ones keep their reason.';
 comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane first, and a dead job outlives it.';
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
-create index if not exists jobs_dead_idx on chat.jobs (died_at) where died_at is not null;
+create index if not exists jobs_dead_idx on chat.jobs (lane) where died_at is not null;
 alter table chat.jobs enable row level security;

@@ -15,7 +15,7 @@ declare
     agent text;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
-    if not found or not chat.may(c.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
         raise exception 'there is no conversation % that you may see', chat_explain_assignment.conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;

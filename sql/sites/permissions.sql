@@ -1,4 +1,5 @@
--- What: which role of an agent has which of LC-01's ten permissions. A row with a site overrides the row without.
+-- What: which role of an agent has which of LC-01's ten permissions (a row with a site overrides the row without), and
+--       which part of its site a role sees.
 -- Why: rights are rows, so a site can change them without a migration.
 -- Leaves out: owners and admins of the agency, who may do everything (policies/_may.sql).
 
@@ -25,3 +26,17 @@ join (values
     ('agents.manage', 3), ('kb.manage', 3), ('settings.manage', 3), ('whatsapp.manage', 3)
 ) as p (permission, level) on p.level <= r.level
 on conflict do nothing;
+
+create table if not exists chat.role_limits (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    role text not null check (role in ('agent', 'supervisor', 'admin')),
+    sees text not null check (sees in ('own', 'department', 'number')),
+    phone_number_id text,
+    primary key (site_id, role),
+    constraint role_limits_number_is_named check ((sees = 'number') = (phone_number_id is not null))
+);
+comment on table chat.role_limits is 'Roles that see part of their site only; without a row a role sees all of it.';
+comment on column chat.role_limits.sees is
+    'own: chats assigned to the agent, or last theirs while nobody has them. department, number: those of the agent''s department or of that number, besides.';
+comment on column chat.role_limits.phone_number_id is 'Meta''s id of the number, when the role sees one number.';
+alter table chat.role_limits enable row level security;

@@ -1,6 +1,6 @@
 -- What: agents, the people (auth users) who answer.
 -- Why: LC-01's columns and when each was last given a chat. Status, capacity and load change by function only.
--- Leaves out: heartbeats; deletion: agents are deactivated, so that history keeps its names.
+-- Leaves out: heartbeats (presence.sql); deletion: agents are deactivated, so that history keeps its names.
 
 create table if not exists public.mod_chat_agents (
     id uuid primary key default gen_random_uuid(),
@@ -21,6 +21,9 @@ create table if not exists public.mod_chat_agents (
     is_active boolean not null default true,
     last_active_at timestamptz,
     last_assigned_at timestamptz,
+    total_responses integer not null default 0,
+    total_response_seconds bigint not null default 0,
+    total_rating_stars integer not null default 0,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_agents_site_id_id_key unique (site_id, id),
@@ -31,6 +34,10 @@ create table if not exists public.mod_chat_agents (
 comment on table public.mod_chat_agents is 'People who answer. Deactivated, never deleted.';
 comment on column public.mod_chat_agents.current_chat_count is
     'Conversations assigned and active, or waiting and not snoozed. Kept under the site''s routing row.';
+comment on column public.mod_chat_agents.total_chats_handled is 'Conversations this agent has answered in.';
+comment on column public.mod_chat_agents.total_responses is
+    'Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses.';
+comment on column public.mod_chat_agents.total_rating_stars is 'avg_rating = total_rating_stars / total_ratings.';
 comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
 create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);
 create index if not exists mod_chat_agents_user_id_idx on public.mod_chat_agents (user_id) where is_active;

@@ -12,7 +12,8 @@ begin
     insert into chat.events (site_id, name, agent_id) values (new.site_id, 'chat.agent.status_changed', new.id);
     perform chat.broadcast(
         array['chat:site:' || new.site_id],
-        array[jsonb_build_object('v', 1, 'type', 'status_change', 'agent_id', new.id, 'status', new.status)]);
+        jsonb_build_object('v', 1, 'type', 'status_change', 'agent_id', new.id, 'status', new.status),
+        array[null::bigint]);
     return null;
 end
 $$;

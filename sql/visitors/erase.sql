@@ -68,7 +68,8 @@ begin
     returning * into proof;
     perform chat.broadcast(
         array['chat:site:' || site],
-        array[jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows)]);
+        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
+        array[null::bigint]);
     return to_jsonb(proof);
 end
 $$;

@@ -22,15 +22,18 @@ alter table chat.identities enable row level security;
 create table if not exists chat.identity_aliases (
     site_id uuid not null,
     portfolio text not null,
-    kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth')),
+    kind text not null check (kind in ('bsuid', 'phone', 'hmac', 'auth', 'api')),
     value text not null,
     identity_id uuid not null,
+    seen_with text,
     created_at timestamptz not null default now(),
     primary key (site_id, portfolio, kind, value),
     -- Deferred: the alias is taken first, so that of two transactions only one goes on to make the person.
     constraint identity_aliases_identity_id_fkey foreign key (site_id, identity_id)
         references chat.identities (site_id, id) on delete cascade deferrable initially deferred
 );
-comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user. Old ones stay.';
+comment on table chat.identity_aliases is 'Ids an identity is known by: BSUID, phone, HMAC id, auth user, external id. Old ones stay.';
+comment on column chat.identity_aliases.seen_with is
+    'Of a BSUID: the phone it last came with and that is known beside it. The same pair again brings nothing to learn.';
 create index if not exists identity_aliases_identity_id_idx on chat.identity_aliases (identity_id);
 alter table chat.identity_aliases enable row level security;

@@ -40,7 +40,9 @@ declare
     site uuid;
 begin
     select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    if not found or not chat.may(site, 'live-chat.conversations.view') then
+    if not found or not chat.may(site, 'live-chat.conversations.view')
+        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    then
         raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
     end if;

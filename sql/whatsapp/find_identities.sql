@@ -83,6 +83,9 @@ begin
             on conflict do nothing;
         end if;
     end loop;
+    update chat.identity_aliases a set seen_with = p_item ->> 'phone'
+    where a.site_id = p_site and a.portfolio = p_portfolio and a.kind = 'bsuid' and a.value = p_item ->> 'bsuid'
+        and a.seen_with is distinct from p_item ->> 'phone' and p_item ->> 'phone' is not null;
 end
 $$;
 comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is

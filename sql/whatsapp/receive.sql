@@ -20,6 +20,10 @@ declare
     enqueued integer := 0;
 begin
     if jsonb_array_length(chat_receive_whatsapp.items) = 1 then
+        done := chat.receive_plain(chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0);
+        if done is not null then
+            return done;
+        end if;
         return chat.receive_run(
             chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
     end if;

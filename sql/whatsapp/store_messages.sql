@@ -96,12 +96,8 @@ begin
         where p_homes[p.place] is not null
         order by p.person, p.place desc
     loop
-        -- Marking one marks all before it, so a newer mark replaces one that still waits.
-        perform chat.enqueue(
-            'read:' || p_phone_number_id || ':' || mark.person, 'whatsapp.mark_read', 'notification', p_site,
-            jsonb_build_object('phone_number_id', p_phone_number_id, 'wamid', mark.wamid, 'account_id', p_account,
-                'graph_version', p_graph_version),
-            false, true);
+        perform chat.enqueue_read_mark(
+            p_site, p_phone_number_id, p_account, p_graph_version, mark.person, mark.wamid);
         marks := marks + 1;
     end loop;
     return marks;
@@ -109,3 +105,20 @@ end
 $$;
 comment on function chat.enqueue_read_marks(uuid, text, uuid, text, uuid[], jsonb, uuid[]) is
     'One read mark a person of the run, in the order of their ids. Returns how many.';
+
+create or replace function chat.enqueue_read_mark(
+    p_site uuid, p_phone_number_id text, p_account uuid, p_graph_version text, p_person uuid, p_wamid text)
+returns void
+language plpgsql
+as $$
+begin
+    -- Marking one marks all before it, so a newer mark replaces one that still waits.
+    perform chat.enqueue(
+        'read:' || p_phone_number_id || ':' || p_person, 'whatsapp.mark_read', 'notification', p_site,
+        jsonb_build_object('phone_number_id', p_phone_number_id, 'wamid', p_wamid, 'account_id', p_account,
+            'graph_version', p_graph_version),
+        false, true);
+end
+$$;
+comment on function chat.enqueue_read_mark(uuid, text, uuid, text, uuid, text) is
+    'Has Meta told that everything up to a person''s message was seen.';

@@ -98,7 +98,7 @@ declare
     m public.mod_chat_messages;
 begin
     select x.* into m from public.mod_chat_messages x where x.id = chat_resend_message.message;
-    if not found or not chat.may(m.site_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(m.conversation_id, 'live-chat.conversations.reply') then
         raise exception 'there is no message % that you may send', chat_resend_message.message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message of your site';
     end if;

@@ -49,6 +49,9 @@ create table if not exists public.mod_chat_widget_settings (
         'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'application/pdf', 'application/msword',
         'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
     reopen_hours integer not null default 24 check (reopen_hours between 0 and 8760),
+    auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
+    missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
+    edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
     session_days integer not null default 30 check (session_days between 1 and 365),
     sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
     address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
@@ -65,6 +68,12 @@ create table if not exists public.mod_chat_widget_settings (
 comment on table public.mod_chat_widget_settings is 'Settings of a site: widget, forms, hours, default WhatsApp number.';
 comment on column public.mod_chat_widget_settings.reopen_hours is
     'A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one.';
+comment on column public.mod_chat_widget_settings.auto_resolve_hours is
+    'A chat that was answered and hears nothing for so many hours is resolved; 0 = never.';
+comment on column public.mod_chat_widget_settings.missed_after_minutes is
+    'A chat that nobody took within so many minutes is missed; 0 = never.';
+comment on column public.mod_chat_widget_settings.edit_minutes is
+    'For so many minutes visitors may edit and take back their own messages; 0 = never.';
 comment on column public.mod_chat_widget_settings.session_days is
     'A visitor who does not come back for so many days is somebody new.';
 comment on column public.mod_chat_widget_settings.sessions_per_minute is

@@ -18,6 +18,9 @@ struct Table {
     /// `column, column`
     #[serde(default)]
     indexes: Vec<String>,
+    /// The same, over ended conversations only; open ones are found in inbox order (docs/decisions).
+    #[serde(default)]
+    indexes_of_ended: Vec<String>,
     /// `column, column`
     #[serde(default)]
     unique: Vec<String>,
@@ -98,13 +101,14 @@ fn quoted(check: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_index_and_unique_key_of_lc01_is_there() -> Result<()> {
     let db = TestDb::new().await?;
-    let present: Vec<(String, bool, String)> = sqlx::query_as(
-        "select i.indrelid::regclass::text, i.indisunique, string_agg(a.attname, ', ' order by key.place)
+    let present: Vec<(String, bool, String, Option<String>)> = sqlx::query_as(
+        "select i.indrelid::regclass::text, i.indisunique, string_agg(a.attname, ', ' order by key.place),
+            pg_get_expr(i.indpred, i.indrelid)
         from pg_index i
         cross join lateral unnest(i.indkey::smallint[]) with ordinality as key (number, place)
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = key.number
-        where i.indpred is null and i.indexprs is null
-        group by i.indexrelid, i.indrelid, i.indisunique",
+        where i.indexprs is null
+        group by i.indexrelid, i.indrelid, i.indisunique, i.indpred",
     )
     .fetch_all(db.owner())
     .await?;
@@ -113,24 +117,32 @@ async fn every_index_and_unique_key_of_lc01_is_there() -> Result<()> {
         let begins = |columns: &str, wanted: &str| {
             columns == wanted || columns.starts_with(&format!("{wanted}, "))
         };
-        let here = || present.iter().filter(|(on, ..)| *on == name);
-        let no_index = |wanted: &&String| !here().any(|(_, _, columns)| begins(columns, wanted));
-        let no_key =
-            |wanted: &&String| !here().any(|(_, unique, columns)| *unique && columns == *wanted);
-        absent.extend(
-            table
-                .indexes
-                .iter()
-                .filter(no_index)
-                .map(|index| format!("index on {name} ({index})")),
-        );
-        absent.extend(
-            table
-                .unique
-                .iter()
-                .filter(no_key)
-                .map(|key| format!("unique key on {name} ({key})")),
-        );
+        let has = |wanted: &str, rows: Option<&str>| {
+            present.iter().any(|(on, _, columns, only)| {
+                *on == name && begins(columns, wanted) && only.as_deref() == rows
+            })
+        };
+        let has_key = |wanted: &str| {
+            present.iter().any(|(on, unique, columns, only)| {
+                *on == name && *unique && columns == wanted && only.is_none()
+            })
+        };
+        let ended = Some("(archived_at IS NOT NULL)");
+        for index in table.indexes.iter().filter(|index| !has(index, None)) {
+            absent.push(format!("index on {name} ({index})"));
+        }
+        for index in table
+            .indexes_of_ended
+            .iter()
+            .filter(|index| !has(index, ended))
+        {
+            absent.push(format!(
+                "index on {name} ({index}) where archived_at is not null"
+            ));
+        }
+        for key in table.unique.iter().filter(|key| !has_key(key)) {
+            absent.push(format!("unique key on {name} ({key})"));
+        }
     }
     ensure!(
         absent.is_empty(),

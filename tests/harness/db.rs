@@ -1,14 +1,15 @@
 //! A database of one's own.
 
 use anyhow::{Context, Result};
-use local_stack::server::{OWNER, SUPERUSER, Server};
+use local_stack::migrate::Sources;
+use local_stack::server::{DefaultPrivileges, OWNER, SUPERUSER, Server};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use uuid::Uuid;
 
 use crate::person::Person;
-use crate::{Session, environment, wait_until};
+use crate::{Session, environment, repository, wait_until};
 
 /// What Supabase granted by itself when the migrations ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,13 @@ impl Regime {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::New, Self::Old];
 
+    fn privileges(self) -> DefaultPrivileges {
+        match self {
+            Self::New => DefaultPrivileges::New,
+            Self::Old => DefaultPrivileges::Old,
+        }
+    }
+
     fn template(self) -> &'static str {
         match self {
             Self::New => "chat_template_new",
@@ -31,7 +39,7 @@ impl Regime {
     }
 }
 
-/// A clone of a template: migrated, empty, and gone when this is dropped, after a panic too.
+/// A clone of a template, migrated and empty, or a database made by hand; gone when this is dropped, after a panic too.
 #[derive(Debug)]
 pub struct TestDb {
     name: String,
@@ -54,7 +62,7 @@ impl TestDb {
 
     /// A clone on a server that was made with templates. Cloning is what the owner does, who made the template.
     pub async fn clone_on(server: &Server, regime: Regime) -> Result<Self> {
-        let name = format!("t_{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let name = new_name();
         let mut admin = server.connect(OWNER, "postgres").await?;
         let statement = format!("create database {name} template {}", regime.template());
         admin
@@ -62,19 +70,38 @@ impl TestDb {
             .await
             .context("cannot clone the template")?;
         admin.close().await?;
+        Ok(Self::named(name, server))
+    }
+
+    /// A database with what Supabase puts into it, and nothing of ours.
+    pub async fn bare(regime: Regime) -> Result<Self> {
+        let server = Server::on(environment().port);
+        let name = new_name();
+        server.make_database(&name, regime.privileges()).await?;
+        Ok(Self::named(name, &server))
+    }
+
+    /// Applies the migrations, as Supabase does.
+    pub async fn install(&self) -> Result<(), local_stack::error::Error> {
+        Sources::of(&repository())
+            .apply(&self.server, &self.name)
+            .await
+    }
+
+    fn named(name: String, server: &Server) -> Self {
         let pool = |role| {
             let options = server.options(role, &name);
             PgPoolOptions::new()
                 .max_connections(40)
                 .connect_lazy_with(options)
         };
-        Ok(Self {
+        Self {
             owner: pool(OWNER),
             worker: pool("chat_worker"),
             superuser: pool(SUPERUSER),
             server: server.clone(),
             name,
-        })
+        }
     }
 
     /// Its name.
@@ -181,4 +208,9 @@ impl Drop for TestDb {
             Err(_) => eprintln!("{} was not dropped", self.name),
         }
     }
+}
+
+/// A name that no other database has.
+fn new_name() -> String {
+    format!("t_{}", &Uuid::new_v4().simple().to_string()[..12])
 }

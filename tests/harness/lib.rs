@@ -4,12 +4,14 @@
 //! - [`Person`]: somebody who comes through PostgREST, with a role and claims; [`Desk`]: an agent at work;
 //! - [`Site`]: a site with departments, agents, numbers and conversations;
 //! - [`webhook`]: what Meta would post, and taking it as the worker does;
+//! - [`Fingerprint`]: what a database is made of, compared with another;
 //! - [`recount`]: every counter against the rows it counts;
 //! - [`Worker`]: the real program; [`graph`]: the simulator it talks to;
 //! - [`wait_until`]: the one place that waits.
 //!
 //! Test binaries: `stories` (what people do), `rls` (who may), `catalog` (what every object must
-//! have), `vectors` (decisions by example), `races` (many at once) and `e2e` (all processes).
+//! have), `vectors` (decisions by example), `races` (many at once), `upgrade` (databases that were
+//! there before), `restore` (dumps) and `e2e` (all processes).
 
 pub mod graph;
 pub mod race;
@@ -18,7 +20,9 @@ pub mod webhook;
 
 mod db;
 mod desk;
+mod dump;
 mod environment;
+mod fingerprint;
 mod fixtures;
 mod look;
 mod person;
@@ -29,6 +33,7 @@ mod worker;
 pub use db::{Regime, TestDb};
 pub use desk::Desk;
 pub use environment::environment;
+pub use fingerprint::Fingerprint;
 pub use fixtures::{Agent, AgentIs, Number, Session, Site};
 pub use person::Person;
 pub use refusal::Refusal;

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use crate::TestDb;
 
 /// Fails, naming each difference, unless every number and counter equals a recount:
-/// `seq`, `public_seq` and `change` of messages, counters and preview of conversations, loads of agents, totals of
+/// `seq`, `public_seq` and `change` of messages, counters and preview of conversations, loads and handled chats of agents, totals of
 /// visitors, session numbers, lanes.
 ///
 /// Who was assigned when a message was written is not kept, so `unread_agent_count` is recounted as if the agent

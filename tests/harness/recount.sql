@@ -1,6 +1,6 @@
 -- What: a line for each number or counter that differs from a recount of the rows behind it.
 -- Why: counters are kept by triggers under locks; this knows nothing of those and counts.
--- Leaves out: unread counts cleared by other things than a message (cursors), which their tests look at.
+-- Leaves out: load that changes only with time.
 
 with message as (
     select m.*, e.is_public, e.inbound, e.outbound_public, e.preview, e.unread_agent, e.clears_unread_agent,
@@ -11,7 +11,9 @@ with message as (
         m.sender_type, m.kind, m.origin, coalesce(m.sender_id = c.assigned_agent_id::text, false)) e
 ),
 cleared as (
-    select conversation_id, max(seq) as seq from message where clears_unread_agent group by 1
+    select conversation_id, max(cleared_seq) filter (where agent_id is not null) as seq,
+        max(read_seq) filter (where agent_id is null) as visitor_seq
+    from chat.cursors group by 1
 ),
 counted as (
     select c.id,
@@ -24,7 +26,7 @@ counted as (
         count(*) filter (where m.inbound) as inbound_count,
         count(*) filter (where m.outbound_public) as outbound_public_count,
         coalesce(sum(m.unread_agent) filter (where m.seq > coalesce(k.seq, 0)), 0) as unread_agent_count,
-        coalesce(sum(m.unread_visitor), 0) as unread_visitor_count,
+        coalesce(sum(m.unread_visitor) filter (where m.seq > coalesce(k.visitor_seq, 0)), 0) as unread_visitor_count,
         max(m.sent_at) filter (where m.preview) as last_message_at
     from public.mod_chat_conversations c
     left join message m on m.conversation_id = c.id
@@ -71,6 +73,13 @@ difference as (
     union all
     select format('agent %s', a.id), 'current_chat_count', a.current_chat_count::text, l.chats::text
     from public.mod_chat_agents a join load l on l.id = a.id
+    union all
+    select format('agent %s', a.id), 'total_chats_handled',
+        (a.total_chats_handled
+            + (select coalesce(sum(d.chats), 0) from chat.agent_deeds d where d.agent_id = a.id))::text,
+        (select count(distinct m.conversation_id) from public.mod_chat_messages m
+            where m.sender_type = 'agent' and m.sender_id = a.id::text and m.origin = 'live' and m.public_seq is not null)::text
+    from public.mod_chat_agents a
     union all
     select format('visitor %s', v.id), f.field, f.kept, f.counted
     from public.mod_chat_visitors v

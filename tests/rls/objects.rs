@@ -72,6 +72,8 @@ impl Column {
             "inet" => "'192.0.2.1'",
             "cidr" => "'192.0.2.0/24'",
             "bytea" => "'\\x01'",
+            "tsvector" => "'another'",
+            "xid8" => "'7'",
             "text" => "'another'",
             "uuid[]" => "'{00000000-0000-4000-8000-000000000001}'",
             array if array.ends_with("[]") => "'{another}'",

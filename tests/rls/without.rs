@@ -4,7 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, numbers, rights, sessions, settings, statuses, visitors,
+    across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
+    talk, visitors,
 };
 use crate::world::World;
 
@@ -52,6 +53,7 @@ gets_through! {
     the_key_to_visitors: across_sites::a_foreign_visitor,
         "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
     the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
+        "drop trigger _250_reply on mod_chat_messages",
         "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
     the_policy_of_articles: across_sites::rows_for_a_foreign_site,
         "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
@@ -64,6 +66,35 @@ gets_through! {
     agents_that_are_active: rights::working_after_deactivation,
         edit("chat.my_sites_with", "and a.is_active", ""),
         edit("chat.my_site_ids", "and a.is_active", "");
+    the_rank_of_who_saves_an_agent: rights::raising_oneself_as_a_manager_of_agents,
+        edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, chat_save_agent.role, 0);", "");
+    the_rank_of_a_saved_agent: rights::raising_oneself_as_a_manager_of_agents,
+        edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, a.role, 0)", "perform");
+    the_permission_that_is_given: rights::giving_what_one_has_not,
+        edit("public.chat_save_permission",
+            "perform chat.require(chat_save_permission.site, chat_save_permission.permission);", "");
+    the_rank_of_who_gives: rights::changing_a_role_that_is_not_below_ones_own,
+        edit("public.chat_save_permission",
+            "perform chat.require_rank(chat_save_permission.site, chat_save_permission.role, 1);", "");
+    the_rank_of_who_limits: rights::changing_a_role_that_is_not_below_ones_own,
+        edit("public.chat_save_role_limit",
+            "perform chat.require_rank(chat_save_role_limit.site, chat_save_role_limit.role, 1);", "");
+    the_limit_on_conversations: limits::conversations_beyond_a_limit,
+        "alter policy chat_conversations_select on mod_chat_conversations using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_messages: limits::messages_beyond_a_limit,
+        "alter policy chat_messages_select on mod_chat_messages using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_visitors: limits::visitors_beyond_a_limit,
+        "alter policy chat_visitors_select on mod_chat_visitors using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_changes_of_visitors: limits::visitors_beyond_a_limit,
+        "alter policy chat_visitors_update on mod_chat_visitors using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_changes: limits::changing_beyond_a_limit,
+        "alter policy chat_conversations_update on mod_chat_conversations using (site_id = any (chat.my_site_ids()))";
+    the_limit_on_answers: limits::answering_beyond_a_limit,
+        edit("chat.author_of", "or not chat.sees_conversation(p_conversation)", "");
+    the_limit_in_functions: limits::asking_beyond_a_limit,
+        edit("public.chat_explain_assignment", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
+    the_limit_on_sending_again: limits::asking_beyond_a_limit,
+        edit("public.chat_resend_message", "chat.may_in(m.conversation_id, ", "chat.may(m.site_id, ");
     the_writer_of_a_private_answer: rights::a_colleagues_private_answer,
         "alter policy chat_canned_responses_delete on mod_chat_canned_responses using (true)";
     the_right_to_whatsapp_settings: settings::columns_of_another_permission,
@@ -80,6 +111,32 @@ gets_through! {
         edit("chat.message_of_status", "m.site_id = p_site and", "");
     the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
         edit("chat.message_of_status", "and m.site_id = p_site", "");
+    the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
+        edit("chat.lock_conversation", "or not chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
+    the_right_to_a_message: talk::a_hand_on_a_foreign_message,
+        edit("chat.message_for_actor", "or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply')", "");
+    the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
+        edit("public.chat_message_history", "or not chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "");
+    the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
+        edit("chat.revise", "live-chat.conversations.assign", "live-chat.conversations.reply");
+    the_user_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_use_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_finder_of_a_private_answer: talk::using_a_colleagues_private_answer,
+        edit("public.chat_find_canned", "and (r.is_shared or r.created_by = me)", "");
+    the_right_to_a_plan: talk::calling_off_a_foreign_plan,
+        edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
+    bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
+        "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_site_of_a_named_agent: talk::naming_a_foreign_agent,
+        edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
+    the_site_of_a_token: sessions::a_token_of_another_site,
+        edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
+    the_end_of_a_session: sessions::a_session_that_is_over,
+        edit("chat.my_session", "session.ended_at is not null or ", "");
+    the_time_of_a_token: sessions::a_token_that_has_expired,
+        edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
+    the_site_of_a_key: sessions::a_key_at_another_site,
+        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
     the_site_of_a_visitor: visitors::people_of_a_foreign_site,
         edit("chat.require_for_visitor", "or not chat.may(site, 'live-chat.conversations.view')", "");
     the_right_over_a_visitor: visitors::erasing_without_the_right,
@@ -91,14 +148,27 @@ gets_through! {
     the_site_of_a_block: visitors::a_foreign_block,
         edit("public.chat_unblock", "or not chat.may(lifted.site_id, 'live-chat.conversations.view')", ""),
         edit("chat.require", "chat.may(p_site, p_permission) is not true", "false");
-    the_site_of_a_token: sessions::a_token_of_another_site,
-        edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
-    the_end_of_a_session: sessions::a_session_that_is_over,
-        edit("chat.my_session", "session.ended_at is not null or ", "");
-    the_time_of_a_token: sessions::a_token_that_has_expired,
-        edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
-    the_site_of_a_key: sessions::a_key_at_another_site,
-        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
+    the_right_to_the_inbox: lists::the_inbox_of_a_foreign_site,
+        edit("chat.inbox_sites", "if wanted <> all (sites) then", "if false then");
+    the_right_to_badges: lists::badges_of_a_foreign_site,
+        edit("public.chat_counts", "perform chat.require(chat_counts.site, 'live-chat.conversations.view');", "");
+    the_right_to_search: lists::searching_a_foreign_site,
+        edit("public.chat_search", "perform chat.require(chat_search.site, 'live-chat.conversations.view');", "");
+    the_site_of_a_hit: lists::searching_a_foreign_site,
+        edit("chat.search_hits", "where e.site_id = p_site and", "where");
+    the_policy_of_messages: lists::reading_a_foreign_conversation,
+        "alter policy chat_messages_select on mod_chat_messages using (true)";
+    the_maker_of_a_list: lists::a_colleagues_own_list,
+        edit("chat.saved_view", "and (v.is_shared or v.created_by = auth.uid())", "");
+    the_site_of_a_list: lists::a_foreign_list,
+        edit("chat.saved_view", "v.site_id = any (chat.my_sites_with('live-chat.conversations.view'))", "true"),
+        edit("chat.saved_view", "perform chat.require_view_right(found_view.site_id, found_view.is_shared);", "");
+    the_part_of_the_inbox: lists::listing_beyond_a_limit,
+        edit("chat.inbox_condition", "if limited <> '{}' then", "if false then");
+    the_part_of_badges: lists::counting_beyond_a_limit,
+        edit("public.chat_counts", "and (not limited or", "and (true or");
+    the_part_of_hits: lists::searching_beyond_a_limit,
+        edit("chat.search_hits", "where (not limited or", "where (true or");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

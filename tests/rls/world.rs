@@ -101,9 +101,12 @@ impl House {
             insert into mod_chat_canned_responses (site_id, title, content) values ('{site}', 'Hello', 'Hello!');
             insert into mod_chat_knowledge_base (site_id, title, content) values ('{site}', 'Hours', 'Nine to five.');
             insert into mod_chat_analytics (site_id, date) values ('{site}', '2026-01-01');
-            update mod_chat_visitors set name = 'Zoe' where id = '{visitor}';",
+            update mod_chat_visitors set name = 'Zoe' where id = '{visitor}';
+            insert into chat.saved_views (site_id, name, filters, created_by, is_shared, sort_order)
+            values ('{site}', 'Urgent', '{{\"priority\": \"urgent\"}}', '{supervisor}', true, 1);",
             deactivated = deactivated.id,
             agent = agent.id,
+            supervisor = supervisor.user,
             site = site.id,
         );
         sqlx::raw_sql(AssertSqlSafe(rows))
@@ -190,6 +193,8 @@ impl House {
             (_, "department_id") => quoted(self.department),
             (_, "sender_id") => quoted(self.agent.id),
             ("mod_chat_conversations", "status") => "'resolved'".to_owned(),
+            ("mod_chat_messages", "reply_to_id") => quoted(self.message),
+            ("mod_chat_messages", "mentions") => "'{}'".to_owned(),
             ("mod_chat_messages", "status") => "'read'".to_owned(),
             (_, "channel") => "'api'".to_owned(),
             (_, "merged_into") => quoted(self.visitor),

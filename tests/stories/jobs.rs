@@ -1,5 +1,7 @@
 //! The queue: lanes keep their order, classes their rank, leases their owner.
 
+mod dba;
+
 use anyhow::Result;
 use pg_chat_tests::webhook::text;
 use serde_json::{Value, json};

@@ -10,5 +10,6 @@ mod queue;
 mod routing;
 mod scene;
 mod sites;
+mod team;
 mod visitors;
 mod whatsapp;

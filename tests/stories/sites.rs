@@ -1,12 +1,17 @@
-//! An install beside a host that has sites, agencies and members of its own.
+//! An install beside a host that has sites, agencies and members of its own; what its roles may, and what they see.
+
+mod limits;
+mod module;
+mod permissions;
 
 use anyhow::Result;
-use local_stack::migrate::Sources;
-use local_stack::server::{DefaultPrivileges, OWNER, SUPERUSER, Server};
-use pg_chat_tests::{environment, repository};
+use pg_chat_tests::{Regime, TestDb};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::Executor;
 use uuid::Uuid;
+
+/// The host's only user.
+const USER: Uuid = Uuid::from_u128(0xc000_0000_0000_4000_8000_0000_0000_0001);
 
 /// What a host looks like: other columns, a membership without `role`, no row security, one agency.
 const HOST: &str = "
@@ -37,88 +42,69 @@ const HOST_TABLES: &str = "
         where c.oid in ('public.sites'::regclass, 'public.agencies'::regclass, 'public.agency_members'::regclass)
     ) t";
 
-/// A database made by hand, gone at the end.
-struct Host {
-    server: Server,
-    database: String,
-}
-
-impl Host {
-    async fn make() -> Result<Self> {
-        let server = Server::on(environment().port);
-        let database = format!("host_{}", &Uuid::new_v4().simple().to_string()[..12]);
-        server
-            .make_database(&database, DefaultPrivileges::Old)
-            .await?;
-        Ok(Self { server, database })
-    }
-
-    async fn connect(&self) -> Result<PgConnection> {
-        Ok(self.server.connect(OWNER, &self.database).await?)
-    }
-
-    async fn drop(self) -> Result<()> {
-        let mut admin = self.server.connect(SUPERUSER, "postgres").await?;
-        admin
-            .execute(AssertSqlSafe(format!(
-                "drop database {} with (force)",
-                self.database
-            )))
-            .await?;
-        admin.close().await?;
-        Ok(())
-    }
+async fn host() -> Result<TestDb> {
+    let host = TestDb::bare(Regime::Old).await?;
+    host.owner().execute(HOST).await?;
+    Ok(host)
 }
 
 #[tokio::test]
 async fn a_hosts_own_tables_stay_as_they_were() -> Result<()> {
-    let host = Host::make().await?;
-    let mut owner = host.connect().await?;
-    owner.execute(HOST).await?;
+    let host = host().await?;
     let before: Value = sqlx::query_scalar(HOST_TABLES)
-        .fetch_one(&mut owner)
+        .fetch_one(host.owner())
         .await?;
-    Sources::of(&repository())
-        .apply(&host.server, &host.database)
-        .await?;
+    host.install().await?;
     let after: Value = sqlx::query_scalar(HOST_TABLES)
-        .fetch_one(&mut owner)
+        .fetch_one(host.owner())
         .await?;
-    owner.close().await?;
-    host.drop().await?;
     assert_eq!(after, before);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_host_without_roles_says_by_one_function_who_its_owners_are() -> Result<()> {
-    let host = Host::make().await?;
-    let mut owner = host.connect().await?;
-    owner.execute(HOST).await?;
-    Sources::of(&repository())
-        .apply(&host.server, &host.database)
-        .await?;
-    let claims = json!({"sub": "c0000000-0000-4000-8000-000000000001", "role": "authenticated"});
-    sqlx::query("select set_config('request.jwt.claims', $1, false)")
-        .bind(claims.to_string())
-        .execute(&mut owner)
-        .await?;
-    let mine = "select chat.my_site_ids()";
-    let before: Vec<Uuid> = sqlx::query_scalar(mine).fetch_one(&mut owner).await?;
-    owner
+    let host = host().await?;
+    host.install().await?;
+    let mut user = host.as_user(USER).await?;
+    let mine = "select unnest(chat.my_site_ids()) as site";
+    assert_eq!(
+        user.rows(mine).await?,
+        Vec::<Value>::new(),
+        "a member without a role has no rights"
+    );
+    host.owner()
         .execute(
             "create or replace function chat.member_role(p_user uuid, p_agency uuid) returns text
             language sql stable as $$ select 'owner' $$",
         )
         .await?;
-    let after: Vec<Uuid> = sqlx::query_scalar(mine).fetch_one(&mut owner).await?;
-    owner.close().await?;
-    host.drop().await?;
-    assert_eq!(
-        before,
-        Vec::<Uuid>::new(),
-        "a member without a role has no rights"
-    );
-    assert_eq!(after.len(), 1);
+    assert_eq!(user.rows(mine).await?.len(), 1);
+    Ok(())
+}
+
+/// What a host replaced is the host's: the next version must not put ours back.
+#[tokio::test]
+async fn what_a_host_replaced_stays_after_an_upgrade() -> Result<()> {
+    let host = host().await?;
+    host.install().await?;
+    host.owner()
+        .execute(
+            "create or replace function chat.member_role(p_user uuid, p_agency uuid) returns text
+            language sql stable as $$ select 'owner' $$;
+            create or replace function chat.module_enabled(p_site uuid) returns boolean
+            language sql stable as $$ select false $$;
+            create or replace function chat.sites_in_charge() returns uuid[]
+            language sql stable as $$ select '{b0000000-0000-4000-8000-000000000001}'::uuid[] $$",
+        )
+        .await?;
+    host.install().await?;
+    let after = host
+        .row(
+            "select chat.member_role(null, null) as role, chat.module_enabled(null) as module,
+                cardinality(chat.my_site_ids()) as sites",
+        )
+        .await?;
+    assert_eq!(after, json!({"role": "owner", "module": false, "sites": 1}));
     Ok(())
 }

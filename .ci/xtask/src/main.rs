@@ -16,6 +16,7 @@ mod down;
 mod features;
 mod migrations;
 mod packages;
+mod pages;
 mod race;
 mod repo;
 mod stack;
@@ -49,6 +50,10 @@ enum Verb {
     Migrations(migrations::Args),
     /// Write docs/features.md from tests/features.toml
     Features(features::Args),
+    /// Write docs/sql-api.md and docs/errors.md from the database's catalog
+    Docs(pages::Args),
+    /// Write the TypeScript types of web/client from the database's catalog
+    Types(pages::Args),
     /// Check which crate may know which, and which file may say what
     Deps,
     /// Install the Debian packages that building and testing need
@@ -66,6 +71,8 @@ fn main() -> ExitCode {
         Verb::Build => build::run(),
         Verb::Migrations(args) => migrations::run(&args),
         Verb::Features(args) => features::run(&args),
+        Verb::Docs(args) => pages::run("docs", &args),
+        Verb::Types(args) => pages::run("types", &args),
         Verb::Deps => deps::run(),
         Verb::Packages => packages::run(),
     };

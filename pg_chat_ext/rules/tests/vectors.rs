@@ -145,6 +145,14 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.int("reopen_hours"),
             args.time("at").unwrap_or(Timestamp::MAX),
         )),
+        "revision_refusal" => {
+            let what = conversations::Revision::of_word(args.word("what")).expect("a revision");
+            json!(conversations::revision_refusal(what, &revision(args)))
+        }
+        "fill_variables" => {
+            let known = args.0["known"].as_object().expect("values by name");
+            conversations::fill_variables(args.word("template"), known).to_json()
+        }
         "choose_agent" => {
             let choice = routing::choose_agent_json(&args.0["facts"].to_string());
             serde_json::from_str(&choice.expect("facts in their form")).expect("JSON")
@@ -192,11 +200,6 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.text("country_header"),
             args.text("city_header")
         )),
-        "address_listed" => {
-            let list: Vec<String> =
-                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
-            json!(visitors::address_listed(args.word("address"), &list))
-        }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {
             let code = args.number("code").expect("a code");
@@ -227,6 +230,21 @@ fn message_effect(args: &Args<'_>) -> Value {
         "clears_unread_agent": effect.clears_unread_agent,
         "unread_visitor": effect.unread_visitor,
     })
+}
+
+fn revision<'a>(args: &Args<'a>) -> conversations::RevisionFacts<'a> {
+    conversations::RevisionFacts {
+        by_visitor: args.flag("by_visitor"),
+        own: args.flag("own"),
+        moderator: args.flag("moderator"),
+        channel: args.word("channel"),
+        sender_type: args.word("sender_type"),
+        kind: args.word("kind"),
+        delivery_state: args.word("delivery_state"),
+        deleted: args.flag("deleted"),
+        age_seconds: args.number("age_seconds").expect("an age"),
+        edit_minutes: args.int("edit_minutes").expect("a limit"),
+    }
 }
 
 fn decide(args: &Args<'_>) -> Value {

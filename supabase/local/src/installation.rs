@@ -103,7 +103,7 @@ impl Installation {
     /// `program` of this PostgreSQL, run as the owner of clusters and ended with
     /// SIGINT (PostgreSQL's fast shutdown) when *the thread that starts it* ends:
     /// start it from a thread that lives as long as the process.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = match &self.root {
             None => Command::new("setpriv"),
             Some(root) => {

@@ -83,7 +83,7 @@ pub async fn a_reply_to_a_foreign_message(world: &World) -> Result<()> {
             a.conversation, b.message
         ))
         .await;
-    refused(written, "23503")
+    refused(written, "PT422 chat/no_such_reply")
 }
 
 pub async fn a_foreign_agent(world: &World) -> Result<()> {
@@ -114,7 +114,7 @@ pub async fn a_foreign_department(world: &World) -> Result<()> {
             a.site.id, a.agent.user, b.department
         ))
         .await;
-    refused(saved, "23503")
+    refused(saved, "PT404 chat/no_such_department")
 }
 
 /// No client may open a conversation by a row at all; the key holds even for the owner of the tables.

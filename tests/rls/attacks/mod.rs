@@ -7,11 +7,14 @@ use pg_chat_tests::Refusal;
 pub mod across_sites;
 pub mod authors;
 pub mod claims;
+pub mod limits;
+pub mod lists;
 pub mod numbers;
 pub mod rights;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
+pub mod talk;
 pub mod visitors;
 
 mod refusals;

@@ -4,6 +4,7 @@ mod attempts;
 mod home;
 mod numbers;
 mod people;
+mod plain;
 mod reactions;
 mod receive;
 mod sending;

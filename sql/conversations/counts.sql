@@ -1,0 +1,86 @@
+-- What: how many conversations there are: the badges of a site, and of any filter.
+-- Why: counted, never added up, so they are exact; what is open is little and is read once for all badges.
+-- Leaves out: figures over time (reports/).
+
+create or replace function public.chat_counts(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    me uuid;
+    limited constant boolean := chat_counts.site = any (chat.my_limited_sites());
+    part constant text[] := chat.my_part();
+begin
+    perform chat.require(chat_counts.site, 'live-chat.conversations.view');
+    select a.id into me
+    from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
+    return (
+        select jsonb_build_object(
+            'open', coalesce(sum(g.n), 0),
+            'pending', coalesce(sum(g.n) filter (where g.status = 'pending'), 0),
+            'active', coalesce(sum(g.n) filter (where g.status = 'active'), 0),
+            'waiting', coalesce(sum(g.n) filter (where g.status = 'waiting'), 0),
+            'snoozed', coalesce(sum(g.n) filter (where g.snoozed), 0),
+            'unassigned', coalesce(sum(g.n) filter (where g.agent is null), 0),
+            'mine', coalesce(sum(g.n) filter (where g.agent = me), 0),
+            'unread', coalesce(sum(g.n) filter (where g.unread), 0),
+            'mine_unread', coalesce(sum(g.n) filter (where g.agent = me and g.unread), 0),
+            'by_channel', chat.sum_by(array_agg(g.channel), array_agg(g.n)),
+            'by_priority', chat.sum_by(array_agg(g.priority), array_agg(g.n)),
+            'by_department', chat.sum_by(array_agg(coalesce(g.department::text, 'none')), array_agg(g.n)),
+            'by_agent', chat.sum_by(array_agg(coalesce(g.agent::text, 'unassigned')), array_agg(g.n)),
+            'by_number', chat.sum_by(array_agg(coalesce(g.number, 'none')), array_agg(g.n)))
+        from (
+            select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
+                c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
+                c.department_id as department, c.phone_number_id as number, count(*) as n
+            from public.mod_chat_conversations c
+            where c.site_id = chat_counts.site and c.archived_at is null
+                and (not limited or chat.in_part(
+                    part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
+            group by 1, 2, 3, 4, 5, 6, 7, 8) g);
+end
+$$;
+comment on function public.chat_counts(uuid) is
+    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
+
+create or replace function chat.sum_by(p_keys text[], p_counts bigint[])
+returns jsonb
+language sql
+immutable
+as $$
+    select coalesce(jsonb_object_agg(k.key, k.n), '{}')
+    from (select u.key, sum(u.n) as n from unnest(p_keys, p_counts) u (key, n) group by u.key) k
+$$;
+comment on function chat.sum_by(text[], bigint[]) is 'Counts added up by key, as an object.';
+
+create or replace function public.chat_inbox_count(filters jsonb default '{}', most integer default 1000)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    sites constant uuid[] := chat.inbox_sites(chat_inbox_count.filters);
+    condition text := replace(chat.inbox_condition(chat_inbox_count.filters), '{at}',
+        'coalesce(c.archived_at, c.last_message_at, c.created_at)');
+    found uuid[];
+    counted bigint;
+begin
+    perform chat.require_page_size(chat_inbox_count.most, 100000);
+    if chat_inbox_count.filters ->> 'search' ~ '\S' then
+        found := chat.find_conversations(sites, chat_inbox_count.filters ->> 'search');
+        condition := condition || ' and c.id = any ($3)';
+    end if;
+    execute format('select count(*) from (
+            select from public.mod_chat_conversations c where c.site_id = any ($1) and %s limit $2 + 1) x', condition)
+    into counted using sites, chat_inbox_count.most, found;
+    return jsonb_build_object('count', least(counted, chat_inbox_count.most), 'more', counted > chat_inbox_count.most);
+end
+$$;
+comment on function public.chat_inbox_count(jsonb, integer) is
+    'How many conversations a filter of chat_inbox finds, counting to `most`: {count, more}. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/page_size.';

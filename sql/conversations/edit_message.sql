@@ -1,0 +1,73 @@
+-- What: editing, deleting and reacting, as agents and visitors ask for it.
+-- Why: one function each for both sides, since the rule is one.
+-- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
+
+create or replace function public.chat_edit_message(message uuid, content text)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
+end
+$$;
+comment on function public.chat_edit_message(uuid, text) is
+    'Replaces the words of one''s own message. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
+
+create or replace function public.chat_delete_message(message uuid)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.revise(chat_delete_message.message, 'delete', null);
+end
+$$;
+comment on function public.chat_delete_message(uuid) is
+    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
+
+create or replace function public.chat_react(message uuid, emoji text)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    target record;
+    actor text;
+    numbers record;
+begin
+    if chat_react.emoji is not null and (
+        char_length(chat_react.emoji) not between 1 and 16 or octet_length(chat_react.emoji) > 64
+        or chat_react.emoji ~ '[[:cntrl:][:space:][:alpha:]<>&]')
+    then
+        raise exception 'a reaction is one emoji'
+            using errcode = 'PT422', detail = 'chat/not_an_emoji', hint = 'send one emoji, or null to take it back';
+    end if;
+    target := chat.message_for_actor(chat_react.message);
+    if (target.message).deleted_at is not null then
+        raise exception 'the message was taken back'
+            using errcode = 'PT409', detail = 'chat/message_deleted', hint = 'react to another message';
+    end if;
+    if (target.conversation).channel = 'whatsapp' and (target.message).public_seq is not null then
+        raise exception 'a reaction cannot be sent to WhatsApp'
+            using errcode = 'PT422', detail = 'chat/kind_not_sendable', hint = 'send a text';
+    end if;
+    actor := case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end;
+    if (target.message).reactions -> actor ->> 'emoji' is distinct from chat_react.emoji then
+        select * into numbers from chat.next_change((target.conversation).id, (target.message).public_seq is not null);
+        update public.mod_chat_messages m
+        set reactions = m.reactions || jsonb_build_object(actor, jsonb_build_object('emoji', chat_react.emoji, 'at', at)),
+            change = numbers.change,
+            change_before = case when m.public_seq is not null then numbers.change_before end,
+            updated_at = at
+        where m.id = (target.message).id;
+    end if;
+    return query select m.* from public.mod_chat_messages m where m.id = (target.message).id;
+end
+$$;
+comment on function public.chat_react(uuid, text) is
+    'The caller''s reaction to a message, one each; null takes it back. PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';

@@ -1,0 +1,140 @@
+-- What: somebody has read so far.
+-- Why: a cursor only moves forward. An agent's reading counts for the team while the chat is theirs or nobody's: it clears
+--      unread_agent_count and shows the widget's visitor that they were read. The visitor's clears theirs.
+-- Leaves out: WhatsApp's ticks, which Meta reports.
+
+create or replace function chat.move_cursor(
+    p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
+returns chat.cursors
+language plpgsql
+as $$
+declare
+    unseen bigint;
+    moved chat.cursors;
+begin
+    select count(*) into unseen
+    from public.mod_chat_messages m
+    cross join lateral chat.message_effect(m.sender_type, m.kind, m.origin, false) e
+    where m.conversation_id = p_conversation.id and m.seq > p_seq
+        and case when p_agent is null then e.outbound_public else e.inbound end;
+
+    insert into chat.cursors as k (site_id, conversation_id, agent_id, read_seq, read_count, cleared_seq, read_at)
+    values (p_conversation.site_id, p_conversation.id, p_agent, p_seq,
+        case when p_agent is null then p_conversation.outbound_public_count else p_conversation.inbound_count end - unseen,
+        case when p_clears then p_seq else 0 end, p_now)
+    on conflict (conversation_id, agent_id) do update
+    set read_seq = greatest(k.read_seq, excluded.read_seq),
+        read_count = greatest(k.read_count, excluded.read_count),
+        cleared_seq = greatest(k.cleared_seq, excluded.cleared_seq),
+        read_at = excluded.read_at
+    returning * into moved;
+    update chat.mentions n
+    set seen_at = p_now
+    where n.conversation_id = p_conversation.id and n.agent_id = p_agent and n.seen_at is null and n.seq <= moved.read_seq;
+    return moved;
+end
+$$;
+comment on function chat.move_cursor(public.mod_chat_conversations, uuid, bigint, boolean, timestamptz) is
+    'Moves the cursor of an agent, or with null of the visitor, up to a seq, never back. The caller holds the conversation.';
+
+create or replace function chat.mark_messages(
+    p_conversation public.mod_chat_conversations, p_inbound boolean, p_after bigint, p_seq bigint, p_word text, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+declare
+    marked integer;
+begin
+    update public.mod_chat_messages m
+    set delivery_state = n.state,
+        status = case when p_inbound then p_word else chat.shown_status(n.state) end,
+        read_at = case when p_word = 'read' then p_now end,
+        change = p_conversation.last_change + n.place,
+        change_before = case n.place
+            when 1 then p_conversation.last_public_change else p_conversation.last_change + n.place - 1 end,
+        updated_at = p_now
+    from (
+        select x.id, row_number() over (order by x.seq) as place,
+            -- What comes in is received and stays so; LC-01's status alone says that it was read.
+            case when p_inbound then x.delivery_state else chat.delivery_next(x.delivery_state, p_word) end as state
+        from public.mod_chat_messages x
+        where x.conversation_id = p_conversation.id and x.seq > p_after and x.seq <= p_seq
+            and x.public_seq is not null and x.origin = 'live'
+            and case when p_inbound then x.sender_type = 'visitor' and x.status <> p_word
+                else x.sender_type in ('agent', 'ai') and chat.delivery_next(x.delivery_state, p_word) <> x.delivery_state end
+    ) n
+    where m.id = n.id;
+    get diagnostics marked = row_count;
+    return marked;
+end
+$$;
+comment on function chat.mark_messages(public.mod_chat_conversations, boolean, bigint, bigint, text, timestamptz) is
+    'Shows messages of one side after a seq and up to another as delivered or read; each takes the next change. The caller holds the conversation, and adds the returned number to last_change.';
+
+create or replace function chat.read_as_agent(
+    p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    up_to constant bigint := least(coalesce(p_seq, p_conversation.last_seq), p_conversation.last_seq);
+    cleared bigint;
+    moved chat.cursors;
+    marked integer := 0;
+    unread integer;
+begin
+    select coalesce(max(k.cleared_seq), 0) into cleared from chat.cursors k where k.conversation_id = p_conversation.id;
+    moved := chat.move_cursor(p_conversation, p_agent, up_to, p_clears, p_now);
+    unread := p_conversation.inbound_count - moved.read_count;
+    if p_clears then
+        if p_conversation.channel <> 'whatsapp' then
+            marked := chat.mark_messages(p_conversation, true, cleared, up_to, 'read', p_now);
+        end if;
+        update public.mod_chat_conversations c
+        set unread_agent_count = least(c.unread_agent_count, unread),
+            last_change = c.last_change + marked,
+            last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
+        where c.id = p_conversation.id and (marked > 0 or c.unread_agent_count > unread);
+    end if;
+    return jsonb_build_object('conversation_id', p_conversation.id, 'read_seq', moved.read_seq, 'unread', unread);
+end
+$$;
+comment on function chat.read_as_agent(public.mod_chat_conversations, uuid, bigint, boolean, timestamptz) is
+    'An agent has read up to a seq (null: all), for themselves or for the team.';
+
+create or replace function chat.read_by_answering()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    conversation public.mod_chat_conversations;
+begin
+    select c.* into conversation from public.mod_chat_conversations c where c.id = new.conversation_id;
+    perform chat.read_as_agent(
+        conversation, new.sender_id::uuid, new.seq, new.sender_id = conversation.assigned_agent_id::text, clock_timestamp());
+    return null;
+end
+$$;
+comment on function chat.read_by_answering() is
+    'At commit of an agent''s own message: whoever answers has read what stands before. At commit, so that the message is told before what follows from it.';
+
+create or replace function public.chat_read(conversation uuid, up_to bigint default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    chat_row public.mod_chat_conversations;
+    agent uuid;
+begin
+    chat_row := chat.lock_conversation(chat_read.conversation, 'live-chat.conversations.view');
+    agent := chat.my_agent(chat_row.site_id);
+    return chat.read_as_agent(chat_row, agent, chat_read.up_to,
+        coalesce(chat_row.assigned_agent_id, agent) = agent, clock_timestamp());
+end
+$$;
+comment on function public.chat_read(uuid, bigint) is
+    'The caller has read a conversation up to a seq; null: all of it. Answers {conversation_id, read_seq, unread}. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';

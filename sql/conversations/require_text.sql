@@ -1,0 +1,15 @@
+-- What: how long the words of a message may be. Why: one limit for every way in. Leaves out: WhatsApp's own, which is shorter.
+
+create or replace function chat.require_text(p_content text)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+    if coalesce(char_length(btrim(p_content)), 0) = 0 or char_length(p_content) > 10000 then
+        raise exception 'a message has 1 to 10000 characters, this one %', coalesce(char_length(p_content), 0)
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something, or split it into several messages';
+    end if;
+end
+$$;
+comment on function chat.require_text(text) is 'Raises PT422 chat/text_length unless a message may hold these words.';

@@ -1,0 +1,89 @@
+-- What: kinds of jobs and numbers that are paused, by people with psql.
+-- Why: when Meta or a model is down, or a number must not send, the queue keeps everything and the rest goes on. A paused
+--      lane is put aside once (next_at = infinity), so no claim wades through what is paused.
+-- Leaves out: who may; only the owner of the database has these.
+
+create table if not exists chat.pauses (
+    what text not null check (what in ('kind', 'number')),
+    name text not null,
+    reason text,
+    paused_at timestamptz not null default clock_timestamp(),
+    paused_by text not null default session_user,
+    primary key (what, name)
+);
+comment on table chat.pauses is 'What of the queue stands still. Written by chat.pause and chat.resume.';
+comment on column chat.pauses.name is
+    'A kind (whatsapp.send_text), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
+alter table chat.pauses enable row level security;
+
+create or replace function chat.is_paused(p_lane text)
+returns boolean
+language plpgsql
+as $$
+begin
+    -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it.
+    perform from chat.pauses p
+    left join lateral (
+        select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
+    where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+        or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+    for key share of p;
+    return found;
+end
+$$;
+comment on function chat.is_paused(text) is 'Whether a pause holds a lane: by the number in its key, or by the kind of its first job.';
+
+create or replace function chat.pause(kind text default null, number text default null, reason text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    aside integer;
+begin
+    if (pause.kind is null) = (pause.number is null) then
+        raise exception 'a pause is of a kind or of a number'
+            using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
+    end if;
+    insert into chat.pauses as p (what, name, reason)
+    values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
+    on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
+    update chat.lanes l set next_at = 'infinity'
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at < 'infinity'
+        for update skip locked) idle
+    where l.key = idle.key and chat.is_paused(l.key);
+    get diagnostics aside = row_count;
+    return aside;
+end
+$$;
+comment on function chat.pause(text, text, text) is
+    'Pauses a kind of job (or all whose kind begins with that word) or a number; jobs that run now end as they may. Returns how many lanes were put aside. PT422 chat/kind_or_number.';
+
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on integer;
+begin
+    delete from chat.pauses p
+    where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
+    if not found then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
+    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more.
+    update chat.lanes l set next_at = clock_timestamp()
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at = 'infinity'
+        for update skip locked) aside
+    where l.key = aside.key and not chat.is_paused(l.key);
+    get diagnostics going_on = row_count;
+    notify chat_jobs;
+    return going_on;
+end
+$$;
+comment on function chat.resume(text, text) is
+    'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';

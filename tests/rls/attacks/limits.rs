@@ -1,0 +1,124 @@
+//! Somebody whose role sees a part of its site tries the rest: the conversation of the world is Ada's, Sue sees her own.
+
+use anyhow::{Context, Result, bail, ensure};
+use pg_chat_tests::Refusal;
+
+use super::refused;
+use crate::world::World;
+
+super::held_off!(
+    conversations_beyond_a_limit,
+    messages_beyond_a_limit,
+    visitors_beyond_a_limit,
+    changing_beyond_a_limit,
+    answering_beyond_a_limit,
+    asking_beyond_a_limit,
+);
+
+async fn limit_supervisors(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "insert into chat.role_limits (site_id, role, sees) values ('{}', 'supervisor', 'own')",
+            world.a.site.id
+        ))
+        .await
+}
+
+async fn sees_none_of(world: &World, table: &str) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let rows = supervisor.rows(&format!("select * from {table}")).await?;
+    ensure!(rows.is_empty(), "{table} shows {} rows", rows.len());
+    Ok(())
+}
+
+pub async fn conversations_beyond_a_limit(world: &World) -> Result<()> {
+    sees_none_of(world, "mod_chat_conversations").await
+}
+
+pub async fn messages_beyond_a_limit(world: &World) -> Result<()> {
+    sees_none_of(world, "mod_chat_messages").await
+}
+
+pub async fn visitors_beyond_a_limit(world: &World) -> Result<()> {
+    sees_none_of(world, "mod_chat_visitors").await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    ensure!(
+        supervisor
+            .execute("update mod_chat_visitors set notes = 'x'")
+            .await?
+            == 0,
+        "a visitor beyond the limit was changed"
+    );
+    Ok(())
+}
+
+/// Without a column in a condition, only the policy of the verb itself stands in the way.
+pub async fn changing_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    ensure!(
+        supervisor
+            .execute("update mod_chat_conversations set tags = '{x}'")
+            .await?
+            == 0,
+        "a conversation beyond the limit was changed"
+    );
+    Ok(())
+}
+
+pub async fn answering_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let answer = format!(
+        "insert into mod_chat_messages (conversation_id, content) values ('{}', 'x')",
+        world.a.conversation
+    );
+    refused(
+        supervisor.execute(&answer).await,
+        "PT404 chat/no_such_conversation",
+    )
+}
+
+/// Every function that takes a conversation or a message, so that none is forgotten: who it is comes before what is asked.
+pub async fn asking_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let functions: Vec<(String, Option<bool>)> = sqlx::query_as(
+        "select p.proname::text, 'conversation' = any (p.proargnames)
+        from pg_proc p
+        where p.pronamespace = 'public'::regnamespace and p.proname like 'chat\\_%'
+            and p.proargnames && '{conversation,message}' and p.proargtypes[0] = 'uuid'::regtype
+            and has_function_privilege('authenticated', p.oid, 'execute')
+        order by 1",
+    )
+    .fetch_all(world.db.owner())
+    .await?;
+    ensure!(functions.len() > 1, "there are such functions");
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    for (name, takes_conversation) in functions {
+        let id = if takes_conversation == Some(true) {
+            world.a.conversation
+        } else {
+            world.a.message
+        };
+        let nulls: String = sqlx::query_scalar(
+            "select coalesce(string_agg(', null', ''), '') from pg_proc p, generate_series(2, p.pronargs - p.pronargdefaults)
+            where p.proname = $1 and p.pronamespace = 'public'::regnamespace",
+        )
+        .bind(&name)
+        .fetch_one(world.db.owner())
+        .await?;
+        let Err(error) = supervisor
+            .execute(&format!("select public.{name}('{id}'{nulls})"))
+            .await
+        else {
+            bail!("{name} answered about a conversation beyond the limit");
+        };
+        let refusal = Refusal::of(&error).with_context(|| format!("{name}: {error}"))?;
+        ensure!(
+            ["PT401", "PT403", "PT404"].contains(&refusal.sqlstate.as_str()),
+            "{name} refused with {refusal:?}, but not for who asks"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Lists, badges, search and saved lists: their functions look past the policies, so they ask for the right themselves.
+
+use anyhow::{Context, Result, ensure};
+
+use super::refused;
+use crate::world::World;
+
+super::held_off!(
+    the_inbox_of_a_foreign_site,
+    badges_of_a_foreign_site,
+    searching_a_foreign_site,
+    reading_a_foreign_conversation,
+    a_colleagues_own_list,
+    a_foreign_list,
+    listing_beyond_a_limit,
+    counting_beyond_a_limit,
+    searching_beyond_a_limit,
+);
+
+async fn limit_supervisors(world: &World) -> Result<()> {
+    world
+        .as_owner("insert into chat.role_limits (site_id, role, sees) select id, 'supervisor', 'own' from sites")
+        .await
+}
+
+pub async fn the_inbox_of_a_foreign_site(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    for call in ["* from chat_inbox", "chat_inbox_count"] {
+        let foreign = format!("select {call}('{{\"siteId\": \"{}\"}}')", world.b.site.id);
+        refused(agent.rows(&foreign).await, "PT403 chat/not_allowed").context(call)?;
+    }
+    let own = agent.rows("select site_id from chat_inbox()").await?;
+    ensure!(
+        own.len() == 1 && own[0]["site_id"] == world.a.site.id.to_string(),
+        "all sites: {own:?}"
+    );
+    world
+        .as_owner("update chat.permissions set allowed = false where permission = 'live-chat.conversations.view'")
+        .await?;
+    ensure!(agent.rows("select * from chat_inbox()").await?.is_empty());
+    Ok(())
+}
+
+pub async fn badges_of_a_foreign_site(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    let foreign = format!("select chat_counts('{}')", world.b.site.id);
+    refused(agent.rows(&foreign).await, "PT403 chat/not_allowed")
+}
+
+pub async fn searching_a_foreign_site(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    let search = |site| format!("select chat_search('{site}', 'hi') as said");
+    refused(
+        agent.rows(&search(world.b.site.id)).await,
+        "PT403 chat/not_allowed",
+    )?;
+    let own = agent.rows(&search(world.a.site.id)).await?;
+    ensure!(
+        own[0]["said"]["hits"]
+            .as_array()
+            .is_some_and(|hits| hits.len() == 1)
+    );
+    let other = format!(
+        "select chat_search('{}', 'hi', conversation => '{}') as said",
+        world.a.site.id, world.b.conversation
+    );
+    ensure!(agent.rows(&other).await?[0]["said"]["hits"] == serde_json::json!([]));
+    Ok(())
+}
+
+pub async fn reading_a_foreign_conversation(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    for call in ["chat_messages('ID')", "chat_changes('ID', 0)"] {
+        let statement = format!(
+            "select {}",
+            call.replace("ID", &world.b.conversation.to_string())
+        );
+        refused(
+            agent.rows(&statement).await,
+            "PT404 chat/no_such_conversation",
+        )
+        .context(call)?;
+    }
+    Ok(())
+}
+
+pub async fn a_colleagues_own_list(world: &World) -> Result<()> {
+    world
+        .as_owner("update chat.saved_views set is_shared = false")
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    ensure!(
+        admin
+            .rows("select * from chat_saved_views")
+            .await?
+            .is_empty(),
+        "a colleague's own list is seen"
+    );
+    let list = world
+        .look(&format!(
+            "select id from chat.saved_views where site_id = '{}'",
+            world.a.site.id
+        ))
+        .await?;
+    refused(
+        admin
+            .rows(&format!("select chat_delete_view('{list}')"))
+            .await,
+        "PT404 chat/no_such_view",
+    )
+}
+
+pub async fn a_foreign_list(world: &World) -> Result<()> {
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let list = world
+        .look(&format!(
+            "select id from chat.saved_views where site_id = '{}'",
+            world.b.site.id
+        ))
+        .await?;
+    refused(
+        admin
+            .rows(&format!("select chat_delete_view('{list}')"))
+            .await,
+        "PT404 chat/no_such_view",
+    )?;
+    let save = |site, view: &str| format!("select chat_save_view('{site}', 'Ours', '{{}}'{view})");
+    refused(
+        admin.rows(&save(world.b.site.id, "")).await,
+        "PT403 chat/not_allowed",
+    )?;
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_agents (site_id, user_id, display_name, role) values ('{}', '{}', 'Adam', 'admin')",
+            world.b.site.id, world.a.admin.user
+        ))
+        .await?;
+    refused(
+        admin
+            .rows(&save(world.a.site.id, &format!(", view => '{list}'")))
+            .await,
+        "PT409 chat/view_of_another_site",
+    )
+}
+
+pub async fn listing_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    ensure!(
+        supervisor
+            .rows("select * from chat_inbox()")
+            .await?
+            .is_empty()
+    );
+    ensure!(supervisor.rows("select chat_inbox_count() as said").await?[0]["said"]["count"] == 0);
+    Ok(())
+}
+
+pub async fn counting_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let counts = format!("select chat_counts('{}') as said", world.a.site.id);
+    ensure!(supervisor.rows(&counts).await?[0]["said"]["open"] == 0);
+    Ok(())
+}
+
+pub async fn searching_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let search = format!("select chat_search('{}', 'hi') as said", world.a.site.id);
+    ensure!(supervisor.rows(&search).await?[0]["said"]["hits"] == serde_json::json!([]));
+    Ok(())
+}

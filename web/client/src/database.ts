@@ -1,0 +1,478 @@
+// The rows and words of the database, with LC-01's names: columns in camelCase, as mapRecord gives them.
+// Written by `cargo x types` from the catalog. What the catalog does not know stands in types.ts.
+
+import type { BusinessHoursConfig, ConversationFilters } from './types'
+
+export type AgentRole = 'agent' | 'supervisor' | 'admin'
+export type AgentStatus = 'online' | 'away' | 'busy' | 'offline'
+export type WidgetPosition = 'bottom-right' | 'bottom-left'
+export type VisitorChannel = 'widget' | 'whatsapp' | 'api'
+export type ConversationStatus = 'pending' | 'active' | 'waiting' | 'resolved' | 'closed' | 'missed'
+export type ConversationPriority = 'low' | 'normal' | 'high' | 'urgent'
+export type ConversationChannel = 'widget' | 'whatsapp' | 'api'
+export type MessageSenderType = 'visitor' | 'agent' | 'system' | 'ai'
+export type MessageContentType = 'text' | 'image' | 'file' | 'audio' | 'video' | 'location' | 'system' | 'note' | 'whatsapp_template'
+export type MessageStatus = 'sending' | 'sent' | 'delivered' | 'read' | 'failed'
+export type MessageKind = 'text' | 'image' | 'video' | 'audio' | 'voice' | 'document' | 'sticker' | 'location' | 'contacts' | 'button_reply' | 'list_reply' | 'flow_reply' | 'button' | 'order' | 'template' | 'interactive' | 'note' | 'event' | 'edit' | 'revoke' | 'system' | 'request_welcome' | 'unsupported' | 'unknown'
+export type MessageOrigin = 'live' | 'echo' | 'history'
+export type DeliveryState = 'scheduled' | 'queued' | 'sending' | 'unknown' | 'accepted' | 'sent' | 'delivered' | 'read' | 'played' | 'failed' | 'cancelled' | 'received'
+export type FileState = 'pending' | 'ready' | 'failed'
+
+/** Groups of agents a conversation can be routed to. */
+export interface ChatDepartment {
+  id: string
+  siteId: string
+  name: string
+  description: string | null
+  isDefault: boolean
+  isActive: boolean
+  /** False: its conversations wait to be claimed. */
+  autoAssign: boolean
+  /** Caps each agent's chats in this department, never their sum. */
+  maxConcurrentChats: number
+  sortOrder: number
+  createdAt: string
+  updatedAt: string
+}
+
+/** People who answer. Deactivated, never deleted. */
+export interface ChatAgent {
+  id: string
+  siteId: string
+  userId: string
+  displayName: string
+  avatarUrl: string | null
+  email: string | null
+  role: AgentRole
+  status: AgentStatus
+  departmentId: string | null
+  maxConcurrentChats: number
+  /** Conversations assigned and active, or waiting and not snoozed. Kept under the site's routing row. */
+  currentChatCount: number
+  /** Conversations this agent has answered in. */
+  totalChatsHandled: number
+  avgResponseTimeSeconds: number
+  avgRating: number
+  totalRatings: number
+  isActive: boolean
+  lastActiveAt: string | null
+  /** When routing or a person last gave this agent a chat. */
+  lastAssignedAt: string | null
+  /** Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses. */
+  totalResponses: number
+  totalResponseSeconds: number
+  /** avg_rating = total_rating_stars / total_ratings. */
+  totalRatingStars: number
+  createdAt: string
+  updatedAt: string
+}
+
+/** Settings of a site: widget, forms, hours, default WhatsApp number. */
+export interface ChatWidgetSettings {
+  id: string
+  siteId: string
+  primaryColor: string
+  textColor: string
+  position: WidgetPosition
+  launcherIcon: string
+  launcherSize: number
+  borderRadius: number
+  zIndex: number
+  companyName: string | null
+  welcomeMessage: string
+  awayMessage: string
+  offlineMessage: string
+  logoUrl: string | null
+  preChatEnabled: boolean
+  preChatNameRequired: boolean
+  preChatEmailRequired: boolean
+  preChatPhoneEnabled: boolean
+  preChatPhoneRequired: boolean
+  preChatMessageRequired: boolean
+  preChatDepartmentSelector: boolean
+  businessHoursEnabled: boolean
+  businessHours: BusinessHoursConfig
+  timezone: string
+  autoOpenDelaySeconds: number
+  showAgentAvatar: boolean
+  showAgentName: boolean
+  showTypingIndicator: boolean
+  enableFileUploads: boolean
+  enableEmoji: boolean
+  enableSoundNotifications: boolean
+  enableSatisfactionRating: boolean
+  language: string
+  customTranslations: Record<string, string>
+  whatsappEnabled: boolean
+  whatsappPhoneNumber: string | null
+  whatsappPhoneNumberId: string | null
+  whatsappBusinessAccountId: string | null
+  whatsappWelcomeTemplate: string | null
+  allowedDomains: string[]
+  blockedIps: string[]
+  maxFileSizeMb: number
+  allowedFileTypes: string[]
+  /** A message within so many hours after a chat was resolved or missed reopens it; 0 = always a new one. */
+  reopenHours: number
+  /** A chat that was answered and hears nothing for so many hours is resolved; 0 = never. */
+  autoResolveHours: number
+  /** A chat that nobody took within so many minutes is missed; 0 = never. */
+  missedAfterMinutes: number
+  /** For so many minutes visitors may edit and take back their own messages; 0 = never. */
+  editMinutes: number
+  /** A visitor who does not come back for so many days is somebody new. */
+  sessionDays: number
+  /** Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait. */
+  sessionsPerMinute: number
+  /** The same from one address. */
+  addressSessionsPerMinute: number
+  /** Messages of one visitor's session in a minute. */
+  messagesPerMinute: number
+  /** Messages from one address in a minute. */
+  addressMessagesPerMinute: number
+  /** What visitors are told about their data before they write. */
+  privacyText: string | null
+  privacyUrl: string | null
+  /** Whether they have to agree to it first. */
+  privacyRequired: boolean
+  /** Goes up by itself when privacy_text or privacy_url changes; consent is given to one version. */
+  privacyVersion: number
+  createdAt: string
+  updatedAt: string
+}
+
+/** People who write to a site. */
+export interface ChatVisitor {
+  id: string
+  siteId: string
+  externalId: string | null
+  name: string | null
+  email: string | null
+  phone: string | null
+  avatarUrl: string | null
+  browser: string | null
+  os: string | null
+  device: string | null
+  ipAddress: string | null
+  country: string | null
+  city: string | null
+  currentPageUrl: string | null
+  currentPageTitle: string | null
+  referrerUrl: string | null
+  landingPageUrl: string | null
+  totalVisits: number
+  totalConversations: number
+  /** Messages this person wrote, history imports left out. */
+  totalMessages: number
+  firstSeenAt: string
+  lastSeenAt: string
+  crmContactId: string | null
+  tags: string[]
+  notes: string | null
+  customData: Record<string, unknown>
+  channel: VisitorChannel
+  /** Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key. */
+  whatsappPhone: string | null
+  createdAt: string
+  updatedAt: string
+  /** The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id. */
+  mergedInto: string | null
+}
+
+/** Chat threads. Open = pending, active or waiting. */
+export interface ChatConversation {
+  id: string
+  siteId: string
+  visitorId: string
+  assignedAgentId: string | null
+  departmentId: string | null
+  /** pending: nobody assigned; active: assigned; waiting: assigned, waits for the visitor or is snoozed; resolved, closed, missed: not open. */
+  status: ConversationStatus
+  priority: ConversationPriority
+  channel: ConversationChannel
+  subject: string | null
+  lastMessageText: string | null
+  lastMessageAt: string | null
+  lastMessageBy: MessageSenderType | null
+  messageCount: number
+  unreadAgentCount: number
+  unreadVisitorCount: number
+  firstResponseTimeSeconds: number | null
+  resolutionTimeSeconds: number | null
+  waitTimeSeconds: number | null
+  rating: number | null
+  ratingComment: string | null
+  ratedAt: string | null
+  tags: string[]
+  internalNotes: string | null
+  metadata: Record<string, unknown>
+  whatsappConversationId: string | null
+  whatsappWindowExpiresAt: string | null
+  createdAt: string
+  updatedAt: string
+  resolvedAt: string | null
+  closedAt: string | null
+  /** CHAT-00000001 and on, per site, for people to quote. Given at commit; gaps are allowed. */
+  sessionNumber: string | null
+  identityId: string | null
+  /** Meta's id of the number written to; replies leave from it. */
+  phoneNumberId: string | null
+  /** seq of the newest message. */
+  lastSeq: number
+  /** public_seq of the newest message a visitor may see. */
+  lastPublicSeq: number
+  /** Newest change of this conversation or of one of its messages. Clients fetch what is greater than theirs. */
+  lastChange: number
+  /** Newest change that the visitor may see. */
+  lastPublicChange: number
+  /** What last_public_change was before the latest change of one message; for that update to return. */
+  publicChangeBefore: number
+  /** Newest change of the conversation's own fields. */
+  rowChange: number
+  /** The visitor-visible change before row_change. */
+  rowChangeBefore: number
+  /** Messages of the visitor; agents' cursors remember it. */
+  inboundCount: number
+  /** Messages to the visitor; the visitor's cursor remembers it. */
+  outboundPublicCount: number
+  /** Who had it before it became pending again; preferred when it comes back. */
+  lastAgentId: string | null
+  /** The kept decision (chat.choices) that assigned it; null when a person did. */
+  choiceId: number | null
+  /** Since when it waits for an agent; null when it does not. */
+  pendingSince: string | null
+  agentJoinedAt: string | null
+  snoozedUntil: string | null
+  /** Who ended it: visitor, agent, system (by time); null while open. */
+  endedBy: MessageSenderType | null
+  /** When the visitor gave up before any agent had joined. */
+  abandonedAt: string | null
+  /** When it left pending, active, waiting; null while open. */
+  archivedAt: string | null
+  pageUrl: string | null
+  pageTitle: string | null
+  userAgent: string | null
+  ipAddress: string | null
+  visitor?: ChatVisitor
+  assignedAgent?: ChatAgent
+  department?: ChatDepartment
+}
+
+/** Messages of conversations, notes included. */
+export interface ChatMessage {
+  id: string
+  conversationId: string
+  siteId: string
+  senderType: MessageSenderType
+  senderId: string | null
+  senderName: string | null
+  senderAvatar: string | null
+  content: string | null
+  contentType: MessageContentType
+  fileUrl: string | null
+  fileName: string | null
+  fileSize: number | null
+  fileMimeType: string | null
+  status: MessageStatus
+  isInternalNote: boolean
+  whatsappMessageId: string | null
+  /** Meta's last applied word for it. */
+  whatsappStatus: string | null
+  isAiGenerated: boolean
+  aiConfidence: number | null
+  createdAt: string
+  updatedAt: string
+  /** What it is, finer than content_type. */
+  kind: MessageKind
+  /** live; echo: sent from the business's own phone; history: imported. */
+  origin: MessageOrigin
+  /** Gapless number within the conversation, notes included. */
+  seq: number
+  /** Gapless number of what the visitor may see; null on notes. */
+  publicSeq: number | null
+  /** The conversation's change number this message last changed at. */
+  change: number
+  /** The visitor-visible change before `change`; null on notes. */
+  changeBefore: number | null
+  /** When it was written: Meta's time for WhatsApp. Display order is (sent_at, seq). */
+  sentAt: string
+  /** How far delivery got; LC-01's status follows from it. */
+  deliveryState: DeliveryState
+  readAt: string | null
+  replyToId: string | null
+  /** {"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal. */
+  reactions: Record<string, unknown>
+  /** What the columns do not hold: media, interactive, location, statuses (first time of each), error {code,title,details,advice}, pricing, raw. */
+  metadata: Record<string, unknown>
+  /** Of the attachment: pending, ready, failed; null when there is none. */
+  fileState: FileState | null
+  /** Agents a note names; null where it names nobody. */
+  mentions: string[] | null
+  /** When its words were last replaced; earlier ones are in chat.message_versions. */
+  editedAt: string | null
+  /** When it was taken back: the row stays, its words and file do not. */
+  deletedAt: string | null
+}
+
+/** Ready answers; shared with the site, or its writer's own. */
+export interface CannedResponse {
+  id: string
+  siteId: string
+  title: string
+  content: string
+  shortcut: string | null
+  category: string | null
+  tags: string[]
+  usageCount: number
+  lastUsedAt: string | null
+  createdBy: string | null
+  isShared: boolean
+  isActive: boolean
+  createdAt: string
+  updatedAt: string
+}
+
+/** Articles the assistant answers from. */
+export interface KnowledgeBaseArticle {
+  id: string
+  siteId: string
+  title: string
+  content: string
+  category: string | null
+  tags: string[]
+  isActive: boolean
+  usageCount: number
+  lastMatchedAt: string | null
+  createdBy: string | null
+  createdAt: string
+  updatedAt: string
+}
+
+/** Daily figures of a site (agent_id null) and of each agent. */
+export interface ChatAnalytics {
+  id: string
+  siteId: string
+  date: string
+  totalConversations: number
+  totalMessages: number
+  newVisitors: number
+  returningVisitors: number
+  widgetConversations: number
+  whatsappConversations: number
+  resolvedConversations: number
+  missedConversations: number
+  avgFirstResponseSeconds: number
+  avgResolutionSeconds: number
+  avgWaitSeconds: number
+  avgMessagesPerConversation: number
+  avgRating: number
+  totalRatings: number
+  satisfactionScore: number
+  aiAutoResponses: number
+  aiResolved: number
+  agentId: string | null
+  createdAt: string
+  updatedAt: string
+}
+
+/** Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. */
+export interface ConversationListItem {
+  id: string
+  visitorName: string | null
+  visitorEmail: string | null
+  visitorAvatar: string | null
+  channel: ConversationChannel
+  status: ConversationStatus
+  priority: ConversationPriority
+  lastMessageText: string | null
+  lastMessageAt: string | null
+  lastMessageBy: MessageSenderType | null
+  unreadCount: number
+  assignedAgentName: string | null
+  departmentName: string | null
+  tags: string[]
+  createdAt: string
+  siteId: string
+  sessionNumber: string | null
+  visitorId: string
+  visitorPhone: string | null
+  visitorWhatsappPhone: string | null
+  assignedAgentId: string | null
+  departmentId: string | null
+  phoneNumberId: string | null
+  subject: string | null
+  rating: number | null
+  pendingSince: string | null
+  snoozedUntil: string | null
+  whatsappWindowExpiresAt: string | null
+  archivedAt: string | null
+  lastChange: number
+  isOpen: boolean
+  sortAt: string
+}
+
+/** Named filters for chat_inbox: those shared with the caller's sites and the caller's own. */
+export interface ChatSavedViews {
+  id: string
+  siteId: string
+  name: string
+  filters: ConversationFilters
+  isShared: boolean
+  isMine: boolean
+  sortOrder: number
+  createdAt: string
+  updatedAt: string
+}
+
+/** What `rpc` takes and answers; rows are as mapRecords gives them. docs/sql-api.md says what each does. */
+export interface ChatFunctions {
+  chat_block_address: { args: { site: string; address: string; reason?: string | null; until?: string | null }; returns: unknown }
+  chat_block_visitor: { args: { visitor: string; reason?: string | null; until?: string | null }; returns: unknown }
+  chat_blocks: { args: { site: string }; returns: unknown }
+  chat_bulk: { args: { conversations: string[]; change: unknown }; returns: unknown }
+  chat_cancel_scheduled: { args: { id: string }; returns: unknown }
+  chat_changes: { args: { conversation: string; since: number; page_size?: number }; returns: unknown }
+  chat_counts: { args: { site: string }; returns: unknown }
+  chat_delete_message: { args: { message: string }; returns: ChatMessage[] }
+  chat_delete_view: { args: { view: string }; returns: unknown }
+  chat_edit_message: { args: { message: string; content: string }; returns: ChatMessage[] }
+  chat_end_session: { args: Record<string, never>; returns: null }
+  chat_erase_visitor: { args: { visitor: string }; returns: unknown }
+  chat_explain_assignment: { args: { conversation: string }; returns: unknown }
+  chat_export_visitor: { args: { visitor: string }; returns: unknown }
+  chat_find_canned: { args: { site: string; query?: string; page_size?: number }; returns: CannedResponse[] }
+  chat_heartbeat: { args: { site: string }; returns: unknown }
+  chat_inbox: { args: { filters?: ConversationFilters; after?: unknown | null; page_size?: number }; returns: ConversationListItem[] }
+  chat_inbox_count: { args: { filters?: ConversationFilters; most?: number }; returns: unknown }
+  chat_may: { args: { site: string; permission: string }; returns: boolean }
+  chat_mentions: { args: { site: string; unseen_only?: boolean; before?: string | null; page_size?: number }; returns: ChatMessage[] }
+  chat_merge_visitors: { args: { visitor: string; into_visitor: string }; returns: ChatVisitor[] }
+  chat_message_history: { args: { message: string }; returns: unknown }
+  chat_messages: { args: { conversation: string; before?: number | null; after?: number | null; page_size?: number }; returns: ChatMessage[] }
+  chat_open_session: { args: { site: string; key?: string | null; page?: unknown }; returns: unknown }
+  chat_permissions: { args: { site: string }; returns: unknown }
+  chat_person: { args: { visitor: string }; returns: unknown }
+  chat_react: { args: { message: string; emoji: string }; returns: ChatMessage[] }
+  chat_read: { args: { conversation: string; up_to?: number | null }; returns: unknown }
+  chat_resend_message: { args: { message: string }; returns: ChatMessage[] }
+  chat_retry_job: { args: { job_id: number }; returns: unknown }
+  chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
+  chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
+  chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
+  chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
+  chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
+  chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
+  chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
+  chat_scheduled: { args: { conversation: string }; returns: unknown[] }
+  chat_search: { args: { site: string; query: string; after?: unknown | null; page_size?: number; conversation?: string | null }; returns: unknown }
+  chat_set_custom_data: { args: { visitor: string; changes: unknown }; returns: ChatVisitor[] }
+  chat_set_module: { args: { site: string; enabled: boolean }; returns: unknown }
+  chat_set_page: { args: { page: unknown }; returns: null }
+  chat_set_status: { args: { site: string; status: string }; returns: ChatAgent[] }
+  chat_snooze: { args: { conversation: string; until: string }; returns: ChatConversation[] }
+  chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
+  chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
+  chat_unblock: { args: { block: string }; returns: unknown }
+  chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }
+  chat_use_canned: { args: { response: string; conversation: string }; returns: unknown }
+}

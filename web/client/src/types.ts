@@ -1,0 +1,171 @@
+// The types a dashboard works with: the database's own (database.ts, written from the catalog) and what only travels.
+
+export * from './database'
+
+import type { AgentStatus, ConversationChannel, ConversationPriority, ConversationStatus } from './database'
+
+// ─── Settings ────────────────────────────────────────────────────────────────
+
+/** Opening hours by weekday, in the settings' time zone. A day that is left out is closed. */
+export interface BusinessHoursConfig {
+  monday?: DayHours
+  tuesday?: DayHours
+  wednesday?: DayHours
+  thursday?: DayHours
+  friday?: DayHours
+  saturday?: DayHours
+  sunday?: DayHours
+}
+
+/** One day: from start to end, as "09:00". */
+export interface DayHours {
+  enabled: boolean
+  start: string
+  end: string
+}
+
+// ─── Lists ───────────────────────────────────────────────────────────────────
+
+/** What chat_inbox, chat_inbox_count and saved views take. Whatever is left out, null or 'all' lets everything through. */
+export interface ConversationFilters {
+  /** Also open (pending, active, waiting), archived (the others) and snoozed. */
+  status?: ConversationStatus | 'open' | 'archived' | 'snoozed' | 'all' | null
+  channel?: ConversationChannel | 'all' | null
+  /** An agent's id, or 'me' for whoever asks. */
+  assignedAgentId?: string | 'me' | 'unassigned' | 'all' | null
+  departmentId?: string | 'none' | 'all' | null
+  priority?: ConversationPriority | 'all' | null
+  /** Name, mail, phone, subject, CHAT-00000001 or words that were said. */
+  search?: string | null
+  /** From when on: of an open conversation its last message, of another its end. A day or a time. */
+  dateFrom?: string | null
+  /** Until when; a day is meant to its end. */
+  dateTo?: string | null
+  siteId?: string | 'all' | null
+  /** Meta's id of the WhatsApp number written to. */
+  phoneNumberId?: string | 'all' | null
+  visitorId?: string | 'all' | null
+  /** A tag, or tags that must all be there. */
+  tags?: string | string[] | null
+  unread?: boolean | null
+}
+
+/** Figures of a site now and today. */
+export interface ChatOverviewStats {
+  activeConversations: number
+  pendingConversations: number
+  onlineAgents: number
+  avgResponseTime: number
+  todayConversations: number
+  todayResolved: number
+  todayMissed: number
+  satisfactionScore: number
+}
+
+/** Figures of one agent. */
+export interface AgentPerformanceData {
+  agentId: string
+  agentName: string
+  avatarUrl: string | null
+  totalChats: number
+  resolvedChats: number
+  avgResponseTime: number
+  avgRating: number
+  totalRatings: number
+  currentLoad: number
+  maxLoad: number
+}
+
+// ─── Realtime ────────────────────────────────────────────────────────────────
+
+/** What topics carry; the database's broadcasts are hints, and rows are fetched by `change`. */
+export interface RealtimeMessage {
+  type:
+    | 'new_message'
+    | 'typing_start'
+    | 'typing_stop'
+    | 'status_change'
+    | 'agent_joined'
+    | 'agent_left'
+    | 'conversation_assigned'
+    | 'conversation_resolved'
+  conversationId: string
+  data: Record<string, unknown>
+}
+
+/** What an agent's client tells of itself on the presence topic. */
+export interface PresenceState {
+  agentId: string
+  status: AgentStatus
+  currentChats: number
+  lastSeen: string
+}
+
+// ─── WhatsApp ────────────────────────────────────────────────────────────────
+
+/** A webhook of Meta's. */
+export interface WhatsAppWebhookPayload {
+  object: string
+  entry: WhatsAppEntry[]
+}
+
+/** What happened at one WhatsApp Business Account. */
+export interface WhatsAppEntry {
+  id: string
+  changes: WhatsAppChange[]
+}
+
+/** One change of one field. */
+export interface WhatsAppChange {
+  value: {
+    messaging_product: string
+    metadata: { display_phone_number: string; phone_number_id: string }
+    contacts?: Array<{ profile: { name: string }; wa_id: string }>
+    messages?: WhatsAppIncomingMessage[]
+    statuses?: WhatsAppMessageStatus[]
+  }
+  field: string
+}
+
+/** A person's message. */
+export interface WhatsAppIncomingMessage {
+  from: string
+  id: string
+  timestamp: string
+  type: 'text' | 'image' | 'document' | 'audio' | 'video' | 'location' | 'reaction' | 'interactive'
+  text?: { body: string }
+  image?: WhatsAppFile & { caption?: string }
+  document?: WhatsAppFile & { filename: string; caption?: string }
+  audio?: WhatsAppFile
+  video?: WhatsAppFile & { caption?: string }
+  location?: { latitude: number; longitude: number; name?: string; address?: string }
+}
+
+/** A file as Meta names it. */
+export interface WhatsAppFile {
+  id: string
+  mime_type: string
+  sha256: string
+}
+
+/** What became of a message of ours. */
+export interface WhatsAppMessageStatus {
+  id: string
+  status: 'sent' | 'delivered' | 'read' | 'failed'
+  timestamp: string
+  recipient_id: string
+  errors?: Array<{ code: number; title: string }>
+}
+
+/** A template as it is sent. */
+export interface WhatsAppTemplateMessage {
+  name: string
+  language: { code: string }
+  components?: WhatsAppTemplateComponent[]
+}
+
+/** One part of a template with its parameters. */
+export interface WhatsAppTemplateComponent {
+  type: 'header' | 'body' | 'button'
+  parameters?: Array<{ type: 'text' | 'image'; text?: string; image?: { link: string } }>
+}
