@@ -2101,6 +2101,20 @@ $$;
 comment on function public.chat_set_module(uuid, boolean) is
     'Turns the module of a site on or off. Off: no widget, no session, no assistant; WhatsApp is still stored. Needs live-chat.settings.manage. Answers {enabled}. PT403 chat/not_allowed, PT422 chat/on_or_off.';
 
+create or replace function chat.require_module(p_site uuid)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not chat.module_enabled(p_site) then
+        raise exception 'live chat is off at this site'
+            using errcode = 'PT403', detail = 'chat/module_off', hint = 'an admin of the site turns it on with chat_set_module';
+    end if;
+end
+$$;
+comment on function chat.require_module(uuid) is 'Raises PT403 chat/module_off where the module is off.';
+
 -- file: sql/sites/save_permission.sql
 -- What: a site changes what its roles may do and which part of it they see; everybody asks what they may.
 -- Why: functions, because nobody gives away what they have not, nor changes a role that is not below their own.
@@ -6991,11 +7005,12 @@ begin
         raise exception 'the session of this token is over'
             using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
     end if;
+    perform chat.require_module(session.site_id);
     return session;
 end
 $$;
 comment on function chat.my_session(timestamptz) is
-    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there). PT403 chat/module_off.';
 
 create or replace function chat.lock_person(p_session chat.sessions)
 returns chat.sessions
@@ -7302,6 +7317,7 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
@@ -7326,7 +7342,7 @@ begin
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
 create or replace function chat.session_of_key(
     p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
@@ -7379,8 +7395,8 @@ declare
 begin
     update chat.sessions s
     set ended_at = null, ended_why = null, last_seen_at = p_now,
-        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address, user_agent = left(chat.request_header('user-agent'), 1000),
-        origin = left(chat.request_header('origin'), 300)
+        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
+        user_agent = left(chat.request_header('user-agent'), 1000), origin = left(chat.request_header('origin'), 300)
     where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
     returning s.* into session;
     if not found then
@@ -8071,6 +8087,7 @@ declare
     settings constant public.mod_chat_widget_settings := chat.settings_of(chat_widget_config.site);
     shown jsonb;
 begin
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     select to_jsonb(p) into shown from (
         select s.site_id, s.primary_color, s.text_color, s.position, s.launcher_icon, s.launcher_size, s.border_radius,
@@ -8095,7 +8112,7 @@ begin
 end
 $$;
 comment on function public.chat_widget_config(uuid) is
-    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/domain_not_allowed.';
+    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
 
 create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
 returns void
