@@ -11,7 +11,8 @@ select j.kind,
     count(*) filter (where s.state = 'retrying') as retrying,
     count(*) filter (where s.state = 'paused') as paused,
     count(*) filter (where s.state = 'dead') as dead,
-    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer as oldest_seconds,
+    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer
+        as oldest_seconds,
     (array_agg(j.reason order by j.died_at desc) filter (where s.state = 'dead'))[1] as last_reason
 from chat.jobs j
 left join chat.lanes l on l.key = j.lane
@@ -31,7 +32,9 @@ create or replace view chat.lag as
 select c.class,
     count(l.key) as lanes_due,
     count(l.key) filter (where l.busy) as lanes_lost,
-    coalesce(max(extract(epoch from clock_timestamp() - case when l.busy then l.lease_until else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
+    coalesce(max(extract(epoch from clock_timestamp() - case
+        when l.busy then l.lease_until
+        else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
 from (values (1, 'reply'), (2, 'assistant'), (3, 'notification'), (4, 'bulk')) c (urgency, class)
 left join chat.lanes l on l.class = c.class
     and (l.ready and not l.busy and l.next_at <= clock_timestamp() or l.busy and l.lease_until < clock_timestamp())

@@ -6,8 +6,9 @@
 
 do $$
 declare
-    lc01 constant text[] := array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings', 'mod_chat_visitors',
-        'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses', 'mod_chat_knowledge_base', 'mod_chat_analytics'];
+    lc01 constant text[] := array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings',
+        'mod_chat_visitors', 'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses',
+        'mod_chat_knowledge_base', 'mod_chat_analytics'];
     theirs oid[];
     problems text[];
     name text;
@@ -49,7 +50,8 @@ begin
 
     if problems = '{}' then
         problems := array(
-            select format('%s conversations whose visitor, agent or department is of another site, e.g. %s', count(*), min(c.id::text))
+            select format('%s conversations whose visitor, agent or department is of another site, e.g. %s',
+                count(*), min(c.id::text))
             from public.mod_chat_conversations c
             left join public.mod_chat_visitors v on v.id = c.visitor_id
             left join public.mod_chat_agents a on a.id = c.assigned_agent_id

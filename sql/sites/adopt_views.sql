@@ -47,7 +47,8 @@ begin
     select t.*,
         t.adopted_seq as adopted_change,
         case when t.is_public then count(*) filter (where t.is_public) over before_and_this end as adopted_public_seq,
-        case when t.is_public then coalesce(max(t.adopted_seq) filter (where t.is_public) over before_this, 0) end as adopted_change_before,
+        case when t.is_public then coalesce(max(t.adopted_seq) filter (where t.is_public) over before_this, 0) end
+            as adopted_change_before,
         t.adopted_created_at as adopted_sent_at,
         chat.content_type_of(t.adopted_kind) as adopted_content_type,
         t.adopted_kind = 'note' as adopted_is_internal_note,
@@ -71,7 +72,7 @@ begin
     from told t
     cross join lateral (select case
         when t.sender_type = 'visitor' then 'received'
-        when t.status = 'sending' and t.its_channel = 'whatsapp' and not t.adopted_kind = any (array['note', 'event']) then 'unknown'
+        when t.status = 'sending' and t.its_channel = 'whatsapp' and t.adopted_kind not in ('note', 'event') then 'unknown'
         when t.status in ('delivered', 'read', 'failed') then t.status
         else 'sent' end as state) s
     window before_and_this as (partition by t.conversation_id order by t.adopted_seq),
@@ -103,7 +104,8 @@ begin
         case when s.status not in ('pending', 'active', 'waiting')
             then coalesce(o.closed_at, o.resolved_at, o.updated_at, now()) end as adopted_archived_at,
         case when s.status = 'pending' then coalesce(o.created_at, now()) end as adopted_pending_since,
-        'CHAT-' || lpad((row_number() over (partition by o.site_id order by o.created_at, o.id))::text, 8, '0') as adopted_session_number,
+        'CHAT-' || lpad((row_number() over (partition by o.site_id order by o.created_at, o.id))::text, 8, '0')
+            as adopted_session_number,
         i.id as adopted_identity_id,
         case when o.channel = 'whatsapp' then w.whatsapp_phone_number_id end as adopted_phone_number_id,
         coalesce(n.messages, 0)::integer as adopted_message_count,
@@ -124,7 +126,8 @@ begin
         select m.conversation_id, count(*) as messages, max(m.adopted_seq) as seq, max(m.adopted_public_seq) as public_seq,
             max(m.adopted_seq) filter (where m.is_public) as public_change,
             count(*) filter (where m.inbound) as inbound, count(*) filter (where m.outbound_public) as outbound,
-            (array_agg(jsonb_build_object('kind', m.adopted_kind, 'content', m.content, 'at', m.adopted_sent_at, 'by', m.sender_type)
+            (array_agg(jsonb_build_object(
+                'kind', m.adopted_kind, 'content', m.content, 'at', m.adopted_sent_at, 'by', m.sender_type)
                 order by m.adopted_sent_at desc, m.adopted_seq desc) filter (where m.preview))[1] as last
         from chat_lc01.from_mod_chat_messages m
         group by m.conversation_id) n on n.conversation_id = o.id

@@ -69,7 +69,12 @@ declare
 begin
     with taken as (
         delete from chat.agent_deeds d
-        where d.id in (select x.id from chat.agent_deeds x where x.site_id = p_site order by x.id limit p_batch for update skip locked)
+        where d.id in (
+            select x.id from chat.agent_deeds x
+            where x.site_id = p_site
+            order by x.id
+            limit p_batch
+            for update skip locked)
         returning d.*
     ), added as (
         select t.agent_id, sum(t.chats) as chats, sum(t.responses) as responses, sum(t.response_seconds) as seconds,

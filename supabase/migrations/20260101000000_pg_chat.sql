@@ -35,8 +35,9 @@ $$;
 
 do $$
 declare
-    lc01 constant text[] := array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings', 'mod_chat_visitors',
-        'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses', 'mod_chat_knowledge_base', 'mod_chat_analytics'];
+    lc01 constant text[] := array['mod_chat_departments', 'mod_chat_agents', 'mod_chat_widget_settings',
+        'mod_chat_visitors', 'mod_chat_conversations', 'mod_chat_messages', 'mod_chat_canned_responses',
+        'mod_chat_knowledge_base', 'mod_chat_analytics'];
     theirs oid[];
     problems text[];
     name text;
@@ -78,7 +79,8 @@ begin
 
     if problems = '{}' then
         problems := array(
-            select format('%s conversations whose visitor, agent or department is of another site, e.g. %s', count(*), min(c.id::text))
+            select format('%s conversations whose visitor, agent or department is of another site, e.g. %s',
+                count(*), min(c.id::text))
             from public.mod_chat_conversations c
             left join public.mod_chat_visitors v on v.id = c.visitor_id
             left join public.mod_chat_agents a on a.id = c.assigned_agent_id
@@ -1879,6 +1881,11 @@ begin
 end
 $$;
 comment on function chat.my_agent(uuid) is 'The caller''s active agent row at a site. PT403 chat/not_an_agent.';
+
+-- file: policies/_rank.sql
+-- What: how high somebody stands at a site.
+-- Why: nobody raises anybody above themselves, nor changes what those above them have.
+-- Leaves out: permissions; who stands high may still lack one.
 
 create or replace function chat.rank_of(p_role text)
 returns integer
@@ -5858,7 +5865,12 @@ declare
 begin
     with taken as (
         delete from chat.agent_deeds d
-        where d.id in (select x.id from chat.agent_deeds x where x.site_id = p_site order by x.id limit p_batch for update skip locked)
+        where d.id in (
+            select x.id from chat.agent_deeds x
+            where x.site_id = p_site
+            order by x.id
+            limit p_batch
+            for update skip locked)
         returning d.*
     ), added as (
         select t.agent_id, sum(t.chats) as chats, sum(t.responses) as responses, sum(t.response_seconds) as seconds,
@@ -9638,7 +9650,8 @@ select j.kind,
     count(*) filter (where s.state = 'retrying') as retrying,
     count(*) filter (where s.state = 'paused') as paused,
     count(*) filter (where s.state = 'dead') as dead,
-    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer as oldest_seconds,
+    coalesce(extract(epoch from clock_timestamp() - min(j.created_at) filter (where s.state <> 'dead')), 0)::integer
+        as oldest_seconds,
     (array_agg(j.reason order by j.died_at desc) filter (where s.state = 'dead'))[1] as last_reason
 from chat.jobs j
 left join chat.lanes l on l.key = j.lane
@@ -9658,7 +9671,9 @@ create or replace view chat.lag as
 select c.class,
     count(l.key) as lanes_due,
     count(l.key) filter (where l.busy) as lanes_lost,
-    coalesce(max(extract(epoch from clock_timestamp() - case when l.busy then l.lease_until else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
+    coalesce(max(extract(epoch from clock_timestamp() - case
+        when l.busy then l.lease_until
+        else greatest(l.next_at, head.created_at) end)), 0)::numeric(12, 1) as seconds
 from (values (1, 'reply'), (2, 'assistant'), (3, 'notification'), (4, 'bulk')) c (urgency, class)
 left join chat.lanes l on l.class = c.class
     and (l.ready and not l.busy and l.next_at <= clock_timestamp() or l.busy and l.lease_until < clock_timestamp())
@@ -9742,7 +9757,8 @@ begin
     select t.*,
         t.adopted_seq as adopted_change,
         case when t.is_public then count(*) filter (where t.is_public) over before_and_this end as adopted_public_seq,
-        case when t.is_public then coalesce(max(t.adopted_seq) filter (where t.is_public) over before_this, 0) end as adopted_change_before,
+        case when t.is_public then coalesce(max(t.adopted_seq) filter (where t.is_public) over before_this, 0) end
+            as adopted_change_before,
         t.adopted_created_at as adopted_sent_at,
         chat.content_type_of(t.adopted_kind) as adopted_content_type,
         t.adopted_kind = 'note' as adopted_is_internal_note,
@@ -9766,7 +9782,7 @@ begin
     from told t
     cross join lateral (select case
         when t.sender_type = 'visitor' then 'received'
-        when t.status = 'sending' and t.its_channel = 'whatsapp' and not t.adopted_kind = any (array['note', 'event']) then 'unknown'
+        when t.status = 'sending' and t.its_channel = 'whatsapp' and t.adopted_kind not in ('note', 'event') then 'unknown'
         when t.status in ('delivered', 'read', 'failed') then t.status
         else 'sent' end as state) s
     window before_and_this as (partition by t.conversation_id order by t.adopted_seq),
@@ -9798,7 +9814,8 @@ begin
         case when s.status not in ('pending', 'active', 'waiting')
             then coalesce(o.closed_at, o.resolved_at, o.updated_at, now()) end as adopted_archived_at,
         case when s.status = 'pending' then coalesce(o.created_at, now()) end as adopted_pending_since,
-        'CHAT-' || lpad((row_number() over (partition by o.site_id order by o.created_at, o.id))::text, 8, '0') as adopted_session_number,
+        'CHAT-' || lpad((row_number() over (partition by o.site_id order by o.created_at, o.id))::text, 8, '0')
+            as adopted_session_number,
         i.id as adopted_identity_id,
         case when o.channel = 'whatsapp' then w.whatsapp_phone_number_id end as adopted_phone_number_id,
         coalesce(n.messages, 0)::integer as adopted_message_count,
@@ -9819,7 +9836,8 @@ begin
         select m.conversation_id, count(*) as messages, max(m.adopted_seq) as seq, max(m.adopted_public_seq) as public_seq,
             max(m.adopted_seq) filter (where m.is_public) as public_change,
             count(*) filter (where m.inbound) as inbound, count(*) filter (where m.outbound_public) as outbound,
-            (array_agg(jsonb_build_object('kind', m.adopted_kind, 'content', m.content, 'at', m.adopted_sent_at, 'by', m.sender_type)
+            (array_agg(jsonb_build_object(
+                'kind', m.adopted_kind, 'content', m.content, 'at', m.adopted_sent_at, 'by', m.sender_type)
                 order by m.adopted_sent_at desc, m.adopted_seq desc) filter (where m.preview))[1] as last
         from chat_lc01.from_mod_chat_messages m
         group by m.conversation_id) n on n.conversation_id = o.id
@@ -9862,21 +9880,27 @@ begin
         select format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)) as again,
             format('alter table %s drop constraint %I', k.conrelid::regclass, k.conname) as gone
         from pg_catalog.pg_constraint k
-        where k.contype = 'f' and k.confrelid in (select c.oid from pg_catalog.pg_class c where c.relnamespace = 'chat_lc01'::regnamespace)
-            and k.conrelid not in (select c.oid from pg_catalog.pg_class c where c.relnamespace = 'chat_lc01'::regnamespace)
+        join pg_catalog.pg_class mine on mine.oid = k.conrelid
+        join pg_catalog.pg_class target on target.oid = k.confrelid
+        where k.contype = 'f' and target.relnamespace = 'chat_lc01'::regnamespace
+            and mine.relnamespace <> 'chat_lc01'::regnamespace
     loop
         later := later || replace(added.again, 'chat_lc01.', 'public.');
         execute added.gone;
     end loop;
     later := later || array(
-        select replace(format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)), 'chat_lc01.', 'public.')
+        select replace(format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)),
+            'chat_lc01.', 'public.')
         from pg_catalog.pg_constraint k
         join pg_catalog.pg_class c on c.oid = k.conrelid and c.relnamespace = 'chat_lc01'::regnamespace
         where k.contype in ('c', 'f', 'u', 'x')
-            and k.conname !~ '^mod_chat_(visitors_channel|conversations_(status|priority|channel|last_message_by|rating)|messages_(sender_type|content_type|status))_check$'
-            and k.conname <> 'mod_chat_messages_site_id_fkey'
+            -- LC-01's own that ours has otherwise: domains, and the site through the conversation.
+            and k.conname !~ '^mod_chat_conversations_(status|priority|channel|last_message_by|rating)_check$'
+            and k.conname !~ '^mod_chat_messages_(sender_type_check|content_type_check|status_check|site_id_fkey)$'
+            and k.conname <> 'mod_chat_visitors_channel_check'
             and not exists (
-                select from pg_catalog.pg_constraint o where o.conname = k.conname and o.conrelid = to_regclass('public.' || c.relname)));
+                select from pg_catalog.pg_constraint o
+                where o.conname = k.conname and o.conrelid = to_regclass('public.' || c.relname)));
     later := later || array(
         select replace(pg_get_indexdef(i.indexrelid), 'chat_lc01.', 'public.')
         from pg_catalog.pg_index i
@@ -9911,7 +9935,8 @@ begin
             end if;
             if added.attidentity <> '' then
                 later := later
-                    || format('alter table public.%I alter column %I add generated by default as identity', old_table, added.attname)
+                    || format('alter table public.%I alter column %I add generated by default as identity',
+                        old_table, added.attname)
                     || format('select setval(pg_get_serial_sequence(%L, %L), coalesce(max(%I), 1)) from public.%I',
                         'public.' || old_table, added.attname, added.attname, old_table);
             end if;
@@ -9921,7 +9946,8 @@ begin
         select string_agg(quote_ident(a.attname), ', ' order by a.attnum),
             string_agg(case
                 when computed.attname is not null then format('s.%I', computed.attname)
-                when a.attnotnull and d.adbin is not null then format('coalesce(s.%I, %s)', a.attname, pg_get_expr(d.adbin, d.adrelid))
+                when a.attnotnull and d.adbin is not null
+                    then format('coalesce(s.%I, %s)', a.attname, pg_get_expr(d.adbin, d.adrelid))
                 else format('s.%I', a.attname) end, ', ' order by a.attnum)
         into columns, expressions
         from pg_catalog.pg_attribute a

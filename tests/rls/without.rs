@@ -4,8 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
-    talk, visitors, widget,
+    across_sites, authors, claims, limits, lists, numbers, rights, roles, sessions, settings,
+    statuses, talk, visitors, widget,
 };
 use crate::world::World;
 
@@ -66,17 +66,17 @@ gets_through! {
     agents_that_are_active: rights::working_after_deactivation,
         edit("chat.my_sites_with", "and a.is_active", ""),
         edit("chat.my_site_ids", "and a.is_active", "");
-    the_rank_of_who_saves_an_agent: rights::raising_oneself_as_a_manager_of_agents,
+    the_rank_of_who_saves_an_agent: roles::raising_oneself_as_a_manager_of_agents,
         edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, chat_save_agent.role, 0);", "");
-    the_rank_of_a_saved_agent: rights::raising_oneself_as_a_manager_of_agents,
+    the_rank_of_a_saved_agent: roles::raising_oneself_as_a_manager_of_agents,
         edit("public.chat_save_agent", "perform chat.require_rank(chat_save_agent.site, a.role, 0)", "perform");
-    the_permission_that_is_given: rights::giving_what_one_has_not,
+    the_permission_that_is_given: roles::giving_what_one_has_not,
         edit("public.chat_save_permission",
             "perform chat.require(chat_save_permission.site, chat_save_permission.permission);", "");
-    the_rank_of_who_gives: rights::changing_a_role_that_is_not_below_ones_own,
+    the_rank_of_who_gives: roles::changing_a_role_that_is_not_below_ones_own,
         edit("public.chat_save_permission",
             "perform chat.require_rank(chat_save_permission.site, chat_save_permission.role, 1);", "");
-    the_rank_of_who_limits: rights::changing_a_role_that_is_not_below_ones_own,
+    the_rank_of_who_limits: roles::changing_a_role_that_is_not_below_ones_own,
         edit("public.chat_save_role_limit",
             "perform chat.require_rank(chat_save_role_limit.site, chat_save_role_limit.role, 1);", "");
     the_limit_on_conversations: limits::conversations_beyond_a_limit,

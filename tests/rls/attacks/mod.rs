@@ -11,6 +11,7 @@ pub mod limits;
 pub mod lists;
 pub mod numbers;
 pub mod rights;
+pub mod roles;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
