@@ -1552,13 +1552,6 @@ as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
 
-create or replace function chat.address_listed(address text, list jsonb)
-returns boolean
-language sql immutable parallel safe
-as $$ select chat_rules.address_listed(address, list::text) $$;
-comment on function chat.address_listed(text, jsonb) is
-    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
-
 create or replace function chat.user_agent_of(header text)
 returns table (browser text, os text, device text)
 language sql immutable parallel safe rows 1
@@ -5955,6 +5948,24 @@ $$;
 comment on function chat.require_for_visitor(uuid, text) is
     'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
+create or replace function chat.lock_visitors(p_visitors uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    locked integer;
+begin
+    perform from public.mod_chat_visitors v where v.id = any (p_visitors) order by v.id for no key update;
+    get diagnostics locked = row_count;
+    if locked < (select count(distinct v.id) from unnest(p_visitors) v (id)) then
+        raise exception 'a visitor was erased meanwhile'
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'look again who is there';
+    end if;
+end
+$$;
+comment on function chat.lock_visitors(uuid[]) is
+    'Locks visitors in the order of their ids. PT404 chat/no_such_visitor when one of them was erased meanwhile.';
+
 create or replace function public.chat_person(visitor uuid)
 returns jsonb
 language plpgsql
@@ -6127,10 +6138,12 @@ begin
             using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
     end if;
     -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
-    perform from public.mod_chat_visitors v
-    where v.id in (chat_merge_visitors.visitor, target, root)
-    order by v.id
+    -- Identities first: whoever receives messages of several people holds theirs, and takes the visitors in any order.
+    perform from chat.identities i
+    where i.visitor_id in (chat_merge_visitors.visitor, target, root)
+    order by i.id
     for no key update;
+    perform chat.lock_visitors(array[chat_merge_visitors.visitor, target, root]);
     if chat.person_of(target) <> root then
         raise exception 'somebody merged one of these meanwhile'
             using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
@@ -6216,7 +6229,8 @@ begin
     end if;
     return p_address is not null and exists (
         select from public.mod_chat_widget_settings s
-        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+        cross join lateral unnest(s.blocked_ips) blocked (address)
+        where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
@@ -6264,6 +6278,7 @@ begin
     perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
     perform from public.mod_chat_conversations c
     where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    perform chat.lock_visitors(rows);
     insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
     values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
     on conflict (site_id, visitor_id) do update
@@ -6320,7 +6335,11 @@ as $$
 declare
     ended integer;
 begin
-    -- Visitors before their sessions, as everywhere.
+    -- Identities before visitors before sessions, as everywhere.
+    perform from chat.identities i
+    where i.id in (select s.identity_id from chat.sessions s where s.id = any (p_sessions))
+    order by i.id
+    for no key update;
     perform from public.mod_chat_visitors v
     where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
     order by v.id
@@ -7119,6 +7138,10 @@ declare
     visit chat.visits;
 begin
     perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    if not found then
+        raise exception 'the session of this token is over'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
     visit := chat.visit_of(p_session, url, referrer, p_now);
     -- The same page again only says that it is still open.
     if url is not null and visit.pages < 500 and url is distinct from (
@@ -7146,7 +7169,7 @@ begin
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
 
 create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
 returns integer

@@ -6,6 +6,7 @@ use pg_chat_tests::race::Race;
 mod capacity;
 mod crash;
 mod deliveries;
+mod forgetting;
 mod newcomers;
 mod storm;
 mod talk;
@@ -31,6 +32,8 @@ enum Name {
     Crash,
     /// The same while the worker is killed, and agents answer
     Deliveries,
+    /// People write while they are merged, blocked, forgiven and erased
+    Forgetting,
     /// Many first messages of one new person at once
     Newcomers,
     /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
@@ -51,6 +54,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Capacity => capacity::race(race).await?,
         Name::Crash => crash::race(race).await?,
         Name::Deliveries => deliveries::race(race).await?,
+        Name::Forgetting => forgetting::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
         Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,

@@ -3,6 +3,7 @@
 mod capacity;
 mod crash;
 mod deliveries;
+mod forgetting;
 mod newcomers;
 mod storm;
 mod talk;
