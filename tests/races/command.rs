@@ -8,6 +8,7 @@ mod crash;
 mod deliveries;
 mod forgetting;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;
@@ -36,6 +37,8 @@ enum Name {
     Forgetting,
     /// Many first messages of one new person at once
     Newcomers,
+    /// Agents fall silent and are heard again while several ticks clear up behind them
+    Presence,
     /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
     Talk,
     /// People arrive, write, are done with, and agents come and go
@@ -56,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Deliveries => deliveries::race(race).await?,
         Name::Forgetting => forgetting::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
+        Name::Presence => presence::race(race).await?,
         Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }

@@ -5,6 +5,7 @@ mod crash;
 mod deliveries;
 mod forgetting;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;
