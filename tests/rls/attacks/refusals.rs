@@ -2,7 +2,10 @@
 //! a hint for people.
 
 use anyhow::{Context, Result, ensure};
+use pg_chat_tests::wait_until;
 use pg_chat_tests::webhook::{self, text};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::numbers::connect;
 use super::refused;
@@ -152,4 +155,94 @@ async fn a_worker_is_told_what_its_environment_has_wrong() -> Result<()> {
     .execute(world.db.as_worker())
     .await;
     refused(registered, "PT404 chat/no_such_site")
+}
+
+#[tokio::test]
+async fn many_changes_at_once_stay_at_one_site() -> Result<()> {
+    let world = World::new().await?;
+    let (a, b) = (&world.a, &world.b);
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_agents (site_id, user_id, display_name, role) values ('{}', '{}', 'Adam', 'admin')",
+            b.site.id, a.admin.user
+        ))
+        .await?;
+    let mut admin = world.db.as_user(a.admin.user).await?;
+    let bulk = format!(
+        "select chat_bulk(array['{}', '{}']::uuid[], '{{\"subject\": \"Both\"}}')",
+        a.conversation, b.conversation
+    );
+    refused(admin.execute(&bulk).await, "PT422 chat/one_site")
+}
+
+#[tokio::test]
+async fn a_project_without_a_key_is_told_where_to_put_it() -> Result<()> {
+    let world = World::new().await?;
+    let mut anon = world.db.as_anon().await?;
+    let mut request = anon.begin().await?;
+    request
+        .execute("set local app.settings.jwt_secret = ''")
+        .await?;
+    let open = format!("select chat_open_session('{}')", world.a.site.id);
+    refused(
+        request.execute(AssertSqlSafe(open)).await,
+        "PT503 chat/no_token_key",
+    )
+}
+
+#[tokio::test]
+async fn a_job_ends_in_a_way_that_is_known() -> Result<()> {
+    let world = World::new().await?;
+    world
+        .as_owner(&format!(
+            "select chat.enqueue('lane', 'test.job', 'bulk', '{}', '{{}}', true)",
+            world.a.site.id
+        ))
+        .await?;
+    let jobs: Value = sqlx::query_scalar("select chat_claim_jobs(1)")
+        .fetch_one(world.db.as_worker())
+        .await?;
+    let finished = sqlx::query(
+        "select chat_finish_job(($1 ->> 'job_id')::bigint, ($1 ->> 'lease_token')::uuid, '{\"is\": \"perhaps\"}')",
+    )
+    .bind(&jobs[0])
+    .execute(world.db.as_worker())
+    .await;
+    refused(finished, "PT422 chat/unknown_outcome")
+}
+
+/// The merge knows whom it merges into before it has the locks, so it looks again when it has them.
+#[tokio::test]
+async fn a_merge_that_another_one_overtook_begins_again() -> Result<()> {
+    let world = World::new().await?;
+    let a = &world.a;
+    let (second, third) = (
+        a.site.visitor("Zoe Q.").await?,
+        a.site.visitor("Z. Quinn").await?,
+    );
+    let mut other = world.db.owner().begin().await?;
+    sqlx::query("update mod_chat_visitors set merged_into = $1 where id = $2")
+        .bind(third)
+        .bind(second)
+        .execute(&mut *other)
+        .await?;
+    let mut agent = world.db.as_user(a.agent.user).await?;
+    let merge = format!(
+        "select * from chat_merge_visitors('{}', '{second}')",
+        a.visitor
+    );
+    let overtaken = async { anyhow::Ok(agent.execute(&merge).await) };
+    let commit = async {
+        wait_until("the merge waits for the other", async || {
+            let waiting = world
+                .look("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%chat_merge_visitors%'
+                    and datname = current_database() and pid <> pg_backend_pid()")
+                .await?;
+            Ok((waiting == "1").then_some(()))
+        })
+        .await?;
+        Ok(other.commit().await?)
+    };
+    let (result, ()) = futures_util::try_join!(overtaken, commit)?;
+    refused(result, "PT409 chat/changed_meanwhile")
 }
