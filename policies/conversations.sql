@@ -151,21 +151,26 @@ grant execute on function chat_rules.status_refusal(text, text, boolean) to auth
 
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
-    public.chat_read(uuid, bigint),
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
     public.chat_bulk(uuid[], jsonb),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),
-    public.chat_edit_message(uuid, text),
-    public.chat_delete_message(uuid),
-    public.chat_react(uuid, text),
     public.chat_message_history(uuid),
     public.chat_find_canned(uuid, text, integer),
     public.chat_use_canned(uuid, uuid),
     public.chat_start_conversation(uuid, text, text, text, uuid)
 to authenticated;
+-- Both sides; each tells agents and visitors apart itself.
+grant execute on function
+    public.chat_read(uuid, bigint, boolean),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_rate(uuid, integer, text),
+    public.chat_end(uuid, integer, text)
+to anon, authenticated;
 grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
 
 -- Reading -------------------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ create policy chat_visitors_update on public.mod_chat_visitors for update to aut
     using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
         and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 
-grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
-    to anon, authenticated;
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session(),
+    public.chat_identify(text, text, jsonb)
+to anon, authenticated;
+grant execute on function public.chat_rotate_identity_key(uuid) to authenticated;
 -- Each of these asks for its own right at the visitor's site.
 grant execute on function
     public.chat_person(uuid),
@@ -32,7 +34,10 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
-    public.chat_export_visitor(uuid)
+    public.chat_erasures(uuid),
+    public.chat_export_visitor(uuid),
+    public.chat_live_visitors(uuid, integer, integer, timestamptz),
+    public.chat_visits(uuid, integer, bigint)
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;

@@ -78,6 +78,23 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'identity_proven_wrappe
 create function forwarded_address(header text, hops integer) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'forwarded_address_wrapper';
 
+create function address_listed(address text, list text) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'address_listed_wrapper';
+
+create function user_agent_of(header text) returns table (browser text, os text, device text)
+language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'user_agent_of_wrapper';
+
+create function place_of(country_header text, city_header text) returns table (country text, city text)
+language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'place_of_wrapper';
+
+-- widget
+
+create function origin_allowed(origin text, domains text) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'origin_allowed_wrapper';
+
+create function form_problems(required text, given text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'form_problems_wrapper';
+
 -- A trusted extension's functions belong to the superuser. Whoever creates the extension decides who calls them.
 
 revoke all on schema @extschema@ from public;

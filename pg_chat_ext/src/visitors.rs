@@ -19,3 +19,41 @@ fn identity_proven(external_id: Option<&str>, proof: Option<&str>, key: Option<&
 fn forwarded_address(header: &str, hops: i32) -> Option<String> {
     rules::forwarded_address(header, hops).map(|address| address.to_string())
 }
+
+/// The list as JSON text; null is an empty one.
+#[pg_extern(sql = false)]
+fn address_listed(address: Option<&str>, list: Option<&str>) -> bool {
+    let list: Vec<String> = serde_json::from_str(list.unwrap_or("[]"))
+        .unwrap_or_else(|error| refuse(format!("the list cannot be read: {error}")));
+    rules::address_listed(address.unwrap_or_default(), &list)
+}
+
+/// One row, so that `select * from` names its columns. Nulls where the header does not tell.
+#[pg_extern(sql = false)]
+#[allow(
+    clippy::type_complexity,
+    reason = "pgrx reads the columns from the signature"
+)]
+fn user_agent_of(
+    header: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(browser, Option<String>),
+        name!(os, Option<String>),
+        name!(device, Option<&'static str>),
+    ),
+> {
+    let told = rules::user_agent_of(header.unwrap_or_default());
+    TableIterator::once((told.browser, told.os, told.device.map(rules::Device::word)))
+}
+
+/// One row, as above.
+#[pg_extern(sql = false)]
+fn place_of(
+    country_header: Option<&str>,
+    city_header: Option<&str>,
+) -> TableIterator<'static, (name!(country, Option<String>), name!(city, Option<String>))> {
+    let place = rules::place_of(country_header, city_header);
+    TableIterator::once((place.country, place.city))
+}

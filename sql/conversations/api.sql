@@ -51,16 +51,23 @@ returns uuid
 language plpgsql
 as $$
 declare
-    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+    home uuid;
 begin
-    if home is null then
-        raise exception 'this person is blocked'
-            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
-    end if;
+    loop
+        home := chat.home_conversation(p_site, p_identity, null, 'api', null);
+        if home is null then
+            raise exception 'this person is blocked'
+                using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+        end if;
+        -- Whoever ends it at this moment ends it before the message, which then opens it again or begins another.
+        perform from public.mod_chat_conversations c where c.id = home and c.archived_at is null for no key update;
+        exit when found;
+    end loop;
     return home;
 end
 $$;
-comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+comment on function chat.api_home(uuid, uuid) is
+    'Open conversation, locked, of an identity the caller has locked. PT403 chat/blocked.';
 
 create or replace function public.chat_receive_api(
     site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
@@ -119,7 +126,6 @@ begin
     end if;
     identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
     home := chat.api_home(chat_start_conversation.site, identity);
-    perform from public.mod_chat_conversations c where c.id = home for no key update;
     -- Whose it is stays so; what is nobody's is the beginner's.
     update public.mod_chat_conversations c
     set assigned_agent_id = coalesce(c.assigned_agent_id, agent.id),

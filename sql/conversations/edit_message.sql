@@ -3,33 +3,33 @@
 -- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
 
 create or replace function public.chat_edit_message(message uuid, content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
+    return chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;
 comment on function public.chat_edit_message(uuid, text) is
-    'Replaces the words of one''s own message. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
+    'Replaces the words of one''s own message, for agents and visitors. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
 
 create or replace function public.chat_delete_message(message uuid)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_delete_message.message, 'delete', null);
+    return chat.revise(chat_delete_message.message, 'delete', null);
 end
 $$;
 comment on function public.chat_delete_message(uuid) is
-    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
+    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays and is answered. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
 
 create or replace function public.chat_react(message uuid, emoji text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
@@ -66,8 +66,8 @@ begin
             updated_at = at
         where m.id = (target.message).id;
     end if;
-    return query select m.* from public.mod_chat_messages m where m.id = (target.message).id;
+    return chat.message_as_seen((target.message).id, target.visitor_id is not null);
 end
 $$;
 comment on function public.chat_react(uuid, text) is
-    'The caller''s reaction to a message, one each; null takes it back. PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
+    'The caller''s reaction to a message, one each; null takes it back. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';

@@ -73,6 +73,8 @@ create unique index if not exists mod_chat_messages_whatsapp_message_id_idx
     on public.mod_chat_messages (site_id, whatsapp_message_id) where whatsapp_message_id is not null;
 create index if not exists mod_chat_messages_reply_to_idx
     on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
+create index if not exists mod_chat_messages_mentions_idx
+    on public.mod_chat_messages using gin (mentions) where mentions is not null;
 -- The tick settles unknown sends; there are few at any time.
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';

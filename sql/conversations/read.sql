@@ -25,12 +25,10 @@ begin
     on conflict (conversation_id, agent_id) do update
     set read_seq = greatest(k.read_seq, excluded.read_seq),
         read_count = greatest(k.read_count, excluded.read_count),
-        cleared_seq = greatest(k.cleared_seq, excluded.cleared_seq),
+        -- What was read before the chat became theirs counts from now on.
+        cleared_seq = case when p_clears then greatest(k.read_seq, excluded.read_seq) else k.cleared_seq end,
         read_at = excluded.read_at
     returning * into moved;
-    update chat.mentions n
-    set seen_at = p_now
-    where n.conversation_id = p_conversation.id and n.agent_id = p_agent and n.seen_at is null and n.seq <= moved.read_seq;
     return moved;
 end
 $$;
@@ -88,7 +86,7 @@ begin
     unread := p_conversation.inbound_count - moved.read_count;
     if p_clears then
         if p_conversation.channel <> 'whatsapp' then
-            marked := chat.mark_messages(p_conversation, true, cleared, up_to, 'read', p_now);
+            marked := chat.mark_messages(p_conversation, true, cleared, moved.read_seq, 'read', p_now);
         end if;
         update public.mod_chat_conversations c
         set unread_agent_count = least(c.unread_agent_count, unread),
@@ -111,6 +109,9 @@ as $$
 declare
     conversation public.mod_chat_conversations;
 begin
+    if new.sender_id is null or new.origin <> 'live' or new.kind = 'note' then
+        return null;
+    end if;
     select c.* into conversation from public.mod_chat_conversations c where c.id = new.conversation_id;
     perform chat.read_as_agent(
         conversation, new.sender_id::uuid, new.seq, new.sender_id = conversation.assigned_agent_id::text, clock_timestamp());
@@ -120,21 +121,67 @@ $$;
 comment on function chat.read_by_answering() is
     'At commit of an agent''s own message: whoever answers has read what stands before. At commit, so that the message is told before what follows from it.';
 
-create or replace function public.chat_read(conversation uuid, up_to bigint default null)
+create or replace function chat.read_as_visitor(
+    p_conversation public.mod_chat_conversations, p_public_seq bigint, p_only_delivered boolean, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    read_before bigint;
+    up_to bigint;
+    moved chat.cursors;
+    marked integer := 0;
+    unread integer;
+begin
+    -- Visitors count what they see.
+    select coalesce(max(m.seq), 0) into up_to from public.mod_chat_messages m
+    where m.conversation_id = p_conversation.id
+        and m.public_seq <= least(coalesce(p_public_seq, p_conversation.last_public_seq), p_conversation.last_public_seq);
+    select coalesce(max(k.read_seq), 0) into read_before from chat.cursors k
+    where k.conversation_id = p_conversation.id and k.agent_id is null;
+    if p_conversation.channel <> 'whatsapp' then
+        marked := chat.mark_messages(
+            p_conversation, false, read_before, up_to, case when p_only_delivered then 'delivered' else 'read' end, p_now);
+    end if;
+    unread := p_conversation.unread_visitor_count;
+    if not p_only_delivered then
+        moved := chat.move_cursor(p_conversation, null, up_to, false, p_now);
+        unread := p_conversation.outbound_public_count - moved.read_count;
+    end if;
+    update public.mod_chat_conversations c
+    set unread_visitor_count = unread,
+        last_change = c.last_change + marked,
+        last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
+    where c.id = p_conversation.id and (marked > 0 or c.unread_visitor_count <> unread);
+    return jsonb_build_object('conversation_id', p_conversation.id, 'unread', unread);
+end
+$$;
+comment on function chat.read_as_visitor(public.mod_chat_conversations, bigint, boolean, timestamptz) is
+    'The visitor has, or has been shown, what stands up to a public_seq; null: all.';
+
+create or replace function public.chat_read(conversation uuid, up_to bigint default null, only_delivered boolean default false)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
+    actor record;
     chat_row public.mod_chat_conversations;
-    agent uuid;
 begin
-    chat_row := chat.lock_conversation(chat_read.conversation, 'live-chat.conversations.view');
-    agent := chat.my_agent(chat_row.site_id);
-    return chat.read_as_agent(chat_row, agent, chat_read.up_to,
-        coalesce(chat_row.assigned_agent_id, agent) = agent, clock_timestamp());
+    select a.* into actor from chat.actor_of(chat_read.conversation, 'live-chat.conversations.view') a;
+    if actor.agent_id is null and actor.visitor_id is null then
+        raise exception 'there is no conversation % that you may see', chat_read.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation you can see';
+    end if;
+    select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
+    if actor.visitor_id is not null then
+        return chat.read_as_visitor(
+            chat_row, chat_read.up_to, coalesce(chat_read.only_delivered, false), clock_timestamp());
+    end if;
+    return chat.read_as_agent(chat_row, actor.agent_id, chat_read.up_to,
+        coalesce(chat_row.assigned_agent_id, actor.agent_id) = actor.agent_id, clock_timestamp());
 end
 $$;
-comment on function public.chat_read(uuid, bigint) is
-    'The caller has read a conversation up to a seq; null: all of it. Answers {conversation_id, read_seq, unread}. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+comment on function public.chat_read(uuid, bigint, boolean) is
+    'The caller has read a conversation up to a message (null: all): agents name a seq, visitors a public_seq. With only_delivered a visitor''s program says that it has shown nothing yet. Answers {conversation_id, unread}, and read_seq to agents. PT401 as chat.my_session, PT404 chat/no_such_conversation, PT403 chat/not_allowed, chat/not_an_agent.';

@@ -20,9 +20,6 @@ begin
         case when p_message.file_url is not null or p_message.file_name is not null then jsonb_build_object(
             'url', p_message.file_url, 'name', p_message.file_name, 'size', p_message.file_size, 'mime', p_message.file_mime_type) end,
         p_now, p_by;
-    if p_delete then
-        delete from chat.mentions n where n.message_id = p_message.id;
-    end if;
     update public.mod_chat_messages m
     set content = p_content,
         edited_at = case when p_delete then m.edited_at else p_now end,
@@ -56,7 +53,7 @@ comment on function chat.revise_message(
     'Replaces a message''s words, or makes it a tombstone; the caller holds the conversation and has asked the rule.';
 
 create or replace function chat.revise(p_message uuid, p_what text, p_content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 as $$
 declare
@@ -70,8 +67,9 @@ begin
     end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
-        (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
-            and (target.message).sender_type = case when target.visitor_id is null then 'agent' else 'visitor' end,
+        case when target.visitor_id is null
+            then (target.message).sender_type = 'agent' and (target.message).sender_id = target.agent_id::text
+            else (target.message).sender_type = 'visitor' end,
         target.visitor_id is null and chat.may((target.message).site_id, 'live-chat.conversations.assign'),
         (target.conversation).channel, (target.message).sender_type, (target.message).kind, (target.message).delivery_state,
         (target.message).deleted_at is not null, extract(epoch from at - (target.message).created_at)::bigint,
@@ -85,14 +83,12 @@ begin
                     when 'chat/too_late' then 'write another message'
                     else 'leave it as it is' end;
     end if;
-    if p_what = 'edit' and (target.message).content is not distinct from p_content then
-        return query select (target.message).*;
-        return;
+    if p_what = 'delete' or (target.message).content is distinct from p_content then
+        perform chat.revise_message(
+            target.conversation, target.message, p_content, p_what = 'delete',
+            case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
     end if;
-    perform chat.revise_message(
-        target.conversation, target.message, p_content, p_what = 'delete',
-        case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
-    return query select m.* from public.mod_chat_messages m where m.id = p_message;
+    return chat.message_as_seen(p_message, target.visitor_id is not null);
 end
 $$;
 comment on function chat.revise(uuid, text, text) is 'Edits or deletes a message for the caller, who may be refused.';

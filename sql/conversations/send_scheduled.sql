@@ -62,7 +62,10 @@ begin
             outcome := chat.send_planned(plan, p_now);
         exception when others then
             -- Only refusals end a plan; after a fault of the moment the next tick tries again.
-            if left(sqlstate, 2) <> 'PT' then
+            if sqlstate = '23505' then
+                -- Another conversation of this person was opened at this moment; the next tick sees it.
+                continue;
+            elsif left(sqlstate, 2) <> 'PT' then
                 raise;
             end if;
             get stacked diagnostics says = message_text, code = pg_exception_detail, way_out = pg_exception_hint;

@@ -2,17 +2,18 @@
 -- Why: a site says after how long (widget settings; 0 = never). The chat gets a line that says why it ended.
 -- Leaves out: when, which is the tick's; the reopening by a later message, which is the same as of any resolved chat.
 
-create or replace function chat.end_by_time(p_conversation uuid, p_status text, p_words text, p_now timestamptz)
+create or replace function chat.end_conversation(
+    p_conversation uuid, p_status text, p_by text, p_words text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 begin
     insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
-    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status), p_now);
-    update public.mod_chat_conversations c set status = p_status, ended_by = 'system' where c.id = p_conversation;
+    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status, 'by', p_by), p_now);
+    update public.mod_chat_conversations c set status = p_status, ended_by = p_by where c.id = p_conversation;
 end
 $$;
-comment on function chat.end_by_time(uuid, text, text, timestamptz) is
+comment on function chat.end_conversation(uuid, text, text, text, timestamptz) is
     'Ends a conversation the caller has locked, with a line that says why.';
 
 create or replace function chat.resolve_idle(p_batch integer, p_now timestamptz default clock_timestamp())
@@ -36,7 +37,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'resolved',
+        perform chat.end_conversation(one.id, 'resolved', 'system',
             format('Resolved after %s hours without an answer', one.auto_resolve_hours), p_now);
         sites := sites || one.site_id;
     end loop;
@@ -65,7 +66,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'missed',
+        perform chat.end_conversation(one.id, 'missed', 'system',
             format('Nobody took it within %s minutes', one.missed_after_minutes), p_now);
         sites := sites || one.site_id;
     end loop;

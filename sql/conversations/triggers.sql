@@ -8,11 +8,8 @@ create or replace trigger _200_stamp before insert on public.mod_chat_messages
     for each row when (new.seq is null) execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
-create or replace trigger _250_reply before insert on public.mod_chat_messages
-    for each row when (new.reply_to_id is not null and new.whatsapp_message_id is null)
-    execute function chat.check_reply();
-create or replace trigger _400_mention after insert on public.mod_chat_messages
-    for each row when (new.mentions is not null) execute function chat.keep_mentions();
+create or replace trigger _250_links before insert on public.mod_chat_messages
+    for each row when (new.reply_to_id is not null or new.mentions is not null) execute function chat.check_links();
 create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
     for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
     execute function chat.words_are_due();
@@ -23,8 +20,7 @@ create or replace trigger _900_announce_change after update on public.mod_chat_m
 drop trigger if exists _950_read on public.mod_chat_messages;
 create constraint trigger _950_read after insert on public.mod_chat_messages
     deferrable initially deferred
-    for each row when (new.sender_type = 'agent' and new.sender_id is not null and new.origin = 'live' and new.kind <> 'note')
-    execute function chat.read_by_answering();
+    for each row when (new.sender_type = 'agent') execute function chat.read_by_answering();
 
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.

@@ -27,13 +27,14 @@ begin
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
-        'rates', chat.sweep_rates(chat_tick.batch))
+        'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
         || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, lost, counted, routed, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -1,6 +1,6 @@
 -- What: who may not write: a person, or an address or network.
 -- Why: a block is a row with a reason and an end, so it can be shown, ends by itself, and is taken back by deleting it.
--- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (block.sql).
+-- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (is_blocked.sql).
 
 create table if not exists chat.blocks (
     id uuid primary key default gen_random_uuid(),

@@ -76,87 +76,18 @@ $$;
 comment on function chat.erase_person(uuid) is
     'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
 
-create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
+create or replace function public.chat_erasures(site uuid)
 returns jsonb
 language plpgsql
 stable
+security definer
+set search_path = ''
 as $$
 begin
-    return jsonb_build_object(
-        'visitors', cardinality(p_visitors),
-        'identities', cardinality(p_identities),
-        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
-        'conversations', cardinality(p_conversations),
-        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
-        'attempts', (
-            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
-            where m.conversation_id = any (p_conversations)),
-        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
-        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
+    perform chat.require(chat_erasures.site, 'live-chat.settings.manage');
+    return coalesce((
+        select jsonb_agg(to_jsonb(e) order by e.id desc) from chat.erasures e where e.site_id = chat_erasures.site), '[]');
 end
 $$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
-
-create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
-returns jsonb
-language plpgsql
-as $$
-declare
-    statuses integer;
-    letters integer;
-begin
-    delete from chat.orphan_statuses o
-    where o.site_id = p_site
-        and (o.wamid in (
-                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
-            or exists (
-                select from chat.identity_aliases a
-                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
-    get diagnostics statuses = row_count;
-    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
-    delete from chat.dead_letters d
-    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
-    get diagnostics letters = row_count;
-    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
-end
-$$;
-comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
-    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
-
-create or replace function chat.queue_file_deletions(p_conversations uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    files integer;
-begin
-    insert into chat.file_deletions (site_id, file_url)
-    select distinct m.site_id, m.file_url from public.mod_chat_messages m
-    where m.conversation_id = any (p_conversations) and m.file_url is not null;
-    get diagnostics files = row_count;
-    return files;
-end
-$$;
-comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
-
-create or replace function chat.erase_jobs(p_identities uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
-    keys constant text[] := array(
-        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
-    jobs integer;
-begin
-    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
-    get diagnostics jobs = row_count;
-    -- A worker that holds one of them finds its lease stale.
-    delete from chat.lanes l where l.key = any (keys);
-    return jobs;
-end
-$$;
-comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
+comment on function public.chat_erasures(uuid) is
+    'Proofs of who was erased at a site, latest first: [{id, visitor_ids, erased_by, erased_at, counts}]. Needs live-chat.settings.manage. PT403 chat/not_allowed.';

@@ -15,7 +15,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], blocks, …}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -42,6 +42,14 @@ begin
                 select jsonb_agg(to_jsonb(m) order by m.seq)
                 from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
             from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'visits', coalesce((
+            select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
+                select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+                from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
+            from chat.visits v where v.visitor_id = any (rows)), '[]'),
+        'sessions', coalesce((
+            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            from chat.sessions s where s.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'));

@@ -39,20 +39,24 @@ begin
     new.email := chat.one_line(new.email, 320);
     new.phone := chat.one_line(new.phone, 50);
 
-    -- Each tag once, in the order in which they were given.
-    new.tags := array(
-        select t.tag
-        from (
-            select chat.one_line(u.tag, 2147483647) as tag, min(u.place) as place
-            from unnest(new.tags) with ordinality u (tag, place) group by 1) t
-        where t.tag is not null
-        order by t.place);
+    -- Each tag once, in the order in which they were given; only what may still be a tag is cleaned.
+    if not exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 200) then
+        new.tags := array(
+            select t.tag
+            from (
+                select chat.one_line(u.tag, 200) as tag, min(u.place) as place
+                from unnest(new.tags) with ordinality u (tag, place) group by 1) t
+            where t.tag is not null
+            order by t.place);
+    end if;
     if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
         raise exception 'these are too many tags, or too long ones'
             using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
     end if;
-    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536 then
-        raise exception 'custom data is an object of at most 64 kB'
+    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536
+        or new.custom_data @? '$.**{17}'
+    then
+        raise exception 'custom data is an object of at most 64 kB and 16 levels'
             using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
     end if;
     return new;

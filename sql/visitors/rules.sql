@@ -22,3 +22,24 @@ language sql immutable parallel safe
 as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
+
+create or replace function chat.address_listed(address text, list jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.address_listed(address, list::text) $$;
+comment on function chat.address_listed(text, jsonb) is
+    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
+
+create or replace function chat.user_agent_of(header text)
+returns table (browser text, os text, device text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.user_agent_of(header) $$;
+comment on function chat.user_agent_of(text) is
+    'Browser, system and device (desktop, mobile, tablet, tv, bot) that a User-Agent header tells. One row, nulls where it does not.';
+
+create or replace function chat.place_of(country_header text, city_header text)
+returns table (country text, city text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.place_of(country_header, city_header) $$;
+comment on function chat.place_of(text, text) is
+    'Country (ISO letters) and city that a proxy''s headers tell. One row, nulls where they do not.';

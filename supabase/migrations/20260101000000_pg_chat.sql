@@ -533,14 +533,20 @@ create table if not exists chat.identities (
     site_id uuid not null,
     portfolio text not null default '',
     visitor_id uuid not null,
+    proven_as uuid,
     created_at timestamptz not null default now(),
     constraint identities_site_id_id_key unique (site_id, id),
     constraint identities_visitor_id_fkey foreign key (site_id, visitor_id)
-        references public.mod_chat_visitors (site_id, id) on delete cascade
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint identities_proven_as_fkey foreign key (site_id, proven_as)
+        references chat.identities (site_id, id) on delete set null (proven_as)
 );
 comment on table chat.identities is 'A verified person on a channel. Locked first (design: lock order).';
 comment on column chat.identities.portfolio is
     'WhatsApp: the account''s business portfolio id, else its WABA id; BSUIDs are valid within it. Empty elsewhere.';
+comment on column chat.identities.proven_as is
+    'Of somebody anonymous who then proved who they are: that identity. Theirs to see from then on.';
+create index if not exists identities_proven_as_idx on chat.identities (proven_as) where proven_as is not null;
 create index if not exists identities_visitor_id_idx on chat.identities (visitor_id);
 alter table chat.identities enable row level security;
 
@@ -619,7 +625,7 @@ alter table chat.rates enable row level security;
 -- file: sql/visitors/blocks.sql
 -- What: who may not write: a person, or an address or network.
 -- Why: a block is a row with a reason and an end, so it can be shown, ends by itself, and is taken back by deleting it.
--- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (block.sql).
+-- Leaves out: LC-01's `blocked_ips` of the settings, which counts as well (is_blocked.sql).
 
 create table if not exists chat.blocks (
     id uuid primary key default gen_random_uuid(),
@@ -670,6 +676,56 @@ create table if not exists chat.file_deletions (
 comment on table chat.file_deletions is 'Files of erased people that storage still holds. The row goes when the file has gone.';
 create index if not exists file_deletions_site_id_idx on chat.file_deletions (site_id, id);
 alter table chat.file_deletions enable row level security;
+
+-- file: sql/visitors/visits.sql
+-- What: visits of people to a site, and the pages they looked at in them.
+-- Why: a visit is what an agent calls one: pages with no more than half an hour between them, whatever tokens were renewed.
+-- Leaves out: who is there at this moment to the second; browsers tell each other that through Realtime.
+
+create table if not exists chat.visits (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visitor_id uuid not null,
+    session_id uuid,
+    started_at timestamptz not null,
+    last_at timestamptz not null,
+    pages integer not null default 0,
+    landing_page_url text,
+    referrer_url text,
+    browser text,
+    os text,
+    device text,
+    ip_address inet,
+    country text,
+    city text,
+    constraint visits_site_id_id_key unique (site_id, id),
+    constraint visits_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint visits_session_id_fkey foreign key (site_id, session_id)
+        references chat.sessions (site_id, id) on delete set null (session_id)
+) with (fillfactor = 80);
+comment on table chat.visits is 'A row a visit, written under the visitor''s lock. total_visits of a visitor counts them, and is at least 1.';
+comment on column chat.visits.last_at is 'When a page was last shown, or told to be still open.';
+comment on column chat.visits.pages is 'Pages looked at, each change of address one; counted up to 500.';
+create index if not exists visits_visitor_id_idx on chat.visits (visitor_id, id desc);
+create index if not exists visits_live_idx on chat.visits (site_id, last_at desc);
+create index if not exists visits_session_id_idx on chat.visits (session_id);
+alter table chat.visits enable row level security;
+
+create table if not exists chat.page_views (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    visit_id bigint not null,
+    url text not null,
+    title text,
+    at timestamptz not null,
+    constraint page_views_visit_id_fkey foreign key (site_id, visit_id)
+        references chat.visits (site_id, id) on delete cascade
+);
+comment on table chat.page_views is 'Pages of visits, kept for 90 days.';
+create index if not exists page_views_visit_id_idx on chat.page_views (visit_id, id desc);
+create index if not exists page_views_at_idx on chat.page_views (at);
+alter table chat.page_views enable row level security;
 
 -- file: sql/conversations/conversations.sql
 -- What: conversations, with the counters and numbers every client depends on.
@@ -874,6 +930,8 @@ create unique index if not exists mod_chat_messages_whatsapp_message_id_idx
     on public.mod_chat_messages (site_id, whatsapp_message_id) where whatsapp_message_id is not null;
 create index if not exists mod_chat_messages_reply_to_idx
     on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
+create index if not exists mod_chat_messages_mentions_idx
+    on public.mod_chat_messages using gin (mentions) where mentions is not null;
 -- The tick settles unknown sends; there are few at any time.
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';
@@ -1037,6 +1095,50 @@ left join public.mod_chat_departments d on d.site_id = c.site_id and d.id = c.de
 comment on view public.chat_conversation_list is
     'Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended.';
 
+-- file: sql/widget/consents.sql
+-- What: who agreed to which privacy text, and when.
+-- Why: the text is kept as it was shown, so what somebody agreed to can be shown after it has changed.
+-- Leaves out: asking again, which the version does: consent to an older one does not count.
+
+create table if not exists chat.consents (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    visitor_id uuid not null,
+    version integer not null,
+    privacy_text text,
+    privacy_url text,
+    given_at timestamptz not null default clock_timestamp(),
+    constraint consents_visitor_id_key unique (visitor_id, version),
+    constraint consents_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade
+);
+comment on table chat.consents is 'Consents of visitors to a site''s privacy text, each version once.';
+alter table chat.consents enable row level security;
+
+-- file: sql/widget/uploads.sql
+-- What: files that visitors were allowed to upload, a row each.
+-- Why: the site's rules for files are asked before a byte is sent, and a message can only take a file of its own session.
+-- Leaves out: the bytes, which are Storage's.
+
+create table if not exists chat.uploads (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    session_id uuid not null,
+    path text not null,
+    name text not null,
+    size_bytes integer not null,
+    mime_type text not null,
+    message_id uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint uploads_path_key unique (path),
+    constraint uploads_session_id_fkey foreign key (site_id, session_id)
+        references chat.sessions (site_id, id) on delete cascade
+);
+comment on table chat.uploads is 'Files a visitor may put into bucket chat-media, and the message that took each.';
+comment on column chat.uploads.message_id is 'The message it was sent with; null while it waits for one.';
+create index if not exists uploads_session_id_idx on chat.uploads (session_id);
+alter table chat.uploads enable row level security;
+
 -- file: sql/conversations/events.sql
 -- What: one narrow row for each happening that LC-01 names.
 -- Why: webhooks, automations and notifications start from these rows, so a shared queue lane never locks a message's transaction.
@@ -1122,30 +1224,6 @@ comment on column chat.cursors.cleared_seq is
     'Up to which message their reading counted for the whole team: they had the chat then, or nobody had.';
 create index if not exists cursors_agent_id_idx on chat.cursors (agent_id);
 alter table chat.cursors enable row level security;
-
--- file: sql/conversations/mentions.sql
--- What: agents who were named in internal notes.
--- Why: whoever is named wants a list of where, and to see it shrink as they read.
--- Leaves out: telling them by other ways, which notifications do.
-
-create table if not exists chat.mentions (
-    site_id uuid not null,
-    message_id uuid not null,
-    agent_id uuid not null,
-    conversation_id uuid not null,
-    seq bigint not null,
-    at timestamptz not null default clock_timestamp(),
-    seen_at timestamptz,
-    primary key (message_id, agent_id),
-    constraint mentions_message_id_fkey foreign key (site_id, message_id)
-        references public.mod_chat_messages (site_id, id) on delete cascade,
-    constraint mentions_agent_id_fkey foreign key (site_id, agent_id)
-        references public.mod_chat_agents (site_id, id) on delete cascade
-);
-comment on table chat.mentions is 'Agents named in notes; seen once they have read so far.';
-create index if not exists mentions_agent_id_idx on chat.mentions (agent_id, at desc);
-create index if not exists mentions_unseen_idx on chat.mentions (conversation_id, agent_id) where seen_at is null;
-alter table chat.mentions enable row level security;
 
 -- file: sql/conversations/message_versions.sql
 -- What: what messages said before they were edited or taken back.
@@ -1473,6 +1551,47 @@ language sql immutable parallel safe
 as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
+
+create or replace function chat.address_listed(address text, list jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.address_listed(address, list::text) $$;
+comment on function chat.address_listed(text, jsonb) is
+    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
+
+create or replace function chat.user_agent_of(header text)
+returns table (browser text, os text, device text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.user_agent_of(header) $$;
+comment on function chat.user_agent_of(text) is
+    'Browser, system and device (desktop, mobile, tablet, tv, bot) that a User-Agent header tells. One row, nulls where it does not.';
+
+create or replace function chat.place_of(country_header text, city_header text)
+returns table (country text, city text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.place_of(country_header, city_header) $$;
+comment on function chat.place_of(text, text) is
+    'Country (ISO letters) and city that a proxy''s headers tell. One row, nulls where they do not.';
+
+-- file: sql/widget/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/).
+
+create or replace function chat.origin_allowed(origin text, domains jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.origin_allowed(origin, domains::text) $$;
+comment on function chat.origin_allowed(text, jsonb) is
+    'Whether a page of an origin may open the widget of a site with these allowed domains; an empty list allows all.';
+
+create or replace function chat.form_problems(required jsonb, given jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.form_problems(required::text, given::text)::jsonb $$;
+comment on function chat.form_problems(jsonb, jsonb) is
+    'What is wrong with the values of a form: [{field, problem}]; problem is missing, not_text, too_long, not_an_email or not_a_phone.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2938,12 +3057,13 @@ $$;
 comment on function chat.lock_conversation(uuid, text) is
     'Locks a conversation for an agent who has the permission. PT404 chat/no_such_conversation, PT403 chat/not_allowed.';
 
--- file: sql/conversations/check_reply.sql
--- What: a message that answers another one.
--- Why: it answers within its own conversation, and no public message quotes a note.
+-- file: sql/conversations/check_links.sql
+-- What: what a message points at: the message it replies to and the colleagues it names.
+-- Why: a reply stays within its conversation and no public message quotes a note; only notes name colleagues, who are
+--      ids that a client was given, since names in a text would be guessed.
 -- Leaves out: quotes that WhatsApp reports, which may go back to an earlier conversation.
 
-create or replace function chat.check_reply()
+create or replace function chat.check_links()
 returns trigger
 language plpgsql
 security definer
@@ -2951,38 +3071,23 @@ set search_path = ''
 as $$
 declare
     quoted record;
-begin
-    select m.conversation_id, m.public_seq into quoted from public.mod_chat_messages m where m.id = new.reply_to_id;
-    if not found or quoted.conversation_id <> new.conversation_id then
-        raise exception 'the message % it replies to is not in this conversation', new.reply_to_id
-            using errcode = 'PT422', detail = 'chat/no_such_reply', hint = 'reply_to_id is the id of a message of the same conversation';
-    end if;
-    if quoted.public_seq is null and new.kind <> 'note' then
-        raise exception 'a message to the visitor cannot quote an internal note'
-            using errcode = 'PT422', detail = 'chat/reply_to_note', hint = 'reply with a note, or without quoting';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.check_reply() is
-    'Before a message that replies to another. PT422 chat/no_such_reply, chat/reply_to_note.';
-
--- file: sql/conversations/mention.sql
--- What: agents named in notes, and the list of where somebody was named.
--- Why: a client that offers names sends the ids it was given; names in the text would be guessed.
--- Leaves out: seeing them, which reading does (read.sql).
-
-create or replace function chat.keep_mentions()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
     stranger uuid;
 begin
-    if cardinality(new.mentions) = 0 then
-        return null;
+    if new.reply_to_id is not null and new.whatsapp_message_id is null then
+        select m.conversation_id, m.public_seq into quoted from public.mod_chat_messages m where m.id = new.reply_to_id;
+        if not found or quoted.conversation_id <> new.conversation_id then
+            raise exception 'the message % it replies to is not in this conversation', new.reply_to_id
+                using errcode = 'PT422', detail = 'chat/no_such_reply',
+                    hint = 'reply_to_id is the id of a message of the same conversation';
+        elsif quoted.public_seq is null and new.kind <> 'note' then
+            raise exception 'a message to the visitor cannot quote an internal note'
+                using errcode = 'PT422', detail = 'chat/reply_to_note', hint = 'reply with a note, or without quoting';
+        end if;
+    end if;
+
+    new.mentions := nullif(new.mentions, '{}');
+    if new.mentions is null then
+        return new;
     end if;
     if new.kind <> 'note' then
         raise exception 'only internal notes name colleagues'
@@ -2997,15 +3102,17 @@ begin
         raise exception 'a note names up to 50 active agents of its site; % is none', coalesce(stranger::text, 'the 51st')
             using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'mentions are ids of active rows of mod_chat_agents';
     end if;
-    insert into chat.mentions (site_id, message_id, agent_id, conversation_id, seq)
-    select distinct new.site_id, new.id, u.id, new.conversation_id, new.seq
-    from unnest(new.mentions) u (id)
-    where u.id::text is distinct from new.sender_id;
-    return null;
+    new.mentions := array(select distinct u.id from unnest(new.mentions) u (id) order by u.id);
+    return new;
 end
 $$;
-comment on function chat.keep_mentions() is
-    'After a note that names agents. PT422 chat/mention_outside_note, chat/no_such_agent.';
+comment on function chat.check_links() is
+    'Before a message that replies or names colleagues. PT422 chat/no_such_reply, chat/reply_to_note, chat/mention_outside_note, chat/no_such_agent.';
+
+-- file: sql/conversations/mention.sql
+-- What: the notes that name somebody, and which of them they have not seen.
+-- Why: seen is what their cursor has passed, so nothing is kept for it.
+-- Leaves out: telling them by other ways, which notifications do.
 
 create or replace function public.chat_mentions(
     site uuid, unseen_only boolean default true, before timestamptz default null, page_size integer default 25)
@@ -3021,17 +3128,18 @@ begin
     perform chat.require(chat_mentions.site, 'live-chat.conversations.view');
     return query
         select m.*
-        from chat.mentions n
-        join public.mod_chat_messages m on m.id = n.message_id
-        where n.agent_id = agent and m.deleted_at is null and chat.sees_conversation(m.conversation_id)
-            and (n.seen_at is null or not chat_mentions.unseen_only)
-            and (chat_mentions.before is null or n.at < chat_mentions.before)
-        order by n.at desc, m.id
+        from public.mod_chat_messages m
+        left join chat.cursors k on k.conversation_id = m.conversation_id and k.agent_id = agent
+        where m.mentions @> array[agent] and m.site_id = chat_mentions.site
+            and chat.sees_conversation(m.conversation_id) and m.sender_id is distinct from agent::text
+            and (m.seq > coalesce(k.read_seq, 0) or not chat_mentions.unseen_only)
+            and (chat_mentions.before is null or m.sent_at < chat_mentions.before)
+        order by m.sent_at desc, m.id
         limit least(greatest(coalesce(chat_mentions.page_size, 25), 1), 100);
 end
 $$;
 comment on function public.chat_mentions(uuid, boolean, timestamptz, integer) is
-    'Notes that name the caller, newest first; a page ends at the created_at to give as `before`. PT403 chat/not_an_agent, chat/not_allowed.';
+    'Notes of colleagues that name the caller, newest first; a page ends at the sent_at to give as `before`. PT403 chat/not_an_agent, chat/not_allowed.';
 
 -- file: sql/conversations/read.sql
 -- What: somebody has read so far.
@@ -3061,12 +3169,10 @@ begin
     on conflict (conversation_id, agent_id) do update
     set read_seq = greatest(k.read_seq, excluded.read_seq),
         read_count = greatest(k.read_count, excluded.read_count),
-        cleared_seq = greatest(k.cleared_seq, excluded.cleared_seq),
+        -- What was read before the chat became theirs counts from now on.
+        cleared_seq = case when p_clears then greatest(k.read_seq, excluded.read_seq) else k.cleared_seq end,
         read_at = excluded.read_at
     returning * into moved;
-    update chat.mentions n
-    set seen_at = p_now
-    where n.conversation_id = p_conversation.id and n.agent_id = p_agent and n.seen_at is null and n.seq <= moved.read_seq;
     return moved;
 end
 $$;
@@ -3124,7 +3230,7 @@ begin
     unread := p_conversation.inbound_count - moved.read_count;
     if p_clears then
         if p_conversation.channel <> 'whatsapp' then
-            marked := chat.mark_messages(p_conversation, true, cleared, up_to, 'read', p_now);
+            marked := chat.mark_messages(p_conversation, true, cleared, moved.read_seq, 'read', p_now);
         end if;
         update public.mod_chat_conversations c
         set unread_agent_count = least(c.unread_agent_count, unread),
@@ -3147,6 +3253,9 @@ as $$
 declare
     conversation public.mod_chat_conversations;
 begin
+    if new.sender_id is null or new.origin <> 'live' or new.kind = 'note' then
+        return null;
+    end if;
     select c.* into conversation from public.mod_chat_conversations c where c.id = new.conversation_id;
     perform chat.read_as_agent(
         conversation, new.sender_id::uuid, new.seq, new.sender_id = conversation.assigned_agent_id::text, clock_timestamp());
@@ -3156,24 +3265,70 @@ $$;
 comment on function chat.read_by_answering() is
     'At commit of an agent''s own message: whoever answers has read what stands before. At commit, so that the message is told before what follows from it.';
 
-create or replace function public.chat_read(conversation uuid, up_to bigint default null)
+create or replace function chat.read_as_visitor(
+    p_conversation public.mod_chat_conversations, p_public_seq bigint, p_only_delivered boolean, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    read_before bigint;
+    up_to bigint;
+    moved chat.cursors;
+    marked integer := 0;
+    unread integer;
+begin
+    -- Visitors count what they see.
+    select coalesce(max(m.seq), 0) into up_to from public.mod_chat_messages m
+    where m.conversation_id = p_conversation.id
+        and m.public_seq <= least(coalesce(p_public_seq, p_conversation.last_public_seq), p_conversation.last_public_seq);
+    select coalesce(max(k.read_seq), 0) into read_before from chat.cursors k
+    where k.conversation_id = p_conversation.id and k.agent_id is null;
+    if p_conversation.channel <> 'whatsapp' then
+        marked := chat.mark_messages(
+            p_conversation, false, read_before, up_to, case when p_only_delivered then 'delivered' else 'read' end, p_now);
+    end if;
+    unread := p_conversation.unread_visitor_count;
+    if not p_only_delivered then
+        moved := chat.move_cursor(p_conversation, null, up_to, false, p_now);
+        unread := p_conversation.outbound_public_count - moved.read_count;
+    end if;
+    update public.mod_chat_conversations c
+    set unread_visitor_count = unread,
+        last_change = c.last_change + marked,
+        last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
+    where c.id = p_conversation.id and (marked > 0 or c.unread_visitor_count <> unread);
+    return jsonb_build_object('conversation_id', p_conversation.id, 'unread', unread);
+end
+$$;
+comment on function chat.read_as_visitor(public.mod_chat_conversations, bigint, boolean, timestamptz) is
+    'The visitor has, or has been shown, what stands up to a public_seq; null: all.';
+
+create or replace function public.chat_read(conversation uuid, up_to bigint default null, only_delivered boolean default false)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
+    actor record;
     chat_row public.mod_chat_conversations;
-    agent uuid;
 begin
-    chat_row := chat.lock_conversation(chat_read.conversation, 'live-chat.conversations.view');
-    agent := chat.my_agent(chat_row.site_id);
-    return chat.read_as_agent(chat_row, agent, chat_read.up_to,
-        coalesce(chat_row.assigned_agent_id, agent) = agent, clock_timestamp());
+    select a.* into actor from chat.actor_of(chat_read.conversation, 'live-chat.conversations.view') a;
+    if actor.agent_id is null and actor.visitor_id is null then
+        raise exception 'there is no conversation % that you may see', chat_read.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation you can see';
+    end if;
+    select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
+    if actor.visitor_id is not null then
+        return chat.read_as_visitor(
+            chat_row, chat_read.up_to, coalesce(chat_read.only_delivered, false), clock_timestamp());
+    end if;
+    return chat.read_as_agent(chat_row, actor.agent_id, chat_read.up_to,
+        coalesce(chat_row.assigned_agent_id, actor.agent_id) = actor.agent_id, clock_timestamp());
 end
 $$;
-comment on function public.chat_read(uuid, bigint) is
-    'The caller has read a conversation up to a seq; null: all of it. Answers {conversation_id, read_seq, unread}. PT404 chat/no_such_conversation, PT403 chat/not_an_agent.';
+comment on function public.chat_read(uuid, bigint, boolean) is
+    'The caller has read a conversation up to a message (null: all): agents name a seq, visitors a public_seq. With only_delivered a visitor''s program says that it has shown nothing yet. Answers {conversation_id, unread}, and read_seq to agents. PT401 as chat.my_session, PT404 chat/no_such_conversation, PT403 chat/not_allowed, chat/not_an_agent.';
 
 -- file: sql/conversations/snooze.sql
 -- What: a chat that is put aside until a time, and its return.
@@ -3239,17 +3394,18 @@ comment on function chat.wake_snoozed(integer, timestamptz) is
 -- Why: a site says after how long (widget settings; 0 = never). The chat gets a line that says why it ended.
 -- Leaves out: when, which is the tick's; the reopening by a later message, which is the same as of any resolved chat.
 
-create or replace function chat.end_by_time(p_conversation uuid, p_status text, p_words text, p_now timestamptz)
+create or replace function chat.end_conversation(
+    p_conversation uuid, p_status text, p_by text, p_words text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 begin
     insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
-    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status), p_now);
-    update public.mod_chat_conversations c set status = p_status, ended_by = 'system' where c.id = p_conversation;
+    values (p_conversation, 'system', 'event', p_words, jsonb_build_object('event', p_status, 'by', p_by), p_now);
+    update public.mod_chat_conversations c set status = p_status, ended_by = p_by where c.id = p_conversation;
 end
 $$;
-comment on function chat.end_by_time(uuid, text, text, timestamptz) is
+comment on function chat.end_conversation(uuid, text, text, text, timestamptz) is
     'Ends a conversation the caller has locked, with a line that says why.';
 
 create or replace function chat.resolve_idle(p_batch integer, p_now timestamptz default clock_timestamp())
@@ -3273,7 +3429,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'resolved',
+        perform chat.end_conversation(one.id, 'resolved', 'system',
             format('Resolved after %s hours without an answer', one.auto_resolve_hours), p_now);
         sites := sites || one.site_id;
     end loop;
@@ -3302,7 +3458,7 @@ begin
         limit p_batch
         for no key update of c skip locked
     loop
-        perform chat.end_by_time(one.id, 'missed',
+        perform chat.end_conversation(one.id, 'missed', 'system',
             format('Nobody took it within %s minutes', one.missed_after_minutes), p_now);
         sites := sites || one.site_id;
     end loop;
@@ -3311,6 +3467,106 @@ end
 $$;
 comment on function chat.miss_unanswered(integer, timestamptz) is
     'Chats nobody took within missed_after_minutes are missed. Returns the site of each.';
+
+-- file: sql/conversations/end_and_rate.sql
+-- What: the visitor ends their chat and says how it was, in one call or later.
+-- Why: SPEC-137's endSession takes both. Who gives up before an agent came is counted as abandoned, not as served.
+-- Leaves out: agents, who end a chat by its status; agents' figures, which follow from the rating.
+
+create or replace function chat.require_own_conversation(p_conversation uuid)
+returns public.mod_chat_conversations
+language plpgsql
+as $$
+declare
+    mine constant uuid[] := chat.my_visitor_ids();
+    conversation public.mod_chat_conversations;
+begin
+    select c.* into conversation from public.mod_chat_conversations c
+    where c.id = p_conversation and c.visitor_id = any (mine)
+    for no key update;
+    if not found then
+        raise exception 'you have no conversation %', p_conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'chat_my_conversations lists yours';
+    end if;
+    return conversation;
+end
+$$;
+comment on function chat.require_own_conversation(uuid) is
+    'Locks a conversation of the caller as a visitor. PT401 as chat.my_session, PT404 chat/no_such_conversation.';
+
+create or replace function chat.rate_conversation(
+    p_conversation public.mod_chat_conversations, p_rating integer, p_comment text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    if p_rating is null or p_rating not between 1 and 5 then
+        raise exception 'a rating is a number from 1 to 5, not %', p_rating
+            using errcode = 'PT422', detail = 'chat/rating_range', hint = 'send 1, 2, 3, 4 or 5';
+    elsif char_length(p_comment) > 2000 then
+        raise exception 'a comment has at most 2000 characters, this one %', char_length(p_comment)
+            using errcode = 'PT422', detail = 'chat/comment_length', hint = 'make it shorter';
+    elsif not coalesce((
+        select s.enable_satisfaction_rating from public.mod_chat_widget_settings s where s.site_id = p_conversation.site_id), true)
+    then
+        raise exception 'this site asks for no ratings'
+            using errcode = 'PT409', detail = 'chat/rating_off', hint = 'leave the rating out';
+    elsif p_conversation.agent_joined_at is null and p_conversation.outbound_public_count = 0 then
+        raise exception 'nobody has answered in this conversation'
+            using errcode = 'PT409', detail = 'chat/nothing_to_rate', hint = 'leave the rating out';
+    elsif p_conversation.rating is not null then
+        raise exception 'this conversation has been rated'
+            using errcode = 'PT409', detail = 'chat/already_rated', hint = 'a conversation is rated once';
+    end if;
+    update public.mod_chat_conversations c
+    set rating = p_rating, rating_comment = nullif(btrim(p_comment), ''), rated_at = p_now
+    where c.id = p_conversation.id;
+end
+$$;
+comment on function chat.rate_conversation(public.mod_chat_conversations, integer, text, timestamptz) is
+    'Rates a conversation the caller has locked, once. PT422 chat/rating_range, chat/comment_length, PT409 chat/rating_off, chat/nothing_to_rate, chat/already_rated.';
+
+create or replace function public.chat_rate(conversation uuid, rating integer, comment text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    chat_row constant public.mod_chat_conversations := chat.require_own_conversation(chat_rate.conversation);
+begin
+    perform chat.rate_conversation(chat_row, chat_rate.rating, chat_rate.comment, clock_timestamp());
+    return (select to_jsonb(c) from public.chat_my_conversations c where c.id = chat_row.id);
+end
+$$;
+comment on function public.chat_rate(uuid, integer, text) is
+    'A visitor rates their conversation, once, 1 to 5. Answers the row of chat_my_conversations. PT401 as chat.my_session, PT404 chat/no_such_conversation, PT422 chat/rating_range, chat/comment_length, PT409 chat/rating_off, chat/nothing_to_rate, chat/already_rated.';
+
+create or replace function public.chat_end(conversation uuid, rating integer default null, comment text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    chat_row constant public.mod_chat_conversations := chat.require_own_conversation(chat_end.conversation);
+begin
+    if chat_end.rating is not null then
+        perform chat.rate_conversation(chat_row, chat_end.rating, chat_end.comment, at);
+    end if;
+    -- Ended twice, by a second tab or by both sides at once, is ended.
+    if chat_row.archived_at is null then
+        perform chat.end_conversation(
+            chat_row.id,
+            case when chat_row.status = 'pending' and chat_row.agent_joined_at is null then 'missed' else 'closed' end,
+            'visitor', 'Ended by the visitor', at);
+    end if;
+    return (select to_jsonb(c) from public.chat_my_conversations c where c.id = chat_row.id);
+end
+$$;
+comment on function public.chat_end(uuid, integer, text) is
+    'A visitor ends their conversation, with a rating if they like: closed, or missed and abandoned when no agent had come. Answers the row of chat_my_conversations. PT401 as chat.my_session, PT404 chat/no_such_conversation, and the refusals of chat_rate.';
 
 -- file: sql/conversations/bulk.sql
 -- What: one change to many conversations.
@@ -3552,7 +3808,10 @@ begin
             outcome := chat.send_planned(plan, p_now);
         exception when others then
             -- Only refusals end a plan; after a fault of the moment the next tick tries again.
-            if left(sqlstate, 2) <> 'PT' then
+            if sqlstate = '23505' then
+                -- Another conversation of this person was opened at this moment; the next tick sees it.
+                continue;
+            elsif left(sqlstate, 2) <> 'PT' then
                 raise;
             end if;
             get stacked diagnostics says = message_text, code = pg_exception_detail, way_out = pg_exception_hint;
@@ -3569,9 +3828,32 @@ comment on function chat.send_scheduled(integer, timestamptz) is
     'Sends planned messages that are due; what is refused fails with its reason. Returns the site of each.';
 
 -- file: sql/conversations/actor.sql
--- What: who acts on a message: an agent of its site, or its visitor.
--- Why: editing, deleting and reacting are one function each for both; here is the only place that tells them apart.
--- Leaves out: what they may do to it.
+-- What: who acts in a conversation: an agent of its site, or its visitor.
+-- Why: reading, editing, deleting and reacting are one function each for both; here is the only place that tells them
+--      apart. Somebody who is neither cannot tell a conversation from one that does not exist.
+-- Leaves out: what they may do there.
+
+create or replace function chat.actor_of(p_conversation uuid, p_permission text, out agent_id uuid, out visitor_id uuid)
+language plpgsql
+stable
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    -- Asked of every caller: a dead token is told so whatever it asks for.
+    mine constant uuid[] := chat.my_visitor_ids();
+    conversation record;
+begin
+    select c.site_id, c.visitor_id into conversation from public.mod_chat_conversations c where c.id = p_conversation;
+    if conversation.visitor_id = any (mine) then
+        visitor_id := conversation.visitor_id;
+    elsif not claims ? 'chat_session' and chat.may_in(p_conversation, 'live-chat.conversations.view') then
+        perform chat.require(conversation.site_id, p_permission);
+        agent_id := chat.my_agent(conversation.site_id);
+    end if;
+end
+$$;
+comment on function chat.actor_of(uuid, text) is
+    'Who the caller is to a conversation: an agent with the permission, its visitor, or neither (both null). PT401 as chat.my_session, PT403 chat/not_allowed, chat/not_an_agent.';
 
 create or replace function chat.message_for_actor(
     p_message uuid, out conversation public.mod_chat_conversations, out message public.mod_chat_messages,
@@ -3580,11 +3862,12 @@ language plpgsql
 as $$
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message;
-    if not found or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply') then
+    select a.agent_id, a.visitor_id into message_for_actor.agent_id, message_for_actor.visitor_id
+    from chat.actor_of(message.conversation_id, 'live-chat.conversations.reply') a;
+    if agent_id is null and (visitor_id is null or message.public_seq is null) then
         raise exception 'there is no message % that you may change', p_message
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'use the id of a message you can see';
     end if;
-    agent_id := chat.my_agent(message.site_id);
     select c.* into conversation from public.mod_chat_conversations c
     where c.id = message.conversation_id for no key update;
     select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
@@ -3592,6 +3875,21 @@ end
 $$;
 comment on function chat.message_for_actor(uuid) is
     'A message and its conversation, locked, and who the caller is to it: agent_id or visitor_id. PT404 chat/no_such_message.';
+
+create or replace function chat.message_as_seen(p_message uuid, p_by_visitor boolean)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    if p_by_visitor then
+        return (select to_jsonb(m) from public.chat_my_messages m where m.id = p_message);
+    end if;
+    return (select to_jsonb(m) from public.mod_chat_messages m where m.id = p_message);
+end
+$$;
+comment on function chat.message_as_seen(uuid, boolean) is
+    'A message as its table shows it to agents, or as chat_my_messages shows it to its visitor.';
 
 -- file: sql/conversations/revise_message.sql
 -- What: other words in place of a message's, or a tombstone in place of it.
@@ -3616,9 +3914,6 @@ begin
         case when p_message.file_url is not null or p_message.file_name is not null then jsonb_build_object(
             'url', p_message.file_url, 'name', p_message.file_name, 'size', p_message.file_size, 'mime', p_message.file_mime_type) end,
         p_now, p_by;
-    if p_delete then
-        delete from chat.mentions n where n.message_id = p_message.id;
-    end if;
     update public.mod_chat_messages m
     set content = p_content,
         edited_at = case when p_delete then m.edited_at else p_now end,
@@ -3652,7 +3947,7 @@ comment on function chat.revise_message(
     'Replaces a message''s words, or makes it a tombstone; the caller holds the conversation and has asked the rule.';
 
 create or replace function chat.revise(p_message uuid, p_what text, p_content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 as $$
 declare
@@ -3666,8 +3961,9 @@ begin
     end if;
     refusal := chat.revision_refusal(
         p_what, target.visitor_id is not null,
-        (target.message).sender_id = coalesce(target.agent_id, target.visitor_id)::text
-            and (target.message).sender_type = case when target.visitor_id is null then 'agent' else 'visitor' end,
+        case when target.visitor_id is null
+            then (target.message).sender_type = 'agent' and (target.message).sender_id = target.agent_id::text
+            else (target.message).sender_type = 'visitor' end,
         target.visitor_id is null and chat.may((target.message).site_id, 'live-chat.conversations.assign'),
         (target.conversation).channel, (target.message).sender_type, (target.message).kind, (target.message).delivery_state,
         (target.message).deleted_at is not null, extract(epoch from at - (target.message).created_at)::bigint,
@@ -3681,14 +3977,12 @@ begin
                     when 'chat/too_late' then 'write another message'
                     else 'leave it as it is' end;
     end if;
-    if p_what = 'edit' and (target.message).content is not distinct from p_content then
-        return query select (target.message).*;
-        return;
+    if p_what = 'delete' or (target.message).content is distinct from p_content then
+        perform chat.revise_message(
+            target.conversation, target.message, p_content, p_what = 'delete',
+            case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
     end if;
-    perform chat.revise_message(
-        target.conversation, target.message, p_content, p_what = 'delete',
-        case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end, at);
-    return query select m.* from public.mod_chat_messages m where m.id = p_message;
+    return chat.message_as_seen(p_message, target.visitor_id is not null);
 end
 $$;
 comment on function chat.revise(uuid, text, text) is 'Edits or deletes a message for the caller, who may be refused.';
@@ -3723,33 +4017,33 @@ comment on function public.chat_message_history(uuid) is
 -- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
 
 create or replace function public.chat_edit_message(message uuid, content text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
+    return chat.revise(chat_edit_message.message, 'edit', chat_edit_message.content);
 end
 $$;
 comment on function public.chat_edit_message(uuid, text) is
-    'Replaces the words of one''s own message. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
+    'Replaces the words of one''s own message, for agents and visitors. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_editable, chat/already_sent, chat/too_late, PT422 chat/text_length.';
 
 create or replace function public.chat_delete_message(message uuid)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    return query select * from chat.revise(chat_delete_message.message, 'delete', null);
+    return chat.revise(chat_delete_message.message, 'delete', null);
 end
 $$;
 comment on function public.chat_delete_message(uuid) is
-    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays. PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
+    'Takes back one''s own message; whoever may assign chats also what others wrote. A tombstone stays and is answered. PT401 as chat.my_session, PT404 chat/no_such_message, PT403 chat/not_your_message, PT409 chat/message_deleted, chat/not_deletable, chat/already_sent, chat/too_late.';
 
 create or replace function public.chat_react(message uuid, emoji text)
-returns setof public.mod_chat_messages
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
@@ -3786,11 +4080,11 @@ begin
             updated_at = at
         where m.id = (target.message).id;
     end if;
-    return query select m.* from public.mod_chat_messages m where m.id = (target.message).id;
+    return chat.message_as_seen((target.message).id, target.visitor_id is not null);
 end
 $$;
 comment on function public.chat_react(uuid, text) is
-    'The caller''s reaction to a message, one each; null takes it back. PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
+    'The caller''s reaction to a message, one each; null takes it back. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
 
 -- file: sql/conversations/canned.sql
 -- What: finding a ready answer by its /shortcut or words, and using it.
@@ -3922,16 +4216,23 @@ returns uuid
 language plpgsql
 as $$
 declare
-    home constant uuid := chat.home_conversation(p_site, p_identity, null, 'api', null);
+    home uuid;
 begin
-    if home is null then
-        raise exception 'this person is blocked'
-            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
-    end if;
+    loop
+        home := chat.home_conversation(p_site, p_identity, null, 'api', null);
+        if home is null then
+            raise exception 'this person is blocked'
+                using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+        end if;
+        -- Whoever ends it at this moment ends it before the message, which then opens it again or begins another.
+        perform from public.mod_chat_conversations c where c.id = home and c.archived_at is null for no key update;
+        exit when found;
+    end loop;
     return home;
 end
 $$;
-comment on function chat.api_home(uuid, uuid) is 'Conversation of an identity the caller has locked. PT403 chat/blocked.';
+comment on function chat.api_home(uuid, uuid) is
+    'Open conversation, locked, of an identity the caller has locked. PT403 chat/blocked.';
 
 create or replace function public.chat_receive_api(
     site uuid, external_id text, content text, id uuid default gen_random_uuid(), person jsonb default '{}',
@@ -3990,7 +4291,6 @@ begin
     end if;
     identity := chat.api_identity(chat_start_conversation.site, chat_start_conversation.external_id, '{}');
     home := chat.api_home(chat_start_conversation.site, identity);
-    perform from public.mod_chat_conversations c where c.id = home for no key update;
     -- Whose it is stays so; what is nobody's is the beginner's.
     update public.mod_chat_conversations c
     set assigned_agent_id = coalesce(c.assigned_agent_id, agent.id),
@@ -4219,7 +4519,9 @@ begin
                 when 'none' then 'c.department_id is null'
                 else format('c.department_id = %L', chat.filter_id('departmentId', filter.value))
             end
-            when 'visitorId' then format('c.visitor_id = %L', chat.filter_id('visitorId', filter.value))
+            -- A person may be several rows.
+            when 'visitorId' then format('c.visitor_id = any (%L::uuid[])',
+                chat.person_rows(chat.filter_id('visitorId', filter.value)))
             when 'phoneNumberId' then format('c.phone_number_id = %L', filter.word)
             when 'tags' then format('c.tags @> %L::text[] and c.tags <> ''{}''', case jsonb_typeof(filter.value)
                 when 'array' then array(select jsonb_array_elements_text(filter.value))
@@ -5585,6 +5887,834 @@ $$;
 comment on function chat.count_deeds(uuid, integer) is
     'Adds up to so many deeds of a site to its agents'' figures. The caller holds the site''s routing row. Returns how many.';
 
+-- file: sql/visitors/person.sql
+-- What: which rows of mod_chat_visitors are one person.
+-- Why: a merge is a pointer and rows keep their visitor_id, so whoever speaks of a person follows the pointers.
+-- Leaves out: what a visitor of the widget sees. That is their own session's row, never what an agent merged.
+
+create or replace function chat.person_of(p_visitor uuid)
+returns uuid
+language sql
+stable
+as $$
+    -- `union`, so that a circle that somebody made by hand ends.
+    with recursive up (id, merged_into) as (
+        select v.id, v.merged_into from public.mod_chat_visitors v where v.id = p_visitor
+        union
+        select v.id, v.merged_into from up join public.mod_chat_visitors v on v.id = up.merged_into)
+    select coalesce((select up.id from up where up.merged_into is null), p_visitor)
+$$;
+comment on function chat.person_of(uuid) is 'The visitor a visitor was merged into in the end; itself when it was not.';
+
+create or replace function chat.person_rows(p_visitor uuid)
+returns uuid[]
+language sql
+stable
+as $$
+    with recursive down (id) as (
+        select chat.person_of(p_visitor)
+        union
+        select v.id from down join public.mod_chat_visitors v on v.merged_into = down.id)
+    select array_agg(down.id order by down.id) from down
+$$;
+comment on function chat.person_rows(uuid) is 'Every visitor that is the same person, by merges in any direction, in the order of locks.';
+
+create or replace function chat.require_for_visitor(p_visitor uuid, p_permission text)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    site uuid;
+begin
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    if not found or not chat.may(site, 'live-chat.conversations.view')
+        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    then
+        raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
+    end if;
+    perform chat.require(site, p_permission);
+    return site;
+end
+$$;
+comment on function chat.require_for_visitor(uuid, text) is
+    'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function public.chat_person(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    person uuid;
+    rows uuid[];
+begin
+    perform chat.require_for_visitor(chat_person.visitor, 'live-chat.conversations.view');
+    person := chat.person_of(chat_person.visitor);
+    rows := chat.person_rows(chat_person.visitor);
+    return (
+        select jsonb_build_object(
+            'person', (select to_jsonb(v) from public.mod_chat_visitors v where v.id = person),
+            'merged', coalesce((
+                select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+                from public.mod_chat_visitors v where v.id = any (rows) and v.id <> person), '[]'),
+            'total_visits', sum(v.total_visits),
+            'total_conversations', sum(v.total_conversations),
+            'total_messages', sum(v.total_messages),
+            'first_seen_at', min(v.first_seen_at),
+            'last_seen_at', max(v.last_seen_at),
+            'tags', coalesce((
+                select jsonb_agg(distinct t.tag)
+                from public.mod_chat_visitors m cross join lateral unnest(m.tags) t (tag)
+                where m.id = any (rows)), '[]'),
+            'blocked', bool_or(chat.is_blocked(v.site_id, v.id, null)))
+        from public.mod_chat_visitors v
+        where v.id = any (rows));
+end
+$$;
+comment on function public.chat_person(uuid) is
+    'A person over all visitors merged with this one: {person, merged: [rows], totals, first_seen_at, last_seen_at, tags, blocked}. Needs live-chat.conversations.view. PT404 chat/no_such_visitor.';
+
+-- file: sql/visitors/profile.sql
+-- What: what a visitor's name, contact, tags, notes and custom data may hold; and two ways to change them without
+--       overwriting a colleague.
+-- Why: a plain PATCH writes a whole column; two agents who add a tag at once would lose one.
+-- Leaves out: rows that WhatsApp makes, whose fields the parser has bounded.
+
+create or replace function chat.one_line(p_text text, p_longest integer)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Control characters, and the marks that turn the direction of everything after them, which fake other names.
+    select nullif(left(btrim(regexp_replace(
+        translate(p_text, U&'\202A\202B\202C\202D\202E\2066\2067\2068\2069', ''),
+        '[\u0001-\u0020\u007f-\u00a0\u2028\u2029]+', ' ', 'g')), p_longest), '')
+$$;
+comment on function chat.one_line(text, integer) is
+    'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
+
+create or replace function chat.clean_profile()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    field record;
+begin
+    for field in
+        select * from (values
+            ('name', new.name, 200), ('email', new.email, 320), ('phone', new.phone, 50),
+            ('avatar_url', new.avatar_url, 2048), ('notes', new.notes, 20000), ('external_id', new.external_id, 255)
+        ) f (column_name, content, longest)
+        where char_length(f.content) > f.longest
+    loop
+        raise exception 'the % has % characters', field.column_name, char_length(field.content)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = format('use at most %s', field.longest);
+    end loop;
+    new.name := chat.one_line(new.name, 200);
+    new.email := chat.one_line(new.email, 320);
+    new.phone := chat.one_line(new.phone, 50);
+
+    -- Each tag once, in the order in which they were given; only what may still be a tag is cleaned.
+    if not exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 200) then
+        new.tags := array(
+            select t.tag
+            from (
+                select chat.one_line(u.tag, 200) as tag, min(u.place) as place
+                from unnest(new.tags) with ordinality u (tag, place) group by 1) t
+            where t.tag is not null
+            order by t.place);
+    end if;
+    if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
+        raise exception 'these are too many tags, or too long ones'
+            using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
+    end if;
+    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536
+        or new.custom_data @? '$.**{17}'
+    then
+        raise exception 'custom data is an object of at most 64 kB and 16 levels'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.clean_profile() is
+    'Before name, contact, tags, notes or custom data of a visitor are written: cleaned and bounded. PT422 chat/too_long, chat/too_many_tags, chat/custom_data.';
+
+create or replace function public.chat_tag_visitor(visitor uuid, add text[] default '{}', remove text[] default '{}')
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_tag_visitor.visitor, 'live-chat.conversations.reply');
+    return query
+    update public.mod_chat_visitors v
+    set tags = array(
+        select u.tag from unnest(v.tags || coalesce(add, '{}')) with ordinality u (tag, place)
+        where u.tag <> all (coalesce(remove, '{}'))
+        order by u.place)
+    where v.id = chat_tag_visitor.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_tag_visitor(uuid, text[], text[]) is
+    'Adds tags to a visitor and removes others, whatever colleagues do at the same time. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/too_many_tags.';
+
+create or replace function public.chat_set_custom_data(visitor uuid, changes jsonb)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_set_custom_data.visitor, 'live-chat.conversations.reply');
+    if jsonb_typeof(changes) is distinct from 'object' then
+        raise exception 'changes of custom data are an object'
+            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value}; null removes a key';
+    end if;
+    return query
+    update public.mod_chat_visitors v
+    set custom_data = (v.custom_data || changes) - array(
+        select e.key from jsonb_each(changes) e where e.value = 'null')
+    where v.id = chat_set_custom_data.visitor
+    returning v.*;
+end
+$$;
+comment on function public.chat_set_custom_data(uuid, jsonb) is
+    'Changes keys of a visitor''s custom data; a null removes its key, others stay. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/custom_data.';
+
+-- file: sql/visitors/merge.sql
+-- What: says that two visitors are one person, and takes it back.
+-- Why: a pointer, so nothing is copied or lost and undoing is removing it. Identities, conversations and sessions stay
+--      with their own row: an agent's mistake never shows one person's chats to another.
+-- Leaves out: finding doubles; typed e-mails and phones prove nothing.
+
+create or replace function public.chat_merge_visitors(visitor uuid, into_visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := chat.require_for_visitor(chat_merge_visitors.visitor, 'live-chat.conversations.reply');
+    target constant uuid := chat_merge_visitors.into_visitor;
+    root constant uuid := chat.person_of(target);
+    merged public.mod_chat_visitors;
+begin
+    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
+        raise exception 'these two belong to different sites'
+            using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
+    end if;
+    -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
+    perform from public.mod_chat_visitors v
+    where v.id in (chat_merge_visitors.visitor, target, root)
+    order by v.id
+    for no key update;
+    if chat.person_of(target) <> root then
+        raise exception 'somebody merged one of these meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    elsif root = chat.person_of(chat_merge_visitors.visitor) then
+        raise exception 'these two are one person already'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'chat_person shows all rows of a person';
+    end if;
+    update public.mod_chat_visitors v set merged_into = target
+    where v.id = chat_merge_visitors.visitor and v.merged_into is null
+    returning v.* into merged;
+    if not found then
+        raise exception 'this visitor is merged into somebody else'
+            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'undo that with chat_unmerge_visitor first';
+    end if;
+    return next merged;
+end
+$$;
+comment on function public.chat_merge_visitors(uuid, uuid) is
+    'Says that a visitor is the same person as another: a pointer, nothing is copied. Returns the pointing row. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/already_merged, chat/changed_meanwhile, PT422 chat/different_sites.';
+
+create or replace function public.chat_unmerge_visitor(visitor uuid)
+returns setof public.mod_chat_visitors
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    alone public.mod_chat_visitors;
+begin
+    perform chat.require_for_visitor(chat_unmerge_visitor.visitor, 'live-chat.conversations.reply');
+    update public.mod_chat_visitors v set merged_into = null
+    where v.id = chat_unmerge_visitor.visitor and v.merged_into is not null
+    returning v.* into alone;
+    if not found then
+        raise exception 'this visitor is not merged into anybody'
+            using errcode = 'PT409', detail = 'chat/not_merged', hint = 'undo a merge at the row that points: its merged_into is set';
+    end if;
+    return next alone;
+end
+$$;
+comment on function public.chat_unmerge_visitor(uuid) is
+    'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
+
+-- file: sql/visitors/is_blocked.sql
+-- What: whether somebody may not write: the block list and LC-01's blocked_ips, asked together.
+-- Why: whoever opens a session or a conversation asks here, under the identity's lock where there is one.
+-- Leaves out: making and lifting blocks (block.sql, unblock.sql).
+
+create or replace function chat.address_of(p_text text)
+returns cidr
+language plpgsql
+immutable
+as $$
+begin
+    -- `203.0.113.9/24` means its network, where the type cidr would refuse it.
+    return network(trim(p_text)::inet);
+exception
+    when invalid_text_representation then
+        return null;
+end
+$$;
+comment on function chat.address_of(text) is 'The address or network a text says; null when it says none.';
+
+create or replace function chat.is_blocked(
+    p_site uuid, p_visitor uuid, p_address inet, p_now timestamptz default clock_timestamp())
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+    rows uuid[];
+begin
+    -- Most sites block nobody, and then the question costs next to nothing.
+    if exists (select from chat.blocks b where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)) then
+        rows := chat.person_rows(p_visitor);
+        if exists (
+            select from chat.blocks b
+            where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
+                and (p_address <<= b.address or b.visitor_id = any (rows)))
+        then
+            return true;
+        end if;
+    end if;
+    return p_address is not null and exists (
+        select from public.mod_chat_widget_settings s
+        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+end
+$$;
+comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
+    'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
+
+create or replace function chat.check_blocked_ips()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    wrong text;
+begin
+    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
+    if found then
+        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
+    end if;
+    return new;
+end
+$$;
+comment on function chat.check_blocked_ips() is
+    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
+
+-- file: sql/visitors/block.sql
+-- What: blocks people and addresses.
+-- Why: a block acts at once: open chats of the person are closed and their sessions ended in its transaction.
+-- Leaves out: who is blocked (is_blocked.sql), rates, which are the widget's.
+
+create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    site constant uuid := chat.require_for_visitor(chat_block_visitor.visitor, 'live-chat.conversations.resolve');
+    rows constant uuid[] := chat.person_rows(chat_block_visitor.visitor);
+    block uuid;
+    closed integer;
+begin
+    perform chat.check_block(chat_block_visitor.reason, chat_block_visitor.until);
+    -- The identity's lock: a message that is being received has its conversation before, or sees the block.
+    perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
+    perform from public.mod_chat_conversations c
+    where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
+    values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
+    on conflict (site_id, visitor_id) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    update public.mod_chat_conversations c set status = 'closed'
+    where c.visitor_id = any (rows) and c.archived_at is null;
+    get diagnostics closed = row_count;
+    return jsonb_build_object('block', block, 'closed_conversations', closed, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s where s.visitor_id = any (rows) and s.ended_at is null)));
+end
+$$;
+comment on function public.chat_block_visitor(uuid, text, timestamptz) is
+    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations, ended_sessions}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
+
+create or replace function public.chat_block_address(
+    site uuid, address text, reason text default null, until timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    network constant cidr := chat.address_of(chat_block_address.address);
+    block uuid;
+begin
+    perform chat.require(chat_block_address.site, 'live-chat.settings.manage');
+    perform chat.check_block(chat_block_address.reason, chat_block_address.until);
+    if network is null then
+        raise exception '% is no address', coalesce(left(chat_block_address.address, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use an address such as 203.0.113.9 or a network such as 203.0.113.0/24';
+    elsif (masklen(network) < case family(network) when 4 then 8 else 16 end) then
+        raise exception '% is a large part of the internet', network
+            using errcode = 'PT422', detail = 'chat/network_too_wide', hint = 'block /8 or smaller of IPv4, /16 or smaller of IPv6';
+    end if;
+    insert into chat.blocks as b (site_id, address, reason, blocked_by, expires_at)
+    values (chat_block_address.site, network, chat_block_address.reason, auth.uid(), chat_block_address.until)
+    on conflict (site_id, address) do update
+    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
+    returning b.id into block;
+    return jsonb_build_object('block', block, 'address', network, 'ended_sessions', chat.end_blocked(array(
+        select s.id from chat.sessions s
+        where s.site_id = chat_block_address.site and s.ip_address <<= network and s.ended_at is null)));
+end
+$$;
+comment on function public.chat_block_address(uuid, text, text, timestamptz) is
+    'Blocks an address or network at a site, until then or for good. Answers {block, address, ended_sessions}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+
+create or replace function chat.end_blocked(p_sessions uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    ended integer;
+begin
+    -- Visitors before their sessions, as everywhere.
+    perform from public.mod_chat_visitors v
+    where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
+    order by v.id
+    for no key update;
+    update chat.sessions s set ended_at = clock_timestamp(), ended_why = 'blocked'
+    where s.id = any (p_sessions) and s.ended_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+comment on function chat.end_blocked(uuid[]) is
+    'Ends sessions of somebody who was blocked; their tokens are dead at once. When the block is over their key revives them. Answers how many.';
+
+create or replace function chat.check_block(p_reason text, p_until timestamptz)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_until <= clock_timestamp() then
+        raise exception 'this block would be over already'
+            using errcode = 'PT422', detail = 'chat/block_over', hint = 'give an end in the future, or none';
+    end if;
+    if char_length(p_reason) > 500 then
+        raise exception 'the reason has % characters', char_length(p_reason)
+            using errcode = 'PT422', detail = 'chat/too_long', hint = 'use at most 500';
+    end if;
+end
+$$;
+comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
+
+-- file: sql/visitors/unblock.sql
+-- What: the block list, and taking a block back.
+-- Why: whoever may block so may lift it; what was closed stays closed, and a session's key opens it again.
+-- Leaves out: blocked_ips of the settings, which are edited there.
+
+create or replace function public.chat_unblock(block uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    lifted chat.blocks;
+begin
+    select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+        raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
+    end if;
+    perform chat.require(lifted.site_id,
+        case when lifted.address is null then 'live-chat.conversations.resolve' else 'live-chat.settings.manage' end);
+    delete from chat.blocks b where b.id = lifted.id;
+    return to_jsonb(lifted);
+end
+$$;
+comment on function public.chat_unblock(uuid) is
+    'Takes a block back; what was closed stays closed. Answers the row. Needs the right to block so. PT404 chat/no_such_block, PT403 chat/not_allowed.';
+
+create or replace function public.chat_blocks(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
+    return coalesce((
+        select jsonb_agg(to_jsonb(b) || jsonb_build_object(
+            'visitor_name', v.name, 'active', b.expires_at is null or b.expires_at > clock_timestamp())
+            order by b.created_at desc, b.id)
+        from chat.blocks b
+        left join public.mod_chat_visitors v on v.id = b.visitor_id
+        where b.site_id = chat_blocks.site), '[]');
+end
+$$;
+comment on function public.chat_blocks(uuid) is
+    'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+-- file: sql/visitors/erase_parts.sql
+-- What: the steps of erasing a person that are not plain deletes of their rows.
+-- Why: what webhooks, queue and storage keep of somebody is found in its own way each.
+-- Leaves out: the order of locks and the rows themselves (erase.sql).
+
+create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        'visitors', cardinality(p_visitors),
+        'identities', cardinality(p_identities),
+        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
+        'conversations', cardinality(p_conversations),
+        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
+        'attempts', (
+            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
+            where m.conversation_id = any (p_conversations)),
+        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
+        'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
+        'page_views', (
+            select count(*) from chat.visits v join chat.page_views p on p.visit_id = v.id
+            where v.visitor_id = any (p_visitors)),
+        'sessions', (select count(*) from chat.sessions s where s.visitor_id = any (p_visitors)),
+        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
+end
+$$;
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+
+create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    statuses integer;
+    letters integer;
+begin
+    delete from chat.orphan_statuses o
+    where o.site_id = p_site
+        and (o.wamid in (
+                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
+            or exists (
+                select from chat.identity_aliases a
+                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
+    get diagnostics statuses = row_count;
+    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
+    delete from chat.dead_letters d
+    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
+        and exists (
+            select from chat.identity_aliases a
+            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
+    get diagnostics letters = row_count;
+    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+end
+$$;
+comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
+    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+
+create or replace function chat.queue_file_deletions(p_conversations uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    files integer;
+begin
+    insert into chat.file_deletions (site_id, file_url)
+    select distinct m.site_id, m.file_url from public.mod_chat_messages m
+    where m.conversation_id = any (p_conversations) and m.file_url is not null;
+    get diagnostics files = row_count;
+    return files;
+end
+$$;
+comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
+
+create or replace function chat.erase_jobs(p_identities uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
+    keys constant text[] := array(
+        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
+    jobs integer;
+begin
+    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
+    get diagnostics jobs = row_count;
+    -- A worker that holds one of them finds its lease stale.
+    delete from chat.lanes l where l.key = any (keys);
+    return jobs;
+end
+$$;
+comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
+
+-- file: sql/visitors/erase.sql
+-- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
+-- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
+--      begins afresh with a new one (whatsapp/home_conversation.sql).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
+--             has the storage key deletes (chat.file_deletions).
+
+create or replace function public.chat_erase_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
+    return chat.erase_person(chat_erase_visitor.visitor);
+end
+$$;
+comment on function public.chat_erase_visitor(uuid) is
+    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
+
+create or replace function chat.erase_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+as $$
+declare
+    site uuid;
+    rows constant uuid[] := chat.person_rows(p_visitor);
+    identities uuid[];
+    conversations uuid[];
+    agents uuid[];
+    counts jsonb;
+    proof chat.erasures;
+begin
+    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    conversations := array(
+        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
+    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
+    if site is null or rows <> chat.person_rows(p_visitor) or exists (
+            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
+        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
+    then
+        raise exception 'somebody merged, erased or wrote meanwhile'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+    end if;
+
+    agents := array(
+        select distinct c.assigned_agent_id from public.mod_chat_conversations c
+        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
+    counts := chat.count_person(rows, identities, conversations)
+        || chat.erase_leftovers(site, identities, conversations)
+        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+
+    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
+    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
+    delete from public.mod_chat_conversations c where c.id = any (conversations);
+    delete from chat.identities i where i.id = any (identities);
+    delete from public.mod_chat_visitors v where v.id = any (rows);
+
+    perform chat.lock_routing(site);
+    perform chat.recount_load(site, agents);
+    perform chat.drain(site);
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+
+    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
+    values (site, rows, auth.uid(), counts)
+    returning * into proof;
+    perform chat.broadcast(
+        array['chat:site:' || site],
+        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
+        array[null::bigint]);
+    return to_jsonb(proof);
+end
+$$;
+comment on function chat.erase_person(uuid) is
+    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+
+create or replace function public.chat_erasures(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_erasures.site, 'live-chat.settings.manage');
+    return coalesce((
+        select jsonb_agg(to_jsonb(e) order by e.id desc) from chat.erasures e where e.site_id = chat_erasures.site), '[]');
+end
+$$;
+comment on function public.chat_erasures(uuid) is
+    'Proofs of who was erased at a site, latest first: [{id, visitor_ids, erased_by, erased_at, counts}]. Needs live-chat.settings.manage. PT403 chat/not_allowed.';
+
+-- file: sql/visitors/export.sql
+-- What: everything that is kept about a person, as one JSON document.
+-- Why: people ask for it, and it shows what erasing would take.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+
+create or replace function public.chat_export_visitor(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
+    return chat.export_person(chat_export_visitor.visitor);
+end
+$$;
+comment on function public.chat_export_visitor(uuid) is
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
+create or replace function chat.export_person(p_visitor uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    rows constant uuid[] := chat.person_rows(p_visitor);
+begin
+    return jsonb_build_object(
+        'format', 'pg_chat.visitor/1',
+        'exported_at', clock_timestamp(),
+        'visitors', (
+            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
+            from public.mod_chat_visitors v where v.id = any (rows)),
+        'identities', coalesce((
+            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
+                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
+                    order by a.created_at, a.kind, a.value)
+                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+            from chat.identities i where i.visitor_id = any (rows)), '[]'),
+        'conversations', coalesce((
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
+                select jsonb_agg(to_jsonb(m) order by m.seq)
+                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
+        'visits', coalesce((
+            select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
+                select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+                from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
+            from chat.visits v where v.visitor_id = any (rows)), '[]'),
+        'sessions', coalesce((
+            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            from chat.sessions s where s.visitor_id = any (rows)), '[]'),
+        'blocks', coalesce((
+            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+end
+$$;
+comment on function chat.export_person(uuid) is
+    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
+
+-- file: sql/visitors/live_visitors.sql
+-- What: who is on the site now, and where somebody has been.
+-- Why: an agent who sees a visitor wait on the price list helps before they are asked.
+-- Leaves out: people without the widget's token; nothing is known of them.
+
+create or replace function public.chat_live_visitors(
+    site uuid, within_seconds integer default 300, page_size integer default 100, before timestamptz default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    since timestamptz;
+begin
+    perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
+    if (within_seconds between 1 and 86400 and page_size between 1 and 500) is not true then
+        raise exception 'this asks for too little or too much'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'within_seconds is 1 to 86400, page_size 1 to 500';
+    end if;
+    since := clock_timestamp() - make_interval(secs => within_seconds);
+    return jsonb_build_object(
+        'count', (
+            select count(distinct v.visitor_id) from chat.visits v
+            where v.site_id = chat_live_visitors.site and v.last_at > since),
+        'visitors', coalesce((
+            select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
+            from (
+                select v.id as visit_id, v.visitor_id, p.name, p.email, p.current_page_url, p.current_page_title,
+                    v.landing_page_url, v.referrer_url, v.started_at, v.last_at, v.pages, p.total_visits, v.browser, v.os,
+                    v.device, v.country, v.city, p.tags, c.id as conversation_id, c.status as conversation_status,
+                    c.assigned_agent_id
+                from chat.visits v
+                join public.mod_chat_visitors p on p.id = v.visitor_id
+                left join lateral (
+                    select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
+                    where o.visitor_id = v.visitor_id and o.archived_at is null
+                    order by o.created_at desc limit 1) c on true
+                where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
+                order by v.last_at desc, v.id desc
+                limit page_size) shown), '[]'));
+end
+$$;
+comment on function public.chat_live_visitors(uuid, integer, integer, timestamptz) is
+    'Who looked at a page within so many seconds, latest first: {count, visitors: [{visit_id, visitor_id, name, current_page_url, …, last_at, pages, conversation_id, …}]}; the next page is `before` the last one''s last_at. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT422 chat/out_of_range.';
+
+create or replace function public.chat_visits(visitor uuid, page_size integer default 20, before bigint default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_for_visitor(chat_visits.visitor, 'live-chat.conversations.view');
+    if (page_size between 1 and 500) is not true then
+        raise exception 'a page has 1 to 500 visits'
+            using errcode = 'PT422', detail = 'chat/out_of_range', hint = 'page_size is 1 to 500';
+    end if;
+    return coalesce((
+        select jsonb_agg(to_jsonb(shown) || jsonb_build_object('page_views', coalesce((
+            select jsonb_agg(jsonb_build_object('url', p.url, 'title', p.title, 'at', p.at) order by p.id)
+            from chat.page_views p where p.visit_id = shown.id), '[]')) order by shown.id desc)
+        from (
+            select v.* from chat.visits v
+            where v.visitor_id = any (chat.person_rows(chat_visits.visitor)) and (chat_visits.before is null or v.id < chat_visits.before)
+            order by v.id desc
+            limit page_size) shown), '[]');
+end
+$$;
+comment on function public.chat_visits(uuid, integer, bigint) is
+    'Visits of a person with their pages, latest first: [{id, started_at, last_at, pages, …, page_views: [{url, title, at}]}]; the next page is `before` the last one''s id. Needs live-chat.conversations.view. PT404 chat/no_such_visitor, PT422 chat/out_of_range.';
+
 -- file: sql/widget/settings_of.sql
 -- What: the settings of a site, also of one that never saved any; and the version of its privacy text.
 -- Why: the defaults stand once, in the table.
@@ -5850,29 +6980,278 @@ $$;
 comment on function chat.my_session(timestamptz) is
     'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
 
+create or replace function chat.lock_person(p_session chat.sessions)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions := p_session;
+    known uuid;
+begin
+    -- Whoever proves meanwhile who they are writes as that person; whoever ends the session writes no more.
+    loop
+        known := session.identity_id;
+        perform from chat.identities i where i.id = known for no key update;
+        select s.* into session from chat.sessions s where s.id = p_session.id and s.ended_at is null;
+        if not found then
+            raise exception 'the session of this token is over'
+                using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        end if;
+        exit when session.identity_id = known;
+    end loop;
+    return session;
+end
+$$;
+comment on function chat.lock_person(chat.sessions) is
+    'Locks the identity of a session, the first lock of whoever writes for a visitor; answers the session as it is then. PT401 chat/session_dead.';
+
+-- file: sql/visitors/my_visitor_ids.sql
+-- What: the visitors that the caller is: of their token's session, or of their login.
+-- Why: views of visitors are a sentence over this. Only proof joins rows here: what an agent merged stays apart.
+-- Leaves out: agents, who see people under their own policies.
+
+create or replace function chat.visitors_of(p_identity uuid)
+returns uuid[]
+language sql
+stable
+as $$
+    select array_agg(i.visitor_id) from chat.identities i where i.id = p_identity or i.proven_as = p_identity
+$$;
+comment on function chat.visitors_of(uuid) is
+    'The visitor of an identity, and of anonymous ones that were proven to be the same person.';
+
+create or replace function chat.my_visitor_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+begin
+    -- Anon without a token is told so, too.
+    if claims ? 'chat_session' or claims ->> 'role' = 'anon' then
+        return chat.visitors_of((chat.my_session()).identity_id);
+    end if;
+    return array(
+        select unnest(chat.visitors_of(a.identity_id))
+        from chat.identity_aliases a
+        where a.kind = 'auth' and a.portfolio = '' and a.value = auth.uid()::text);
+end
+$$;
+comment on function chat.my_visitor_ids() is
+    'Visitors the caller is: by the token of a session (PT401 as chat.my_session), else by their Supabase login; nobody otherwise.';
+
 -- file: sql/visitors/note_page.sql
--- What: which page a visitor looks at, and when they were last seen.
--- Why: agents see who is where; the first page is kept as the landing page.
--- Leaves out: visits and what the user agent tells, which are counted elsewhere.
+-- What: which page a visitor looks at: the visit it belongs to, and what browser and proxy tell of them.
+-- Why: agents see who is where and where they came in; under the visitor's lock, so two tabs are one visit.
+-- Leaves out: showing it (live_visitors.sql).
+
+create or replace function chat.web_address(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- Shown as a link: nothing but http, and nothing that could end one.
+    select substring(left(p_text, 2048) from '^[hH][tT][tT][pP][sS]?://[^\s"<>\\\u0001-\u0020\u007f-\u00a0]+$')
+$$;
+comment on function chat.web_address(text) is 'The first 2048 characters of an http or https address; null for anything else.';
+
+create or replace function chat.visit_of(p_session chat.sessions, p_url text, p_referrer text, p_now timestamptz)
+returns chat.visits
+language plpgsql
+as $$
+declare
+    visit chat.visits;
+begin
+    select v.* into visit from chat.visits v where v.visitor_id = p_session.visitor_id order by v.id desc limit 1;
+    if visit.last_at > p_now - interval '30 minutes' then
+        update chat.visits v
+        set last_at = greatest(v.last_at, p_now), session_id = p_session.id,
+            landing_page_url = coalesce(v.landing_page_url, p_url), referrer_url = coalesce(v.referrer_url, p_referrer)
+        where v.id = visit.id
+        returning v.* into visit;
+        return visit;
+    end if;
+    -- A visitor is made with their first visit counted.
+    if visit.id is not null then
+        update public.mod_chat_visitors v set total_visits = v.total_visits + 1 where v.id = p_session.visitor_id;
+    end if;
+    insert into chat.visits (
+        site_id, visitor_id, session_id, started_at, last_at, landing_page_url, referrer_url, ip_address, browser, os, device,
+        country, city)
+    select p_session.site_id, p_session.visitor_id, p_session.id, p_now, p_now, p_url, p_referrer, p_session.ip_address,
+        agent.browser, agent.os, agent.device, place.country, place.city
+    from chat.user_agent_of(p_session.user_agent) agent
+    cross join chat.place_of(
+        chat.request_header(current_setting('app.settings.chat_country_header', true)),
+        chat.request_header(current_setting('app.settings.chat_city_header', true))) place
+    returning * into visit;
+    return visit;
+end
+$$;
+comment on function chat.visit_of(chat.sessions, text, text, timestamptz) is
+    'The running visit of a session''s visitor, whose row the caller has locked, or a new one. The headers that tell country and city are named by app.settings.chat_country_header and chat_city_header; none is believed otherwise.';
 
 create or replace function chat.note_page(p_session chat.sessions, p_page jsonb, p_now timestamptz)
 returns void
 language plpgsql
 as $$
+declare
+    url constant text := chat.web_address(p_page ->> 'url');
+    title constant text := chat.one_line(p_page ->> 'title', 300);
+    referrer constant text := chat.web_address(p_page ->> 'referrer');
+    visit chat.visits;
 begin
+    perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    visit := chat.visit_of(p_session, url, referrer, p_now);
+    -- The same page again only says that it is still open.
+    if url is not null and visit.pages < 500 and url is distinct from (
+        select p.url from chat.page_views p where p.visit_id = visit.id order by p.id desc limit 1)
+    then
+        insert into chat.page_views (site_id, visit_id, url, title, at)
+        values (visit.site_id, visit.id, url, title, p_now);
+        update chat.visits v set pages = v.pages + 1 where v.id = visit.id;
+    end if;
     update public.mod_chat_visitors v
-    set current_page_url = coalesce(left(p_page ->> 'url', 2048), v.current_page_url),
-        current_page_title = case when p_page ->> 'url' is null then v.current_page_title else left(p_page ->> 'title', 300) end,
-        referrer_url = coalesce(v.referrer_url, left(p_page ->> 'referrer', 2048)),
-        landing_page_url = coalesce(v.landing_page_url, left(p_page ->> 'url', 2048)),
+    set current_page_url = coalesce(url, v.current_page_url),
+        current_page_title = case when url is null then v.current_page_title else title end,
+        referrer_url = coalesce(v.referrer_url, referrer),
+        landing_page_url = coalesce(v.landing_page_url, url),
+        browser = coalesce(visit.browser, v.browser),
+        os = coalesce(visit.os, v.os),
+        device = coalesce(visit.device, v.device),
         ip_address = coalesce(p_session.ip_address, v.ip_address),
+        -- A city without its country would be of the country before.
+        country = coalesce(visit.country, v.country),
+        city = case when visit.country is null then v.city else visit.city end,
         last_seen_at = greatest(v.last_seen_at, p_now),
         updated_at = p_now
     where v.id = p_session.visitor_id;
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on; referrer and landing page only the first time.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+
+create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    delete from chat.page_views p
+    using (
+        select x.id from chat.page_views x
+        where x.at < p_now - interval '90 days'
+        order by x.at
+        limit p_batch
+        for update skip locked) old
+    where p.id = old.id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_page_views(integer, timestamptz) is 'Removes page views older than 90 days; the visits stay.';
+
+-- file: sql/visitors/prove_identity.sql
+-- What: a session turns out to be of a person whose id was proven.
+-- Why: two browsers of one person meet at the unique alias. What somebody did before they said who they are stays theirs:
+--      a pointer of the anonymous identity, and for agents the pointer of a merge.
+-- Leaves out: the proof itself (identify.sql, or Supabase's login in open_session.sql).
+
+create or replace function chat.prove_identity(p_session chat.sessions, p_kind text, p_value text, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    anonymous constant boolean := not exists (
+        select from chat.identity_aliases a where a.identity_id = p_session.identity_id);
+    made uuid := p_session.identity_id;
+    person chat.identities;
+    session chat.sessions;
+begin
+    -- Asked first: nearly always it is known.
+    select i.* into person
+    from chat.identity_aliases a join chat.identities i on i.id = a.identity_id
+    where a.site_id = p_session.site_id and a.portfolio = '' and a.kind = p_kind and a.value = p_value;
+    if not found then
+        if not anonymous then
+            made := gen_random_uuid();
+        end if;
+        insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+        values (p_session.site_id, '', p_kind, p_value, made)
+        on conflict do nothing;
+        if not found then
+            -- Somebody was faster.
+            return chat.prove_identity(p_session, p_kind, p_value, p_now);
+        end if;
+        if made = p_session.identity_id then
+            return p_session;
+        end if;
+        -- Another person at the same browser.
+        person := chat.make_person(p_session.site_id, made);
+    elsif person.id = p_session.identity_id then
+        return p_session;
+    else
+        perform from chat.identities i where i.id in (p_session.identity_id, person.id) order by i.id for no key update;
+        if anonymous then
+            perform chat.join_anonymous(p_session, person, p_now);
+        end if;
+    end if;
+    perform from public.mod_chat_visitors v where v.id in (p_session.visitor_id, person.visitor_id)
+    order by v.id for no key update;
+    update chat.sessions s
+    set identity_id = person.id, visitor_id = person.visitor_id
+    where s.id = p_session.id
+    returning s.* into session;
+    return session;
+end
+$$;
+comment on function chat.prove_identity(chat.sessions, text, text, timestamptz) is
+    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session.';
+
+create or replace function chat.make_person(p_site uuid, p_identity uuid)
+returns chat.identities
+language plpgsql
+as $$
+declare
+    visitor uuid;
+    person chat.identities;
+begin
+    insert into public.mod_chat_visitors (site_id, channel) values (p_site, 'widget') returning id into visitor;
+    insert into chat.identities (id, site_id, visitor_id) values (p_identity, p_site, visitor) returning * into person;
+    return person;
+end
+$$;
+comment on function chat.make_person(uuid, uuid) is 'A new visitor of the widget with an identity of this id.';
+
+create or replace function chat.join_anonymous(p_session chat.sessions, p_person chat.identities, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update chat.identities i set proven_as = p_person.id where i.id = p_session.identity_id;
+    -- The chat that is going on goes on, unless the person has one already; then both stay, and theirs takes what comes.
+    update public.mod_chat_conversations c
+    set identity_id = p_person.id
+    where c.identity_id = p_session.identity_id and c.archived_at is null
+        and not exists (
+            select from public.mod_chat_conversations o
+            where o.identity_id = p_person.id and o.phone_number_id is null and o.archived_at is null);
+    perform from public.mod_chat_visitors v
+    where v.id in (p_session.visitor_id, p_person.visitor_id)
+    order by v.id for no key update;
+    update public.mod_chat_visitors v
+    set merged_into = p_person.visitor_id, updated_at = p_now
+    where v.id = p_session.visitor_id and v.merged_into is null
+        and chat.person_of(p_person.visitor_id) <> v.id;
+end
+$$;
+comment on function chat.join_anonymous(chat.sessions, chat.identities, timestamptz) is
+    'Makes what a session did without a name part of the person it turned out to be; the caller holds both identities.';
 
 -- file: sql/visitors/open_session.sql
 -- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
@@ -5902,79 +7281,111 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    perform chat.require_domain(settings);
     if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
 
-    session := chat.resume_session(settings, chat_open_session.key, address, at);
+    session := chat.session_of_key(settings, chat_open_session.key, at);
     if session.id is null then
         -- Two random uuids: 244 bits that nobody guesses.
         fresh_key := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-        session := chat.make_session(settings, fresh_key, address, at);
+        session := chat.make_session(settings, fresh_key, at);
     end if;
+    -- Somebody signed in with Supabase has proven who they are.
+    if auth.uid() is not null then
+        session := chat.prove_identity(session, 'auth', auth.uid()::text, at);
+    end if;
+    session.ip_address := address;
     perform chat.note_page(session, chat_open_session.page, at);
-    return chat.sign_session(session, at) || jsonb_build_object(
-        'site_id', session.site_id, 'session_id', session.id, 'visitor_id', session.visitor_id,
-        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null,
-        'topic', 'chat:visitor:' || session.visitor_id);
+    session := chat.renew_session(session, settings, at);
+    return chat.session_answer(session, at) || jsonb_build_object(
+        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null);
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topic}. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
-create or replace function chat.resume_session(
-    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+create or replace function chat.session_of_key(
+    p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
 returns chat.sessions
 language plpgsql
+stable
 as $$
 declare
     session chat.sessions;
 begin
     select s.* into session
     from chat.sessions s
-    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
-    if chat.is_blocked(session.site_id, session.visitor_id, null, p_now) then
+    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id
+        and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now;
+    if chat.is_blocked(p_settings.site_id, session.visitor_id, null, p_now) then
         raise exception 'this visitor is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
-    -- The visitor before the session, as everywhere.
-    perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
-    update chat.sessions s
-    set last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
-        user_agent = left(chat.request_header('user-agent'), 1000)
-    where s.id = session.id and s.ended_at is null and s.expires_at > p_now
-    returning s.* into session;
     return session;
 end
 $$;
-comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
-    'Renews the live session of this key; null when the key opens none. PT403 chat/blocked.';
+comment on function chat.session_of_key(public.mod_chat_widget_settings, text, timestamptz) is
+    'The live session of this key at a site, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
 
-create or replace function chat.make_session(
-    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+create or replace function chat.make_session(p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
 returns chat.sessions
 language plpgsql
 as $$
 declare
-    visitor uuid;
-    person uuid;
+    person constant chat.identities := chat.make_person(p_settings.site_id, gen_random_uuid());
     session chat.sessions;
 begin
-    insert into public.mod_chat_visitors (site_id, channel) values (p_settings.site_id, 'widget') returning id into visitor;
-    insert into chat.identities (site_id, visitor_id) values (p_settings.site_id, visitor) returning id into person;
-    insert into chat.sessions (
-        site_id, visitor_id, identity_id, key_hash, ip_address, user_agent, origin, created_at, last_seen_at, expires_at)
-    values (
-        p_settings.site_id, visitor, person, sha256(convert_to(p_key, 'UTF8')), p_address,
-        left(chat.request_header('user-agent'), 1000), left(chat.request_header('origin'), 300), p_now, p_now,
+    insert into chat.sessions (site_id, visitor_id, identity_id, key_hash, created_at, expires_at)
+    values (p_settings.site_id, person.visitor_id, person.id, sha256(convert_to(p_key, 'UTF8')), p_now,
         p_now + p_settings.session_days * interval '1 day')
     returning * into session;
     return session;
 end
 $$;
-comment on function chat.make_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+comment on function chat.make_session(public.mod_chat_widget_settings, text, timestamptz) is
     'A new session of somebody nobody knows: visitor, identity without aliases, session.';
+
+create or replace function chat.renew_session(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions;
+begin
+    update chat.sessions s
+    set ended_at = null, ended_why = null, last_seen_at = p_now,
+        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address, user_agent = left(chat.request_header('user-agent'), 1000),
+        origin = left(chat.request_header('origin'), 300)
+    where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
+    returning s.* into session;
+    if not found then
+        raise exception 'this session was ended meanwhile'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
+    return session;
+end
+$$;
+comment on function chat.renew_session(chat.sessions, public.mod_chat_widget_settings, timestamptz) is
+    'Moves the end of a session on and notes where it is used from; the caller holds the visitor. PT401 chat/session_dead.';
+
+create or replace function chat.session_answer(p_session chat.sessions, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return chat.sign_session(p_session, p_now) || jsonb_build_object(
+        'site_id', p_session.site_id, 'session_id', p_session.id, 'visitor_id', p_session.visitor_id,
+        'topics', (select jsonb_agg('chat:visitor:' || v.id order by v.id <> p_session.visitor_id, v.id)
+            from unnest(chat.visitors_of(p_session.identity_id)) v (id)));
+end
+$$;
+comment on function chat.session_answer(chat.sessions, timestamptz) is
+    'What a client is told of its session: {token, expires_at, site_id, session_id, visitor_id, topics}, its own topic first.';
 
 -- file: sql/visitors/set_page.sql
 -- What: the visitor moved to another page of the site.
@@ -6018,679 +7429,667 @@ end
 $$;
 comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
 
--- file: sql/visitors/person.sql
--- What: which rows of mod_chat_visitors are one person.
--- Why: a merge is a pointer and rows keep their visitor_id, so whoever speaks of a person follows the pointers.
--- Leaves out: what a visitor of the widget sees. That is their own session's row, never what an agent merged.
+-- file: sql/conversations/my_conversations.sql
+-- What: a visitor's own conversations and messages, as views.
+-- Why: anon has no grant on the tables; a view shows the public columns, and `select=*` and embeds work on it. The barrier
+--      keeps a caller's own functions from seeing rows before they are chosen.
+-- Leaves out: notes and everything internal: tags, metadata, ids of agents, the names of agents where a site hides them.
 
-create or replace function chat.person_of(p_visitor uuid)
-returns uuid
-language sql
-stable
-as $$
-    -- `union`, so that a circle that somebody made by hand ends.
-    with recursive up (id, merged_into) as (
-        select v.id, v.merged_into from public.mod_chat_visitors v where v.id = p_visitor
-        union
-        select v.id, v.merged_into from up join public.mod_chat_visitors v on v.id = up.merged_into)
-    select coalesce((select up.id from up where up.merged_into is null), p_visitor)
-$$;
-comment on function chat.person_of(uuid) is 'The visitor a visitor was merged into in the end; itself when it was not.';
+create or replace view public.chat_my_conversations with (security_barrier = true) as
+select c.id, c.site_id, c.visitor_id, c.session_number, c.status, c.channel, c.subject, c.last_message_text, c.last_message_at,
+    c.last_message_by, c.last_public_seq, c.last_public_change, c.unread_visitor_count,
+    c.assigned_agent_id is not null as has_agent,
+    case when s.show_agent_name is not false then a.display_name end as agent_name,
+    case when s.show_agent_avatar is not false then a.avatar_url end as agent_avatar,
+    d.name as department_name, c.agent_joined_at, c.rating, c.rating_comment, c.rated_at, c.created_at, c.archived_at
+from public.mod_chat_conversations c
+left join public.mod_chat_agents a on a.id = c.assigned_agent_id
+left join public.mod_chat_departments d on d.id = c.department_id
+left join public.mod_chat_widget_settings s on s.site_id = c.site_id
+where c.visitor_id = any ((select chat.my_visitor_ids())::uuid[]);
+comment on view public.chat_my_conversations is
+    'The caller''s own conversations, for visitors: by a session''s token or a Supabase login. PT401 as chat.my_session.';
 
-create or replace function chat.person_rows(p_visitor uuid)
-returns uuid[]
-language sql
-stable
-as $$
-    with recursive down (id) as (
-        select chat.person_of(p_visitor)
-        union
-        select v.id from down join public.mod_chat_visitors v on v.merged_into = down.id)
-    select array_agg(down.id order by down.id) from down
-$$;
-comment on function chat.person_rows(uuid) is 'Every visitor that is the same person, by merges in any direction, in the order of locks.';
+create or replace view public.chat_my_messages with (security_barrier = true) as
+select m.id, m.conversation_id, m.site_id, m.public_seq, m.change, m.change_before, m.sender_type,
+    case
+        when m.sender_type <> 'agent' or s.show_agent_name is not false then m.sender_name
+        else s.company_name
+    end as sender_name,
+    case when m.sender_type <> 'agent' or s.show_agent_avatar is not false then m.sender_avatar end as sender_avatar,
+    m.content, m.content_type, m.kind, m.file_url, m.file_name, m.file_size, m.file_mime_type, m.file_state, m.status,
+    m.sent_at, m.read_at, m.edited_at, m.deleted_at, m.reply_to_id,
+    -- Whose reaction it is, but not which agent's.
+    array(
+        select jsonb_build_object('by', split_part(r.key, ':', 1), 'emoji', r.value -> 'emoji')
+        from jsonb_each(m.reactions) r where r.value ->> 'emoji' is not null order by r.key) as reactions,
+    m.created_at, m.updated_at
+from public.mod_chat_conversations c
+join public.mod_chat_messages m on m.conversation_id = c.id
+left join public.mod_chat_widget_settings s on s.site_id = c.site_id
+where c.visitor_id = any ((select chat.my_visitor_ids())::uuid[]) and m.public_seq is not null;
+comment on view public.chat_my_messages is
+    'Messages of the caller''s own conversations, for visitors; never notes. Read on with `change` greater than the last seen.';
 
-create or replace function chat.require_for_visitor(p_visitor uuid, p_permission text)
-returns uuid
+-- file: sql/widget/consent.sql
+-- What: a visitor agrees to the site's privacy text.
+-- Why: consent names the version that was shown; one that has changed since is shown again.
+-- Leaves out: asking whether it was given, which writing does (require_form.sql).
+
+create or replace function public.chat_consent(version integer)
+returns jsonb
 language plpgsql
-stable
 security definer
 set search_path = ''
 as $$
 declare
-    site uuid;
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
 begin
-    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    if not found or not chat.may(site, 'live-chat.conversations.view')
-        or site = any (chat.my_limited_sites()) and not chat.sees_visitor(p_visitor)
+    return chat.keep_consent(session, chat.settings_of(session.site_id), chat_consent.version, at);
+end
+$$;
+comment on function public.chat_consent(integer) is
+    'Agrees to the privacy text of this version, which chat_widget_config shows. Answers {version, given_at}. PT401 as chat.my_session, PT409 chat/privacy_changed.';
+
+create or replace function chat.keep_consent(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_version integer, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    kept chat.consents;
+begin
+    if p_version is distinct from p_settings.privacy_version then
+        raise exception 'the privacy text is of version % now', p_settings.privacy_version
+            using errcode = 'PT409', detail = 'chat/privacy_changed', hint = 'show chat_widget_config''s text and ask again';
+    end if;
+    insert into chat.consents (site_id, visitor_id, version, privacy_text, privacy_url, given_at)
+    values (p_session.site_id, p_session.visitor_id, p_version, p_settings.privacy_text, p_settings.privacy_url, p_now)
+    on conflict (visitor_id, version) do nothing;
+    select c.* into kept from chat.consents c where c.visitor_id = p_session.visitor_id and c.version = p_version;
+    return jsonb_build_object('version', kept.version, 'given_at', kept.given_at);
+end
+$$;
+comment on function chat.keep_consent(chat.sessions, public.mod_chat_widget_settings, integer, timestamptz) is
+    'Keeps a visitor''s consent to the current version, the first time of it. PT409 chat/privacy_changed.';
+
+-- file: sql/widget/require_form.sql
+-- What: which fields a site's forms ask for, and that they were given before anybody writes.
+-- Why: what a widget asks can be left out by whoever calls the database; so it is asked again here, of what is known of
+--      the visitor. A person whom the site has named already fills in nothing.
+-- Leaves out: whether values are right, which is a rule (chat_rules form_problems).
+
+create or replace function chat.form_fields(p_settings public.mod_chat_widget_settings, p_form text)
+returns text[]
+language sql
+immutable
+as $$
+    select case p_form
+        when 'pre_chat' then array_remove(array[
+            case when s.pre_chat_enabled and s.pre_chat_name_required then 'name' end,
+            case when s.pre_chat_enabled and s.pre_chat_email_required then 'email' end,
+            case when s.pre_chat_enabled and s.pre_chat_phone_enabled and s.pre_chat_phone_required then 'phone' end,
+            case when s.pre_chat_enabled and s.pre_chat_message_required then 'message' end], null)
+        -- Whoever leaves a message has to be reached later.
+        when 'offline' then array_remove(array[
+            case when s.pre_chat_enabled and s.pre_chat_name_required then 'name' end, 'email', 'message'], null)
+    end
+    from (select p_settings.*) s
+$$;
+comment on function chat.form_fields(public.mod_chat_widget_settings, text) is
+    'Fields that a site requires in a form (pre_chat, offline), by its settings; null for a form there is not.';
+
+create or replace function chat.form_values(p_given jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    -- What is nested is no text, however deep it is.
+    select coalesce(jsonb_object_agg(f.key, case when jsonb_typeof(f.value) in ('object', 'array') then 'false' else f.value end), '{}')
+    from jsonb_each(case jsonb_typeof(p_given) when 'object' then p_given end) f
+    where f.key in ('name', 'email', 'phone', 'message')
+$$;
+comment on function chat.form_values(jsonb) is 'The fields of a form among what somebody sent; empty when it is no object.';
+
+create or replace function chat.require_form(p_session chat.sessions, p_settings public.mod_chat_widget_settings)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    missing jsonb;
+begin
+    if p_settings.privacy_required and not exists (
+        select from chat.consents c
+        where c.visitor_id = any (chat.visitors_of(p_session.identity_id)) and c.version = p_settings.privacy_version)
     then
-        raise exception 'there is no visitor %', coalesce(p_visitor::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'use the id of a visitor of your site';
+        raise exception 'the privacy text has not been agreed to'
+            using errcode = 'PT422', detail = 'chat/consent_required',
+                hint = 'show the text of chat_widget_config, then call chat_consent with its version';
     end if;
-    perform chat.require(site, p_permission);
-    return site;
-end
-$$;
-comment on function chat.require_for_visitor(uuid, text) is
-    'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
-
-create or replace function public.chat_person(visitor uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    person uuid;
-    rows uuid[];
-begin
-    perform chat.require_for_visitor(chat_person.visitor, 'live-chat.conversations.view');
-    person := chat.person_of(chat_person.visitor);
-    rows := chat.person_rows(chat_person.visitor);
-    return (
-        select jsonb_build_object(
-            'person', (select to_jsonb(v) from public.mod_chat_visitors v where v.id = person),
-            'merged', coalesce((
-                select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
-                from public.mod_chat_visitors v where v.id = any (rows) and v.id <> person), '[]'),
-            'total_visits', sum(v.total_visits),
-            'total_conversations', sum(v.total_conversations),
-            'total_messages', sum(v.total_messages),
-            'first_seen_at', min(v.first_seen_at),
-            'last_seen_at', max(v.last_seen_at),
-            'tags', coalesce((
-                select jsonb_agg(distinct t.tag)
-                from public.mod_chat_visitors m cross join lateral unnest(m.tags) t (tag)
-                where m.id = any (rows)), '[]'),
-            'blocked', bool_or(chat.is_blocked(v.site_id, v.id, null)))
-        from public.mod_chat_visitors v
-        where v.id = any (rows));
-end
-$$;
-comment on function public.chat_person(uuid) is
-    'A person over all visitors merged with this one: {person, merged: [rows], totals, first_seen_at, last_seen_at, tags, blocked}. Needs live-chat.conversations.view. PT404 chat/no_such_visitor.';
-
--- file: sql/visitors/profile.sql
--- What: what a visitor's name, contact, tags, notes and custom data may hold; and two ways to change them without
---       overwriting a colleague.
--- Why: a plain PATCH writes a whole column; two agents who add a tag at once would lose one.
--- Leaves out: rows that WhatsApp makes, whose fields the parser has bounded.
-
-create or replace function chat.one_line(p_text text, p_longest integer)
-returns text
-language sql
-immutable
-parallel safe
-as $$
-    -- Control characters, and the marks that turn the direction of everything after them, which fake other names.
-    select nullif(left(btrim(regexp_replace(
-        translate(p_text, U&'\202A\202B\202C\202D\202E\2066\2067\2068\2069', ''),
-        '[\u0001-\u0020\u007f-\u00a0\u2028\u2029]+', ' ', 'g')), p_longest), '')
-$$;
-comment on function chat.one_line(text, integer) is
-    'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
-
-create or replace function chat.clean_profile()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    field record;
-begin
-    for field in
-        select * from (values
-            ('name', new.name, 200), ('email', new.email, 320), ('phone', new.phone, 50),
-            ('avatar_url', new.avatar_url, 2048), ('notes', new.notes, 20000), ('external_id', new.external_id, 255)
-        ) f (column_name, content, longest)
-        where char_length(f.content) > f.longest
-    loop
-        raise exception 'the % has % characters', field.column_name, char_length(field.content)
-            using errcode = 'PT422', detail = 'chat/too_long', hint = format('use at most %s', field.longest);
-    end loop;
-    new.name := chat.one_line(new.name, 200);
-    new.email := chat.one_line(new.email, 320);
-    new.phone := chat.one_line(new.phone, 50);
-
-    -- Each tag once, in the order in which they were given.
-    new.tags := array(
-        select t.tag
-        from (
-            select chat.one_line(u.tag, 2147483647) as tag, min(u.place) as place
-            from unnest(new.tags) with ordinality u (tag, place) group by 1) t
-        where t.tag is not null
-        order by t.place);
-    if cardinality(new.tags) > 50 or exists (select from unnest(new.tags) t (tag) where char_length(t.tag) > 64) then
-        raise exception 'these are too many tags, or too long ones'
-            using errcode = 'PT422', detail = 'chat/too_many_tags', hint = 'use at most 50 tags of at most 64 characters';
+    select chat.form_problems(
+        to_jsonb(array_remove(chat.form_fields(p_settings, 'pre_chat'), 'message')),
+        jsonb_build_object('name', v.name, 'email', v.email, 'phone', v.phone))
+    into missing
+    from public.mod_chat_visitors v
+    where v.id = p_session.visitor_id;
+    if missing @? '$[*] ? (@.problem == "missing")' then
+        raise exception 'the form before the chat has not been filled in'
+            using errcode = 'PT422', detail = 'chat/form_required', hint = 'call chat_submit_form first';
     end if;
-    if jsonb_typeof(new.custom_data) <> 'object' or pg_column_size(new.custom_data) > 65536 then
-        raise exception 'custom data is an object of at most 64 kB'
-            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value, …} and keep files elsewhere';
-    end if;
-    return new;
 end
 $$;
-comment on function chat.clean_profile() is
-    'Before name, contact, tags, notes or custom data of a visitor are written: cleaned and bounded. PT422 chat/too_long, chat/too_many_tags, chat/custom_data.';
+comment on function chat.require_form(chat.sessions, public.mod_chat_widget_settings) is
+    'Raises PT422 chat/consent_required or chat/form_required unless a visitor has given what the site asks before a chat.';
 
-create or replace function public.chat_tag_visitor(visitor uuid, add text[] default '{}', remove text[] default '{}')
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_tag_visitor.visitor, 'live-chat.conversations.reply');
-    return query
-    update public.mod_chat_visitors v
-    set tags = array(
-        select u.tag from unnest(v.tags || coalesce(add, '{}')) with ordinality u (tag, place)
-        where u.tag <> all (coalesce(remove, '{}'))
-        order by u.place)
-    where v.id = chat_tag_visitor.visitor
-    returning v.*;
-end
-$$;
-comment on function public.chat_tag_visitor(uuid, text[], text[]) is
-    'Adds tags to a visitor and removes others, whatever colleagues do at the same time. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/too_many_tags.';
+-- file: sql/widget/request_upload.sql
+-- What: a visitor asks where to put a file, and a message takes it.
+-- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings.
+-- Leaves out: reading files again, which are private: Storage signs addresses for those who may see the message.
 
-create or replace function public.chat_set_custom_data(visitor uuid, changes jsonb)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_set_custom_data.visitor, 'live-chat.conversations.reply');
-    if jsonb_typeof(changes) is distinct from 'object' then
-        raise exception 'changes of custom data are an object'
-            using errcode = 'PT422', detail = 'chat/custom_data', hint = 'send {"key": value}; null removes a key';
-    end if;
-    return query
-    update public.mod_chat_visitors v
-    set custom_data = (v.custom_data || changes) - array(
-        select e.key from jsonb_each(changes) e where e.value = 'null')
-    where v.id = chat_set_custom_data.visitor
-    returning v.*;
-end
-$$;
-comment on function public.chat_set_custom_data(uuid, jsonb) is
-    'Changes keys of a visitor''s custom data; a null removes its key, others stay. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT422 chat/custom_data.';
-
--- file: sql/visitors/merge.sql
--- What: says that two visitors are one person, and takes it back.
--- Why: a pointer, so nothing is copied or lost and undoing is removing it. Identities, conversations and sessions stay
---      with their own row: an agent's mistake never shows one person's chats to another.
--- Leaves out: finding doubles; typed e-mails and phones prove nothing.
-
-create or replace function public.chat_merge_visitors(visitor uuid, into_visitor uuid)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    site constant uuid := chat.require_for_visitor(chat_merge_visitors.visitor, 'live-chat.conversations.reply');
-    target constant uuid := chat_merge_visitors.into_visitor;
-    root constant uuid := chat.person_of(target);
-    merged public.mod_chat_visitors;
-begin
-    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
-        raise exception 'these two belong to different sites'
-            using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
-    end if;
-    -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
-    perform from public.mod_chat_visitors v
-    where v.id in (chat_merge_visitors.visitor, target, root)
-    order by v.id
-    for no key update;
-    if chat.person_of(target) <> root then
-        raise exception 'somebody merged one of these meanwhile'
-            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
-    elsif root = chat.person_of(chat_merge_visitors.visitor) then
-        raise exception 'these two are one person already'
-            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'chat_person shows all rows of a person';
-    end if;
-    update public.mod_chat_visitors v set merged_into = target
-    where v.id = chat_merge_visitors.visitor and v.merged_into is null
-    returning v.* into merged;
-    if not found then
-        raise exception 'this visitor is merged into somebody else'
-            using errcode = 'PT409', detail = 'chat/already_merged', hint = 'undo that with chat_unmerge_visitor first';
-    end if;
-    return next merged;
-end
-$$;
-comment on function public.chat_merge_visitors(uuid, uuid) is
-    'Says that a visitor is the same person as another: a pointer, nothing is copied. Returns the pointing row. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/already_merged, chat/changed_meanwhile, PT422 chat/different_sites.';
-
-create or replace function public.chat_unmerge_visitor(visitor uuid)
-returns setof public.mod_chat_visitors
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    alone public.mod_chat_visitors;
-begin
-    perform chat.require_for_visitor(chat_unmerge_visitor.visitor, 'live-chat.conversations.reply');
-    update public.mod_chat_visitors v set merged_into = null
-    where v.id = chat_unmerge_visitor.visitor and v.merged_into is not null
-    returning v.* into alone;
-    if not found then
-        raise exception 'this visitor is not merged into anybody'
-            using errcode = 'PT409', detail = 'chat/not_merged', hint = 'undo a merge at the row that points: its merged_into is set';
-    end if;
-    return next alone;
-end
-$$;
-comment on function public.chat_unmerge_visitor(uuid) is
-    'Takes back a merge: the visitor stands for itself again, with everything it had. Needs live-chat.conversations.reply. PT404 chat/no_such_visitor, PT409 chat/not_merged.';
-
--- file: sql/visitors/block.sql
--- What: blocks and unblocks people and addresses, and says who is blocked.
--- Why: a block acts at once: open chats of the person are closed in its transaction, and whoever opens a session or a
---      conversation asks chat.is_blocked under the identity's lock.
--- Leaves out: rates, which are the widget's.
-
-create or replace function chat.address_of(p_text text)
-returns cidr
-language plpgsql
-immutable
-as $$
-begin
-    -- `203.0.113.9/24` means its network, where the type cidr would refuse it.
-    return network(trim(p_text)::inet);
-exception
-    when invalid_text_representation then
-        return null;
-end
-$$;
-comment on function chat.address_of(text) is 'The address or network a text says; null when it says none.';
-
-create or replace function chat.is_blocked(
-    p_site uuid, p_visitor uuid, p_address inet, p_now timestamptz default clock_timestamp())
-returns boolean
-language plpgsql
-stable
-as $$
-begin
-    return exists (
-            select from chat.blocks b
-            where b.site_id = p_site and (b.expires_at is null or b.expires_at > p_now)
-                and (p_address <<= b.address or b.visitor_id = any (chat.person_rows(p_visitor))))
-        or exists (
-            select from public.mod_chat_widget_settings s
-            cross join lateral unnest(s.blocked_ips) blocked (address)
-            where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
-end
-$$;
-comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
-    'Whether a person (with all visitors merged with them) or an address is blocked at a site now, by the block list or the settings'' blocked_ips. Either may be null.';
-
-create or replace function public.chat_block_visitor(visitor uuid, reason text default null, until timestamptz default null)
+create or replace function public.chat_request_upload(name text, size_bytes integer, mime_type text)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
-#variable_conflict use_column
 declare
-    site constant uuid := chat.require_for_visitor(chat_block_visitor.visitor, 'live-chat.conversations.resolve');
-    rows constant uuid[] := chat.person_rows(chat_block_visitor.visitor);
-    block uuid;
-    closed integer;
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+    mime constant text := lower(btrim(split_part(chat_request_upload.mime_type, ';', 1)));
+    -- Whatever a path could misread becomes a line.
+    plain constant text := right(regexp_replace(coalesce(chat_request_upload.name, ''), '[^A-Za-z0-9._-]+', '_', 'g'), 100);
+    upload chat.uploads;
 begin
-    perform chat.check_block(chat_block_visitor.reason, chat_block_visitor.until);
-    -- The identity's lock: a message that is being received has its conversation before, or sees the block.
-    perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
-    perform from public.mod_chat_conversations c
-    where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
-    insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
-    values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
-    on conflict (site_id, visitor_id) do update
-    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
-    returning b.id into block;
-    update public.mod_chat_conversations c set status = 'closed'
-    where c.visitor_id = any (rows) and c.archived_at is null;
-    get diagnostics closed = row_count;
-    return jsonb_build_object('block', block, 'closed_conversations', closed);
-end
-$$;
-comment on function public.chat_block_visitor(uuid, text, timestamptz) is
-    'Blocks a person at their site, until then or for good: their open chats are closed, they can begin no other on any channel. Again: replaces reason and end. Answers {block, closed_conversations}. Needs live-chat.conversations.resolve. PT404 chat/no_such_visitor, PT422 chat/block_over, chat/too_long.';
-
-create or replace function public.chat_block_address(
-    site uuid, address text, reason text default null, until timestamptz default null)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    network constant cidr := chat.address_of(chat_block_address.address);
-    block uuid;
-begin
-    perform chat.require(chat_block_address.site, 'live-chat.settings.manage');
-    perform chat.check_block(chat_block_address.reason, chat_block_address.until);
-    if network is null then
-        raise exception '% is no address', coalesce(left(chat_block_address.address, 50), 'null')
-            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use an address such as 203.0.113.9 or a network such as 203.0.113.0/24';
-    elsif (masklen(network) < case family(network) when 4 then 8 else 16 end) then
-        raise exception '% is a large part of the internet', network
-            using errcode = 'PT422', detail = 'chat/network_too_wide', hint = 'block /8 or smaller of IPv4, /16 or smaller of IPv6';
+    if wait is not null then
+        return chat.answer_wait(wait);
     end if;
-    insert into chat.blocks as b (site_id, address, reason, blocked_by, expires_at)
-    values (chat_block_address.site, network, chat_block_address.reason, auth.uid(), chat_block_address.until)
-    on conflict (site_id, address) do update
-    set reason = excluded.reason, blocked_by = excluded.blocked_by, expires_at = excluded.expires_at
-    returning b.id into block;
-    return jsonb_build_object('block', block, 'address', network);
+    perform chat.require_file(settings, chat_request_upload.name, chat_request_upload.size_bytes, mime);
+    insert into chat.uploads (site_id, session_id, path, name, size_bytes, mime_type)
+    values (session.site_id, session.id, format('chat/%s/%s_%s', session.site_id, gen_random_uuid(), plain),
+        chat.one_line(chat_request_upload.name, 200), chat_request_upload.size_bytes, mime)
+    returning * into upload;
+    return jsonb_build_object('upload', upload.id, 'bucket', 'chat-media', 'path', upload.path, 'mime_type', upload.mime_type);
 end
 $$;
-comment on function public.chat_block_address(uuid, text, text, timestamptz) is
-    'Blocks an address or network at a site, until then or for good. Answers {block, address}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/invalid_address, chat/network_too_wide, chat/block_over, chat/too_long.';
+comment on function public.chat_request_upload(text, integer, text) is
+    'Where a visitor may put a file of this name, size and type: {upload, bucket, path, mime_type}; then chat_post_message takes the upload. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/uploads_off, chat/file_name, chat/file_too_large, chat/file_type.';
 
-create or replace function chat.check_block(p_reason text, p_until timestamptz)
+create or replace function chat.require_file(
+    p_settings public.mod_chat_widget_settings, p_name text, p_size integer, p_mime text)
 returns void
 language plpgsql
 stable
 as $$
 begin
-    if p_until <= clock_timestamp() then
-        raise exception 'this block would be over already'
-            using errcode = 'PT422', detail = 'chat/block_over', hint = 'give an end in the future, or none';
-    end if;
-    if char_length(p_reason) > 500 then
-        raise exception 'the reason has % characters', char_length(p_reason)
-            using errcode = 'PT422', detail = 'chat/too_long', hint = 'use at most 500';
-    end if;
-end
-$$;
-comment on function chat.check_block(text, timestamptz) is 'Raises PT422 chat/block_over or chat/too_long for an end in the past or a long reason.';
-
-create or replace function public.chat_unblock(block uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    lifted chat.blocks;
-begin
-    select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
-    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
-        raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
-    end if;
-    perform chat.require(lifted.site_id,
-        case when lifted.address is null then 'live-chat.conversations.resolve' else 'live-chat.settings.manage' end);
-    delete from chat.blocks b where b.id = lifted.id;
-    return to_jsonb(lifted);
-end
-$$;
-comment on function public.chat_unblock(uuid) is
-    'Takes a block back; what was closed stays closed. Answers the row. Needs the right to block so. PT404 chat/no_such_block, PT403 chat/not_allowed.';
-
-create or replace function public.chat_blocks(site uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
-    return coalesce((
-        select jsonb_agg(to_jsonb(b) || jsonb_build_object(
-            'visitor_name', v.name, 'active', b.expires_at is null or b.expires_at > clock_timestamp())
-            order by b.created_at desc, b.id)
-        from chat.blocks b
-        left join public.mod_chat_visitors v on v.id = b.visitor_id
-        where b.site_id = chat_blocks.site), '[]');
-end
-$$;
-comment on function public.chat_blocks(uuid) is
-    'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
-
-create or replace function chat.check_blocked_ips()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    wrong text;
-begin
-    select a.address into wrong from unnest(new.blocked_ips) a (address) where chat.address_of(a.address) is null limit 1;
-    if found then
-        raise exception '% is no address', coalesce(left(wrong, 50), 'null')
-            using errcode = 'PT422', detail = 'chat/invalid_address', hint = 'use addresses such as 203.0.113.9 or networks such as 203.0.113.0/24';
-    end if;
-    return new;
-end
-$$;
-comment on function chat.check_blocked_ips() is
-    'Before LC-01''s blocked_ips are written: each is an address or a network. PT422 chat/invalid_address.';
-
--- file: sql/visitors/erase.sql
--- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
--- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
---      begins afresh with a new one (whatsapp/home_conversation.sql).
--- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
---             has the storage key deletes (chat.file_deletions).
-
-create or replace function public.chat_erase_visitor(visitor uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    perform chat.require_for_visitor(chat_erase_visitor.visitor, 'live-chat.settings.manage');
-    return chat.erase_person(chat_erase_visitor.visitor);
-end
-$$;
-comment on function public.chat_erase_visitor(uuid) is
-    'Erases a person with all visitors merged with them: identities, sessions, conversations, messages, notes, jobs; files are queued for deletion. Cannot be undone. Answers the proof {id, visitor_ids, erased_by, erased_at, counts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed, PT409 chat/changed_meanwhile.';
-
-create or replace function chat.erase_person(p_visitor uuid)
-returns jsonb
-language plpgsql
-as $$
-declare
-    site uuid;
-    rows constant uuid[] := chat.person_rows(p_visitor);
-    identities uuid[];
-    conversations uuid[];
-    agents uuid[];
-    counts jsonb;
-    proof chat.erasures;
-begin
-    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
-    conversations := array(
-        select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
-    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
-    select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
-    -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
-    if site is null or rows <> chat.person_rows(p_visitor) or exists (
-            select from public.mod_chat_conversations c where c.visitor_id = any (rows) and c.id <> all (conversations))
-        or exists (select from chat.identities i where i.visitor_id = any (rows) and i.id <> all (identities))
+    if not p_settings.enable_file_uploads then
+        raise exception 'this site takes no files'
+            using errcode = 'PT422', detail = 'chat/uploads_off', hint = 'describe it in words';
+    elsif chat.one_line(p_name, 200) is null then
+        raise exception 'a file has a name'
+            using errcode = 'PT422', detail = 'chat/file_name', hint = 'send the name of the file';
+    elsif coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
+        raise exception 'a file has 1 byte to % MB, this one % bytes', p_settings.max_file_size_mb, coalesce(p_size::text, 'null')
+            using errcode = 'PT422', detail = 'chat/file_too_large', hint = 'send a smaller file';
+    elsif split_part(p_mime, '/', 2) = '' or p_mime is null or not exists (
+        select from unnest(p_settings.allowed_file_types) t (mime)
+        where lower(btrim(t.mime)) in (p_mime, split_part(p_mime, '/', 1) || '/*'))
     then
-        raise exception 'somebody merged, erased or wrote meanwhile'
-            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+        raise exception 'this site does not take files of type %', coalesce(left(p_mime, 100), 'null')
+            using errcode = 'PT422', detail = 'chat/file_type',
+                hint = format('it takes %s', array_to_string(p_settings.allowed_file_types, ', '));
     end if;
-
-    agents := array(
-        select distinct c.assigned_agent_id from public.mod_chat_conversations c
-        where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
-    counts := chat.count_person(rows, identities, conversations)
-        || chat.erase_leftovers(site, identities, conversations)
-        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
-
-    -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
-    delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
-    delete from public.mod_chat_conversations c where c.id = any (conversations);
-    delete from chat.identities i where i.id = any (identities);
-    delete from public.mod_chat_visitors v where v.id = any (rows);
-
-    perform chat.lock_routing(site);
-    perform chat.recount_load(site, agents);
-    perform chat.drain(site);
-    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
-
-    insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
-    values (site, rows, auth.uid(), counts)
-    returning * into proof;
-    perform chat.broadcast(
-        array['chat:site:' || site],
-        jsonb_build_object('v', 1, 'type', 'status_change', 'erased_visitor_ids', rows),
-        array[null::bigint]);
-    return to_jsonb(proof);
 end
 $$;
-comment on function chat.erase_person(uuid) is
-    'Erases a person, whoever asks: chat_erase_visitor asks for the right; the owner of the database may call this. Answers the proof. PT409 chat/changed_meanwhile.';
+comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
+    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
 
-create or replace function chat.count_person(p_visitors uuid[], p_identities uuid[], p_conversations uuid[])
-returns jsonb
-language plpgsql
-stable
-as $$
-begin
-    return jsonb_build_object(
-        'visitors', cardinality(p_visitors),
-        'identities', cardinality(p_identities),
-        'aliases', (select count(*) from chat.identity_aliases a where a.identity_id = any (p_identities)),
-        'conversations', cardinality(p_conversations),
-        'messages', (select count(*) from public.mod_chat_messages m where m.conversation_id = any (p_conversations)),
-        'attempts', (
-            select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
-            where m.conversation_id = any (p_conversations)),
-        'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
-        'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
-end
-$$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
-
-create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
-returns jsonb
+create or replace function chat.take_upload(p_session chat.sessions, p_upload uuid, p_message uuid, p_now timestamptz)
+returns chat.uploads
 language plpgsql
 as $$
 declare
-    statuses integer;
-    letters integer;
+    upload chat.uploads;
 begin
-    delete from chat.orphan_statuses o
-    where o.site_id = p_site
-        and (o.wamid in (
-                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
-            or exists (
-                select from chat.identity_aliases a
-                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
-    get diagnostics statuses = row_count;
-    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
-    delete from chat.dead_letters d
-    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
-    get diagnostics letters = row_count;
-    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+    if p_upload is null then
+        return null;
+    end if;
+    update chat.uploads u
+    set message_id = p_message
+    where u.id = p_upload and u.session_id = p_session.id and u.message_id is null
+        and u.created_at > p_now - interval '1 day' and chat.stored(u.path)
+    returning u.* into upload;
+    if not found then
+        raise exception 'there is no uploaded file % to send', p_upload
+            using errcode = 'PT404', detail = 'chat/no_such_upload',
+                hint = 'ask chat_request_upload for a path, put the file there, then send it once';
+    end if;
+    return upload;
 end
 $$;
-comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
-    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
+    'Takes an upload of the session for a message; null stays null. PT404 chat/no_such_upload.';
 
-create or replace function chat.queue_file_deletions(p_conversations uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    files integer;
-begin
-    insert into chat.file_deletions (site_id, file_url)
-    select distinct m.site_id, m.file_url from public.mod_chat_messages m
-    where m.conversation_id = any (p_conversations) and m.file_url is not null;
-    get diagnostics files = row_count;
-    return files;
-end
-$$;
-comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
-
-create or replace function chat.erase_jobs(p_identities uuid[])
-returns integer
-language plpgsql
-as $$
-declare
-    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
-    keys constant text[] := array(
-        select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
-    jobs integer;
-begin
-    delete from chat.jobs j where right(j.lane, 36) = any (p_identities::text[]);
-    get diagnostics jobs = row_count;
-    -- A worker that holds one of them finds its lease stale.
-    delete from chat.lanes l where l.key = any (keys);
-    return jobs;
-end
-$$;
-comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and their jobs, dead ones too. Answers how many jobs.';
-
--- file: sql/visitors/export.sql
--- What: everything that is kept about a person, as one JSON document.
--- Why: people ask for it, and it shows what erasing would take.
--- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
-
-create or replace function public.chat_export_visitor(visitor uuid)
-returns jsonb
+create or replace function chat.stored(p_path text)
+returns boolean
 language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
+declare
+    found_there boolean := false;
 begin
-    perform chat.require_for_visitor(chat_export_visitor.visitor, 'live-chat.settings.manage');
-    return chat.export_person(chat_export_visitor.visitor);
+    if to_regclass('storage.objects') is not null then
+        execute 'select exists (select from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1)'
+            into found_there using p_path;
+    end if;
+    return found_there;
 end
 $$;
-comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], blocks, …}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
 
-create or replace function chat.export_person(p_visitor uuid)
+create or replace function chat.kind_of_file(p_mime text)
+returns text
+language sql
+immutable
+as $$
+    select case when split_part(p_mime, '/', 1) in ('image', 'video', 'audio') then split_part(p_mime, '/', 1) else 'document' end
+$$;
+comment on function chat.kind_of_file(text) is 'The kind of a message that carries a file of this type.';
+
+create or replace function chat.my_upload_paths()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    session constant chat.sessions := chat.my_session();
+begin
+    return array(
+        select u.path from chat.uploads u
+        where u.session_id = session.id and u.message_id is null
+            and u.created_at > clock_timestamp() - interval '1 day');
+end
+$$;
+comment on function chat.my_upload_paths() is
+    'Where the caller''s session may put files now: what it asked for within a day and has not sent. PT401 as chat.my_session.';
+
+-- file: sql/widget/write_as_visitor.sql
+-- What: stores a visitor's message, in their conversation or a new one.
+-- Why: the person's identity is locked first, so two tabs open one conversation, and a block that was set meanwhile holds.
+-- Leaves out: what is asked of the visitor before (post_message.sql), numbers and counters (the message's own triggers).
+
+create or replace function chat.write_as_visitor(p_session chat.sessions, p_message jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    message constant uuid := coalesce((p_message ->> 'id')::uuid, gen_random_uuid());
+    session constant chat.sessions := chat.lock_person(p_session);
+    mine constant uuid[] := chat.visitors_of(session.identity_id);
+    known public.mod_chat_messages;
+    visitor public.mod_chat_visitors;
+    upload chat.uploads;
+    home uuid;
+begin
+    if chat.is_blocked(session.site_id, session.visitor_id, chat.client_address(), p_now) then
+        raise exception 'you cannot write to this site'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+    -- A repetition opens nothing and is answered with what was stored.
+    select m.* into known from public.mod_chat_messages m where m.id = message;
+    if known.id is null then
+        upload := chat.take_upload(session, (p_message ->> 'upload')::uuid, message, p_now);
+        home := chat.open_for_visitor(session, mine, p_message);
+        select v.* into visitor from public.mod_chat_visitors v where v.id = session.visitor_id;
+        insert into public.mod_chat_messages (
+            id, conversation_id, site_id, sender_type, sender_name, sender_avatar, content, kind, reply_to_id, file_url,
+            file_name, file_size, file_mime_type, file_state)
+        values (
+            message, home, session.site_id, 'visitor', visitor.name, visitor.avatar_url, p_message ->> 'content',
+            case when upload.id is null then 'text' else chat.kind_of_file(upload.mime_type) end,
+            chat.quotable(home, (p_message ->> 'reply_to')::uuid), upload.path, upload.name, upload.size_bytes,
+            upload.mime_type, case when upload.id is not null then 'ready' end);
+    elsif not exists (
+        select from public.mod_chat_conversations c where c.id = known.conversation_id and c.visitor_id = any (mine))
+        or known.sender_type <> 'visitor'
+    then
+        raise exception 'message id % stands in another conversation', message
+            using errcode = 'PT409', detail = 'chat/id_in_use', hint = 'make a new uuid for each message';
+    end if;
+    return (select to_jsonb(m) from public.chat_my_messages m where m.id = message);
+end
+$$;
+comment on function chat.write_as_visitor(chat.sessions, jsonb, timestamptz) is
+    'Stores {id, content, conversation, reply_to, upload, department_id, metadata} as the session''s visitor. PT403 chat/blocked, PT409 chat/id_in_use.';
+
+create or replace function chat.open_for_visitor(p_session chat.sessions, p_mine uuid[], p_message jsonb)
+returns uuid
+language plpgsql
+as $$
+declare
+    named constant uuid := (p_message ->> 'conversation')::uuid;
+    conversation public.mod_chat_conversations;
+begin
+    if named is null then
+        return chat.home_conversation(p_session.site_id, p_session.identity_id, null, 'widget', null,
+            (select jsonb_build_object('page_url', v.current_page_url, 'page_title', v.current_page_title,
+                'user_agent', p_session.user_agent, 'ip_address', p_session.ip_address,
+                'department_id', p_message -> 'department_id', 'metadata', p_message -> 'metadata')
+            from public.mod_chat_visitors v where v.id = p_session.visitor_id));
+    end if;
+    select c.* into conversation
+    from public.mod_chat_conversations c
+    where c.id = named and c.visitor_id = any (p_mine)
+    for no key update;
+    if not found then
+        raise exception 'you have no conversation %', named
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'leave the conversation out to write in your own';
+    elsif conversation.archived_at is not null then
+        raise exception 'this conversation is %', conversation.status
+            using errcode = 'PT409', detail = 'chat/conversation_not_open', hint = 'leave the conversation out to begin a new one';
+    end if;
+    return named;
+end
+$$;
+comment on function chat.open_for_visitor(chat.sessions, uuid[], jsonb) is
+    'The conversation that a visitor''s message goes to: the named one, when it is theirs and open, else their home. PT404 chat/no_such_conversation, PT409 chat/conversation_not_open.';
+
+create or replace function chat.quotable(p_conversation uuid, p_message uuid)
+returns uuid
+language plpgsql
+stable
+as $$
+begin
+    if p_message is not null and not exists (
+        select from public.mod_chat_messages m
+        where m.id = p_message and m.conversation_id = p_conversation and m.public_seq is not null)
+    then
+        raise exception 'there is no message % to reply to', p_message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'reply to a message of the same conversation';
+    end if;
+    return p_message;
+end
+$$;
+comment on function chat.quotable(uuid, uuid) is
+    'A message that a visitor may quote in a conversation; null stays null. PT404 chat/no_such_message.';
+
+-- file: sql/widget/post_message.sql
+-- What: a visitor writes.
+-- Why: what has to be counted is counted first, then the site's own rules ask; then the person's identity is locked and
+--      the message goes to their conversation, as a message from WhatsApp does.
+-- Leaves out: what follows from a message (conversations/), and who gets the chat (routing, at commit).
+
+create or replace function public.chat_post_message(
+    content text, id uuid default gen_random_uuid(), conversation uuid default null, reply_to uuid default null,
+    upload uuid default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    if chat_post_message.upload is null or chat_post_message.content <> '' then
+        perform chat.require_text(chat_post_message.content);
+    end if;
+    perform chat.require_form(session, settings);
+    return chat.write_as_visitor(session, jsonb_build_object(
+        'id', chat_post_message.id, 'content', nullif(chat_post_message.content, ''), 'conversation', chat_post_message.conversation,
+        'reply_to', chat_post_message.reply_to, 'upload', chat_post_message.upload), at);
+end
+$$;
+comment on function public.chat_post_message(text, uuid, uuid, uuid, uuid) is
+    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT409 chat/conversation_not_open, chat/id_in_use.';
+
+create or replace function chat.wait_to_write(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+begin
+    return coalesce(
+        chat.take_rate(p_session.site_id, 'address_messages', coalesce(host(chat.client_address()), 'unknown'),
+            p_settings.address_messages_per_minute, p_now),
+        chat.take_rate(p_session.site_id, 'messages', p_session.id::text, p_settings.messages_per_minute, p_now));
+end
+$$;
+comment on function chat.wait_to_write(chat.sessions, public.mod_chat_widget_settings, timestamptz) is
+    'Takes a message of a session''s and its address''s allowance; else the seconds to wait.';
+
+-- file: sql/widget/submit_form.sql
+-- What: a visitor fills in the form before a chat, or leaves a message while nobody is there.
+-- Why: one call stores what they say of themselves, their consent and their first message, or says of every field what is
+--      wrong with it.
+-- Leaves out: proof. What is typed here finds no history of anybody.
+
+create or replace function public.chat_submit_form(form text, given jsonb, message_id uuid default gen_random_uuid())
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+    problems jsonb;
+    message jsonb;
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    problems := chat.problems_of_form(settings, chat_submit_form.form, given);
+    if problems <> '[]' then
+        return chat.answer_refusal(422, 'chat/form_invalid', 'some fields are not filled in well',
+            'see `problems`: each names a field and what is wrong with it') || jsonb_build_object('problems', problems);
+    end if;
+    -- Identity, conversations, visitor: the order of locks.
+    session := chat.lock_person(session);
+    perform from public.mod_chat_conversations c where c.identity_id = session.identity_id order by c.id for no key update;
+    perform chat.keep_profile(session, given, at);
+    if given ->> 'privacy_version' is not null then
+        perform chat.keep_consent(session, settings, (given ->> 'privacy_version')::integer, at);
+    end if;
+    if btrim(given ->> 'message') <> '' then
+        perform chat.require_form(session, settings);
+        message := chat.write_as_visitor(session, jsonb_build_object(
+            'id', chat_submit_form.message_id, 'content', given ->> 'message', 'department_id', given -> 'department_id',
+            'metadata', jsonb_build_object('form', chat_submit_form.form)), at);
+    end if;
+    return jsonb_build_object('visitor_id', session.visitor_id, 'message', message);
+end
+$$;
+comment on function public.chat_submit_form(text, jsonb, uuid) is
+    'form: pre_chat or offline. given: {name, email, phone, message, department_id, privacy_version}. Stores them and sends the message. Answers {visitor_id, message}; or 422 chat/form_invalid with `problems`: [{field, problem}]. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/unknown_form, chat/consent_required, PT409 chat/privacy_changed, PT403 chat/blocked.';
+
+create or replace function chat.problems_of_form(p_settings public.mod_chat_widget_settings, p_form text, p_given jsonb)
 returns jsonb
 language plpgsql
 stable
 as $$
 declare
-    rows constant uuid[] := chat.person_rows(p_visitor);
+    required constant text[] := chat.form_fields(p_settings, p_form);
+    department constant text := p_given ->> 'department_id';
+    problems jsonb;
 begin
-    return jsonb_build_object(
-        'format', 'pg_chat.visitor/1',
-        'exported_at', clock_timestamp(),
-        'visitors', (
-            select jsonb_agg(to_jsonb(v) order by v.created_at, v.id)
-            from public.mod_chat_visitors v where v.id = any (rows)),
-        'identities', coalesce((
-            select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
-                select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
-                    order by a.created_at, a.kind, a.value)
-                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
-            from chat.identities i where i.visitor_id = any (rows)), '[]'),
-        'conversations', coalesce((
-            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
-                select jsonb_agg(to_jsonb(m) order by m.seq)
-                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
-            from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
-        'blocks', coalesce((
-            select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
-            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+    if required is null then
+        raise exception 'there is no form %', coalesce(left(p_form, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_form', hint = 'use pre_chat or offline';
+    end if;
+    problems := chat.form_problems(to_jsonb(required), chat.form_values(p_given));
+    if department is not null and not exists (
+        select from public.mod_chat_departments d
+        where d.site_id = p_settings.site_id and d.id::text = lower(department) and d.is_active
+            and p_settings.pre_chat_department_selector)
+    then
+        problems := problems || '[{"field": "department_id", "problem": "unknown"}]';
+    end if;
+    -- A jsonb number of any size or a word would fail as a cast.
+    if p_given ->> 'privacy_version' !~ '^[0-9]{1,9}$' then
+        problems := problems || '[{"field": "privacy_version", "problem": "unknown"}]';
+    end if;
+    return problems;
 end
 $$;
-comment on function chat.export_person(uuid) is
-    'The document of chat_export_visitor, whoever asks; the owner of the database may call this.';
+comment on function chat.problems_of_form(public.mod_chat_widget_settings, text, jsonb) is
+    'What is wrong with the values of a form at a site: [{field, problem}]. PT422 chat/unknown_form.';
+
+create or replace function chat.keep_profile(p_session chat.sessions, p_given jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set name = coalesce(nullif(btrim(p_given ->> 'name'), ''), v.name),
+        email = coalesce(nullif(btrim(p_given ->> 'email'), ''), v.email),
+        phone = coalesce(nullif(btrim(p_given ->> 'phone'), ''), v.phone),
+        updated_at = p_now
+    where v.id = p_session.visitor_id;
+end
+$$;
+comment on function chat.keep_profile(chat.sessions, jsonb, timestamptz) is
+    'What a visitor says of themselves: {name, email, phone}; what is empty stays as it was.';
+
+-- file: sql/visitors/identify.sql
+-- What: the site's own server vouches for its user: HMAC-SHA256 of the user's id by the site's key.
+-- Why: the only way by which a widget's visitor becomes a person known from before. Tries are counted, right or wrong.
+-- Leaves out: customers with a Supabase login, who prove themselves by it when they open a session.
+
+create or replace function public.chat_identify(user_id text, user_hash text, profile jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session chat.sessions := chat.my_session(at);
+    key constant text := chat.vault_secret('chat_identity_key:' || session.site_id);
+    wait constant integer := chat.take_rate(
+        session.site_id, 'proofs', coalesce(host(chat.client_address()), 'unknown'), 20, at);
+    problems constant jsonb := chat.form_problems('[]', chat.form_values(profile));
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    elsif key is null then
+        raise exception 'this site has no key to prove its users with'
+            using errcode = 'PT422', detail = 'chat/no_identity_key', hint = 'make one with chat_rotate_identity_key';
+    elsif not chat.identity_proven(user_id, user_hash, key) or char_length(user_id) > 255 then
+        return chat.answer_refusal(403, 'chat/wrong_proof', 'this hash does not prove this user',
+            'user_hash is the HMAC-SHA256 of user_id by the site''s identity key, in hexadecimal, made on the server; ids have at most 255 characters');
+    elsif problems <> '[]' then
+        return chat.answer_refusal(422, 'chat/form_invalid', 'some fields of the profile are not right',
+            'see `problems`: each names a field and what is wrong with it') || jsonb_build_object('problems', problems);
+    end if;
+    session := chat.prove_identity(session, 'hmac', user_id, at);
+    perform from chat.identities i where i.id = session.identity_id for no key update;
+    perform chat.keep_profile(session, profile, at);
+    update public.mod_chat_visitors v set external_id = user_id where v.id = session.visitor_id;
+    return chat.session_answer(session, at);
+end
+$$;
+comment on function public.chat_identify(text, text, jsonb) is
+    'Proves that the session is of the site''s user: user_hash = HMAC-SHA256(user_id) by the site''s identity key, in hexadecimal. profile: {name, email, phone}. Answers as chat_open_session, without key. PT401 as chat.my_session, 429 chat/too_many, 403 chat/wrong_proof, 422 chat/form_invalid, PT422 chat/no_identity_key.';
+
+create or replace function public.chat_rotate_identity_key(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    name constant text := 'chat_identity_key:' || chat_rotate_identity_key.site;
+    key constant text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    kept uuid;
+begin
+    perform chat.require(chat_rotate_identity_key.site, 'live-chat.settings.manage');
+    if to_regclass('vault.secrets') is null then
+        raise exception 'there is no Vault in this database to keep the key in'
+            using errcode = 'PT503', detail = 'chat/no_vault', hint = 'install Supabase Vault: create extension supabase_vault';
+    end if;
+    execute 'select s.id from vault.secrets s where s.name = $1' into kept using name;
+    if kept is null then
+        execute 'select vault.create_secret($1, $2, ''pg_chat: proves users of a site'')' using key, name;
+    else
+        execute 'select vault.update_secret($1, $2)' using kept, key;
+    end if;
+    return jsonb_build_object('site_id', chat_rotate_identity_key.site, 'key', key);
+end
+$$;
+comment on function public.chat_rotate_identity_key(uuid) is
+    'A new key by which a site''s server proves its users to chat_identify; shown this once, the old one proves nobody any more. Answers {site_id, key}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT503 chat/no_vault.';
+
+-- file: sql/widget/widget_config.sql
+-- What: what the widget of a site needs to know before anybody writes.
+-- Why: the settings table is for colleagues; this is its public part, named column by column, so that a new column is
+--      closed until somebody opens it here.
+-- Leaves out: rates, block list, allowed domains, ids of WhatsApp accounts.
+
+create or replace function public.chat_widget_config(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    settings constant public.mod_chat_widget_settings := chat.settings_of(chat_widget_config.site);
+    shown jsonb;
+begin
+    perform chat.require_domain(settings);
+    select to_jsonb(p) into shown from (
+        select s.site_id, s.primary_color, s.text_color, s.position, s.launcher_icon, s.launcher_size, s.border_radius,
+            s.z_index, s.company_name, s.welcome_message, s.away_message, s.offline_message, s.logo_url,
+            s.pre_chat_enabled, s.pre_chat_name_required, s.pre_chat_email_required, s.pre_chat_phone_enabled,
+            s.pre_chat_phone_required, s.pre_chat_message_required, s.pre_chat_department_selector,
+            s.business_hours_enabled, s.business_hours, s.timezone, s.auto_open_delay_seconds, s.show_agent_avatar,
+            s.show_agent_name, s.show_typing_indicator, s.enable_file_uploads, s.enable_emoji,
+            s.enable_sound_notifications, s.enable_satisfaction_rating, s.language, s.custom_translations,
+            s.max_file_size_mb, s.allowed_file_types, s.privacy_text, s.privacy_url, s.privacy_required, s.privacy_version,
+            case when s.whatsapp_enabled then s.whatsapp_phone_number end as whatsapp_phone_number
+        from (select settings.*) s) p;
+    return shown || jsonb_build_object(
+        'online', exists (
+            select from public.mod_chat_agents a
+            where a.site_id = settings.site_id and a.is_active and a.status = 'online'),
+        'departments', case when settings.pre_chat_department_selector then coalesce((
+            select jsonb_agg(jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description)
+                order by d.sort_order, d.name)
+            from public.mod_chat_departments d
+            where d.site_id = settings.site_id and d.is_active), '[]') else '[]' end);
+end
+$$;
+comment on function public.chat_widget_config(uuid) is
+    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/domain_not_allowed.';
+
+create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not chat.origin_allowed(chat.request_header('origin'), to_jsonb(p_settings.allowed_domains)) then
+        raise exception 'this site''s widget does not open at %', left(chat.request_header('origin'), 100)
+            using errcode = 'PT403', detail = 'chat/domain_not_allowed', hint = 'add the domain to the widget''s allowed domains';
+    end if;
+end
+$$;
+comment on function chat.require_domain(public.mod_chat_widget_settings) is
+    'Raises PT403 chat/domain_not_allowed when a browser shows a page of a domain that the site does not allow.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -7035,7 +8434,8 @@ comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
-create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text)
+create or replace function chat.home_conversation(
+    p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text, p_about jsonb default null)
 returns uuid
 language plpgsql
 as $$
@@ -7078,18 +8478,31 @@ begin
         coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24),
         clock_timestamp()) = 'reopen'
     then
-        update public.mod_chat_conversations set status = 'pending' where id = old.id;
-        return old.id;
+        begin
+            update public.mod_chat_conversations set status = 'pending' where id = old.id;
+            return old.id;
+        exception when unique_violation or sqlstate 'PT409' then
+            -- An agent opened another one at this moment.
+            return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+        end;
     end if;
 
-    insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
-    values (p_site, visitor, p_identity, p_channel, p_phone_number_id)
+    insert into public.mod_chat_conversations (
+        site_id, visitor_id, identity_id, channel, phone_number_id, department_id, page_url, page_title, user_agent,
+        ip_address, metadata)
+    values (p_site, visitor, p_identity, p_channel, p_phone_number_id, (p_about ->> 'department_id')::uuid,
+        p_about ->> 'page_url', p_about ->> 'page_title', p_about ->> 'user_agent', (p_about ->> 'ip_address')::inet,
+        case jsonb_typeof(p_about -> 'metadata') when 'object' then p_about -> 'metadata' else '{}' end)
+    on conflict (identity_id, phone_number_id) where identity_id is not null and archived_at is null do nothing
     returning id into home;
+    if not found then
+        return chat.home_conversation(p_site, p_identity, p_phone_number_id, p_channel, p_wamid, p_about);
+    end if;
     return home;
 end
 $$;
-comment on function chat.home_conversation(uuid, uuid, text, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). 40001 when the person was erased meanwhile.';
+comment on function chat.home_conversation(uuid, uuid, text, text, text, jsonb) is
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). `p_about` says of a new one {department_id, page_url, page_title, user_agent, ip_address, metadata}. 40001 when the person was erased meanwhile.';
 
 -- file: sql/whatsapp/store_messages.sql
 -- What: writes parsed messages into their conversations; and what follows a reaction.
@@ -8016,13 +9429,14 @@ begin
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
-        'rates', chat.sweep_rates(chat_tick.batch))
+        'rates', chat.sweep_rates(chat_tick.batch),
+        'page_views', chat.forget_page_views(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
         || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, lost, counted, routed, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -8525,11 +9939,8 @@ create or replace trigger _200_stamp before insert on public.mod_chat_messages
     for each row when (new.seq is null) execute function chat.stamp_message();
 create or replace trigger _500_send after insert on public.mod_chat_messages
     for each row when (new.delivery_state = 'queued') execute function chat.send_message();
-create or replace trigger _250_reply before insert on public.mod_chat_messages
-    for each row when (new.reply_to_id is not null and new.whatsapp_message_id is null)
-    execute function chat.check_reply();
-create or replace trigger _400_mention after insert on public.mod_chat_messages
-    for each row when (new.mentions is not null) execute function chat.keep_mentions();
+create or replace trigger _250_links before insert on public.mod_chat_messages
+    for each row when (new.reply_to_id is not null or new.mentions is not null) execute function chat.check_links();
 create or replace trigger _700_words after update of content, file_name on public.mod_chat_messages
     for each row when (new.content is distinct from old.content or new.file_name is distinct from old.file_name)
     execute function chat.words_are_due();
@@ -8540,8 +9951,7 @@ create or replace trigger _900_announce_change after update on public.mod_chat_m
 drop trigger if exists _950_read on public.mod_chat_messages;
 create constraint trigger _950_read after insert on public.mod_chat_messages
     deferrable initially deferred
-    for each row when (new.sender_type = 'agent' and new.sender_id is not null and new.origin = 'live' and new.kind <> 'note')
-    execute function chat.read_by_answering();
+    for each row when (new.sender_type = 'agent') execute function chat.read_by_answering();
 
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.
@@ -8667,7 +10077,7 @@ revoke all on schema chat from public, anon, authenticated, service_role, chat_w
 revoke all on schema chat_rules from public, anon, authenticated, service_role, chat_worker;
 
 -- Policies and invoker triggers call a few helpers of the schema; what is not granted by name stays closed.
-grant usage on schema chat to authenticated, service_role;
+grant usage on schema chat to anon, authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
 grant execute on function
@@ -8773,8 +10183,10 @@ create policy chat_visitors_update on public.mod_chat_visitors for update to aut
     using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
         and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 
-grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
-    to anon, authenticated;
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session(),
+    public.chat_identify(text, text, jsonb)
+to anon, authenticated;
+grant execute on function public.chat_rotate_identity_key(uuid) to authenticated;
 -- Each of these asks for its own right at the visitor's site.
 grant execute on function
     public.chat_person(uuid),
@@ -8787,7 +10199,10 @@ grant execute on function
     public.chat_tag_visitor(uuid, text[], text[]),
     public.chat_set_custom_data(uuid, jsonb),
     public.chat_erase_visitor(uuid),
-    public.chat_export_visitor(uuid)
+    public.chat_erasures(uuid),
+    public.chat_export_visitor(uuid),
+    public.chat_live_visitors(uuid, integer, integer, timestamptz),
+    public.chat_visits(uuid, integer, bigint)
 to authenticated;
 -- Invoker triggers: whoever writes the columns runs the check.
 grant execute on function chat.one_line(text, integer), chat.address_of(text) to authenticated, service_role;
@@ -8948,21 +10363,26 @@ grant execute on function chat_rules.status_refusal(text, text, boolean) to auth
 
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
-    public.chat_read(uuid, bigint),
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
     public.chat_bulk(uuid[], jsonb),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),
-    public.chat_edit_message(uuid, text),
-    public.chat_delete_message(uuid),
-    public.chat_react(uuid, text),
     public.chat_message_history(uuid),
     public.chat_find_canned(uuid, text, integer),
     public.chat_use_canned(uuid, uuid),
     public.chat_start_conversation(uuid, text, text, text, uuid)
 to authenticated;
+-- Both sides; each tells agents and visitors apart itself.
+grant execute on function
+    public.chat_read(uuid, bigint, boolean),
+    public.chat_edit_message(uuid, text),
+    public.chat_delete_message(uuid),
+    public.chat_react(uuid, text),
+    public.chat_rate(uuid, integer, text),
+    public.chat_end(uuid, integer, text)
+to anon, authenticated;
 grant execute on function public.chat_receive_api(uuid, text, text, uuid, jsonb, jsonb) to service_role;
 
 -- Reading -------------------------------------------------------------------------------------------------------------
@@ -9082,6 +10502,17 @@ revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.g
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
 
+-- Visitors, by the token of their session; and their views, which show what is theirs.
+grant execute on function
+    public.chat_widget_config(uuid),
+    public.chat_consent(integer),
+    public.chat_submit_form(text, jsonb, uuid),
+    public.chat_request_upload(text, integer, text),
+    public.chat_post_message(text, uuid, uuid, uuid, uuid),
+    chat.my_visitor_ids()
+to anon, authenticated;
+grant select on public.chat_my_conversations, public.chat_my_messages to anon, authenticated;
+
 drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;
 create policy chat_widget_settings_select on public.mod_chat_widget_settings for select to authenticated
     using (site_id = any ((select chat.my_site_ids())::uuid[]));
@@ -9091,6 +10522,25 @@ create policy chat_widget_settings_insert on public.mod_chat_widget_settings for
 drop policy if exists chat_widget_settings_update on public.mod_chat_widget_settings;
 create policy chat_widget_settings_update on public.mod_chat_widget_settings for update to authenticated
     using (site_id = any ((select chat.my_site_ids())::uuid[]));
+
+-- file: policies/storage.sql
+-- What: the bucket of chats' files, and who puts files there.
+-- Why: a visitor puts a file only where chat_request_upload told their session to; the bucket is private, so reading needs
+--      an address that Storage signs.
+-- Leaves out: installs without Supabase Storage, which have nothing here.
+
+do $$
+begin
+    if to_regclass('storage.objects') is null then
+        return;
+    end if;
+    insert into storage.buckets (id, name, public) values ('chat-media', 'chat-media', false) on conflict do nothing;
+    drop policy if exists chat_media_upload on storage.objects;
+    create policy chat_media_upload on storage.objects for insert to anon
+        with check (bucket_id = 'chat-media' and name = any ((select chat.my_upload_paths())::text[]));
+end
+$$;
+grant execute on function chat.my_upload_paths() to anon;
 
 -- file: policies/assistant.sql
 -- What: who reads and keeps the knowledge base.

@@ -3,6 +3,8 @@
 mod again;
 mod functions;
 mod lc01;
+mod pages;
+mod people;
 mod rules;
 mod tables;
 

@@ -86,7 +86,9 @@ difference as (
     join total t on t.id = v.id
     cross join lateral (values
         ('total_messages', v.total_messages::text, t.messages::text),
-        ('total_conversations', v.total_conversations::text, t.conversations::text)
+        ('total_conversations', v.total_conversations::text, t.conversations::text),
+        ('total_visits', v.total_visits::text,
+            greatest(1, (select count(*) from chat.visits x where x.visitor_id = v.id))::text)
     ) f (field, kept, counted)
     union all
     select format('lane %s', l.key), 'ready', l.ready::text, (count(j.id) filter (where j.died_at is null) > 0)::text

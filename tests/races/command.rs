@@ -8,6 +8,7 @@ mod crash;
 mod deliveries;
 mod newcomers;
 mod storm;
+mod talk;
 mod waiting;
 
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Name {
     Deliveries,
     /// Many first messages of one new person at once
     Newcomers,
+    /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
+    Talk,
     /// People arrive, write, are done with, and agents come and go
     Waiting,
 }
@@ -49,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Crash => crash::race(race).await?,
         Name::Deliveries => deliveries::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
+        Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }
     println!("everything held");

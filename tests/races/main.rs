@@ -5,4 +5,5 @@ mod crash;
 mod deliveries;
 mod newcomers;
 mod storm;
+mod talk;
 mod waiting;

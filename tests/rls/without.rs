@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 
 use crate::attacks::{
     across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
-    talk, visitors,
+    talk, visitors, widget,
 };
 use crate::world::World;
 
@@ -53,7 +53,7 @@ gets_through! {
     the_key_to_visitors: across_sites::a_foreign_visitor,
         "alter table mod_chat_conversations drop constraint mod_chat_conversations_visitor_id_fkey";
     the_key_to_messages: across_sites::a_reply_to_a_foreign_message,
-        "drop trigger _250_reply on mod_chat_messages",
+        "drop trigger _250_links on mod_chat_messages",
         "alter table mod_chat_messages drop constraint mod_chat_messages_reply_to_id_fkey";
     the_policy_of_articles: across_sites::rows_for_a_foreign_site,
         "alter policy chat_knowledge_base_insert on mod_chat_knowledge_base with check (true)";
@@ -114,7 +114,7 @@ gets_through! {
     the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
         edit("chat.lock_conversation", "or not chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_a_message: talk::a_hand_on_a_foreign_message,
-        edit("chat.message_for_actor", "or not chat.may_in(message.conversation_id, 'live-chat.conversations.reply')", "");
+        edit("chat.actor_of", "and chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,
         edit("public.chat_message_history", "or not chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "");
     the_right_to_take_back_what_others_said: talk::a_colleagues_words_taken_back,
@@ -127,8 +127,16 @@ gets_through! {
         edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_visitor_who_ends_a_chat: talk::a_visitor_in_the_chat_of_another,
+        edit("chat.require_own_conversation", "and c.visitor_id = any (mine)", "");
+    the_visitor_of_a_chat: talk::a_visitor_in_the_chat_of_another,
+        edit("chat.actor_of", "conversation.visitor_id = any (mine)", "cardinality(mine) > 0");
+    the_visitor_of_a_message: talk::a_visitor_at_a_message_of_another,
+        edit("chat.actor_of", "conversation.visitor_id = any (mine)", "cardinality(mine) > 0");
+    notes_closed_to_visitors: talk::a_visitor_at_a_note,
+        edit("chat.message_for_actor", "or message.public_seq is null", "");
     the_site_of_a_named_agent: talk::naming_a_foreign_agent,
-        edit("chat.keep_mentions", "a.site_id = new.site_id and", "");
+        edit("chat.check_links", "a.site_id = new.site_id and", "");
     the_site_of_a_token: sessions::a_token_of_another_site,
         edit("chat.my_session", "session.site_id::text is distinct from lower(claims ->> 'chat_site')", "false");
     the_end_of_a_session: sessions::a_session_that_is_over,
@@ -136,7 +144,7 @@ gets_through! {
     the_time_of_a_token: sessions::a_token_that_has_expired,
         edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
     the_site_of_a_key: sessions::a_key_at_another_site,
-        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
+        edit("chat.session_of_key", "and s.site_id = p_settings.site_id", "");
     the_site_of_a_visitor: visitors::people_of_a_foreign_site,
         edit("chat.require_for_visitor", "or not chat.may(site, 'live-chat.conversations.view')", "");
     the_right_over_a_visitor: visitors::erasing_without_the_right,
@@ -169,9 +177,46 @@ gets_through! {
         edit("public.chat_counts", "and (not limited or", "and (true or");
     the_part_of_hits: lists::searching_beyond_a_limit,
         edit("chat.search_hits", "where (not limited or", "where (true or");
+    the_owner_of_a_chat: widget::anothers_chat,
+        edit("chat.my_visitor_ids", "chat.visitors_of((chat.my_session()).identity_id)", "array(select id from public.mod_chat_visitors)");
+    the_barrier_to_notes: widget::a_note_about_oneself,
+        edit_view("chat_my_messages", "AND (m.public_seq IS NOT NULL)");
+    the_chat_one_writes_in: widget::a_message_in_anothers_chat,
+        edit("chat.open_for_visitor", "and c.visitor_id = any (p_mine)", "");
+    the_message_one_quotes: widget::a_quote_of_anothers_message,
+        edit("chat.quotable", "and m.conversation_id = p_conversation", "");
+    the_session_of_a_file: widget::anothers_file,
+        edit("chat.take_upload", "and u.session_id = p_session.id", "");
+    the_place_of_a_file: widget::a_file_anywhere,
+        "alter policy chat_media_upload on storage.objects with check (true)";
+    the_proof_of_an_identity: widget::a_proof_that_is_none,
+        edit("public.chat_identify", "not chat.identity_proven(user_id, user_hash, key)", "false");
+    the_form_before_a_chat: widget::no_form,
+        edit("public.chat_post_message", "perform chat.require_form(session, settings);", "");
+    the_domains_of_a_widget: widget::a_domain_that_is_not_allowed,
+        edit("public.chat_open_session", "perform chat.require_domain(settings);", "");
+    the_right_to_an_identity_key: widget::a_key_for_oneself,
+        edit("public.chat_rotate_identity_key", "perform chat.require(chat_rotate_identity_key.site, 'live-chat.settings.manage');", "");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";
+}
+
+/// Statements that take a condition out of a view, and fail when it is not there.
+fn edit_view(view: &str, piece: &str) -> String {
+    format!(
+        "do $do$
+        declare
+            old constant text := pg_get_viewdef('{view}'::regclass);
+            new constant text := replace(old, '{piece}', '');
+        begin
+            if old = new then
+                raise exception 'the condition to take away is not in {view} any more: %', old;
+            end if;
+            execute 'create or replace view {view} as ' || new;
+        end
+        $do$"
+    )
 }
 
 /// Statements that replace a piece of a function's body, and fail when it is not there.

@@ -18,6 +18,7 @@ mod search;
 mod snooze;
 mod timers;
 mod times;
+mod visitors_side;
 
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs};

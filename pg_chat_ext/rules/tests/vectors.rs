@@ -10,6 +10,7 @@ use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
 use chat_rules::visitors;
 use chat_rules::whatsapp;
+use chat_rules::widget;
 use serde_json::{Value, json};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
@@ -194,6 +195,26 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         "forwarded_address" => {
             let hops = args.int("hops").expect("a number of hops");
             json!(visitors::forwarded_address(args.word("header"), hops))
+        }
+        "user_agent_of" => json!(visitors::user_agent_of(args.word("header"))),
+        "place_of" => json!(visitors::place_of(
+            args.text("country_header"),
+            args.text("city_header")
+        )),
+        "address_listed" => {
+            let list: Vec<String> =
+                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
+            json!(visitors::address_listed(args.word("address"), &list))
+        }
+        "origin_allowed" => {
+            let domains: Vec<String> =
+                serde_json::from_value(args.0["domains"].clone()).unwrap_or_default();
+            json!(widget::origin_allowed(args.text("origin"), &domains))
+        }
+        "form_problems" => {
+            let (required, given) = (args.0["required"].to_string(), args.0["given"].to_string());
+            let problems = widget::form_problems_json(&required, &given);
+            serde_json::from_str(&problems.expect("a list and values")).expect("JSON")
         }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {

@@ -13,6 +13,9 @@ super::held_off!(
     calling_off_a_foreign_plan,
     many_chats_at_once_without_the_right,
     naming_a_foreign_agent,
+    a_visitor_in_the_chat_of_another,
+    a_visitor_at_a_message_of_another,
+    a_visitor_at_a_note,
 );
 
 pub async fn a_hand_on_a_foreign_chat(world: &World) -> Result<()> {
@@ -127,4 +130,51 @@ pub async fn naming_a_foreign_agent(world: &World) -> Result<()> {
         world.a.conversation, world.b.agent.id
     );
     refused(agent.execute(&note).await, "PT422 chat/no_such_agent")
+}
+
+pub async fn a_visitor_in_the_chat_of_another(world: &World) -> Result<()> {
+    let session = world.a.site.session(&world.db).await?;
+    let mut visitor = world.db.as_visitor(&session).await?;
+    let chat = world.a.conversation;
+    for call in [
+        format!("chat_read('{chat}')"),
+        format!("chat_end('{chat}')"),
+        format!("chat_rate('{chat}', 1)"),
+    ] {
+        refused(
+            visitor.execute(&format!("select {call}")).await,
+            "PT404 chat/no_such_conversation",
+        )
+        .context(call)?;
+    }
+    Ok(())
+}
+
+pub async fn a_visitor_at_a_message_of_another(world: &World) -> Result<()> {
+    let session = world.a.site.session(&world.db).await?;
+    let mut visitor = world.db.as_visitor(&session).await?;
+    let edit = format!(
+        "select chat_edit_message('{}', 'I never said that')",
+        world.a.message
+    );
+    refused(visitor.execute(&edit).await, "PT404 chat/no_such_message")
+}
+
+pub async fn a_visitor_at_a_note(world: &World) -> Result<()> {
+    let session = world.a.site.session(&world.db).await?;
+    let conversation = world.a.site.conversation(session.visitor).await?;
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_messages (conversation_id, sender_type, kind, content)
+            values ('{conversation}', 'agent', 'note', 'Between us')"
+        ))
+        .await?;
+    let note = world
+        .look(&format!(
+            "select id from mod_chat_messages where conversation_id = '{conversation}'"
+        ))
+        .await?;
+    let mut visitor = world.db.as_visitor(&session).await?;
+    let react = format!("select chat_react('{note}', '👍')");
+    refused(visitor.execute(&react).await, "PT404 chat/no_such_message")
 }

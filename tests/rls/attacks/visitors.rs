@@ -28,13 +28,19 @@ pub async fn people_of_a_foreign_site(world: &World) -> Result<()> {
         format!("chat_merge_visitors('{foreign}', '{own}')"),
         format!("chat_merge_visitors('{own}', '{foreign}')"),
         format!("chat_unmerge_visitor('{foreign}')"),
+        format!("chat_visits('{foreign}')"),
     ] {
         refused(
             neighbour.rows(&format!("select {call}")).await,
             "PT404 chat/no_such_visitor",
         )?;
     }
-    for call in ["chat_blocks('{}')", "chat_block_address('{}', '192.0.2.1')"] {
+    for call in [
+        "chat_blocks('{}')",
+        "chat_block_address('{}', '192.0.2.1')",
+        "chat_live_visitors('{}')",
+        "chat_erasures('{}')",
+    ] {
         let call = call.replace("{}", &world.a.site.id.to_string());
         refused(
             neighbour.rows(&format!("select {call}")).await,
@@ -72,11 +78,15 @@ pub async fn erasing_without_the_right(world: &World) -> Result<()> {
             "PT403 chat/not_allowed",
         )?;
     }
+    let proofs = format!("select chat_erasures('{}')", world.a.site.id);
+    refused(supervisor.rows(&proofs).await, "PT403 chat/not_allowed")?;
     let mut admin = world.db.as_user(world.a.admin.user).await?;
     let erased = admin
         .rows(&format!("select chat_erase_visitor('{}')", world.a.visitor))
         .await?;
     ensure!(erased.len() == 1, "an admin could not erase");
+    let shown = admin.rows(&proofs).await?;
+    ensure!(shown[0]["chat_erasures"][0]["visitor_ids"][0] == world.a.visitor.to_string());
     Ok(())
 }
 

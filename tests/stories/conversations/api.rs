@@ -155,6 +155,19 @@ async fn what_a_program_has_wrong_is_said() -> Result<()> {
         );
         assert!(refusal.hint.is_some());
     }
+    let mut nowhere = scene
+        .db
+        .as_caller("service_role", json!({"role": "service_role"}))
+        .await?;
+    let refusal = Refusal::expect(
+        nowhere
+            .rows("select * from chat_receive_api(gen_random_uuid(), 'customer-7', 'Hello')")
+            .await,
+    );
+    assert_eq!(
+        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+        ("PT404", Some("chat/no_such_site"))
+    );
     assert_eq!(scene.count("mod_chat_visitors").await?, 0);
     Ok(())
 }

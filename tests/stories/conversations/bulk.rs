@@ -101,6 +101,20 @@ async fn a_bulk_change_that_cannot_be_read_is_refused_whole() -> Result<()> {
     let many = "select chat_bulk(array(select gen_random_uuid() from generate_series(1, 501)), '{\"status\": \"closed\"}') as a";
     let refusal = Refusal::expect(scene.as_agent(ada, many).await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/bulk_size"));
+    let elsewhere = pg_chat_tests::Site::make(&scene.db).await?;
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_agents (site_id, user_id, display_name) values ('{}', '{}', 'Ada')",
+            elsewhere.id, ada.user
+        ))
+        .await?;
+    let foreign = json!({"id": elsewhere.conversation(elsewhere.visitor("Yan").await?).await?});
+    let refusal = Refusal::expect(
+        scene
+            .bulk(ada, &[&chat, &foreign], &json!({"status": "closed"}))
+            .await,
+    );
+    assert_eq!(refusal.detail.as_deref(), Some("chat/one_site"));
     let wrong = scene
         .bulk(
             ada,

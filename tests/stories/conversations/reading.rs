@@ -74,6 +74,23 @@ async fn a_cursor_never_goes_back_nor_past_the_end() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_somebody_had_read_before_the_chat_was_theirs_counts_once_it_is() -> Result<()> {
+    let (scene, _) = Scene::with_agent().await?;
+    let boss = scene.colleague("supervisor").await?;
+    let chat = scene.widget_chat().await?;
+    scene.visitor_writes(&chat, "Anybody?").await?;
+    scene.read(boss, &chat, "null").await?;
+    scene
+        .patch(boss, &chat, &format!("assigned_agent_id = '{}'", boss.id))
+        .await?;
+    assert_eq!(scene.again(&chat).await?["unread_agent_count"], 2);
+    scene.read(boss, &chat, "1").await?;
+    assert_eq!(scene.again(&chat).await?["unread_agent_count"], 0);
+    assert_eq!(scene.newest(&chat).await?["status"], "read");
+    assert_counters_equal_recount(&scene.db).await
+}
+
+#[tokio::test]
 async fn each_message_that_is_read_takes_the_next_change_and_is_told() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let chat = scene.widget_chat().await?;

@@ -10,15 +10,15 @@ use crate::scene::{Scene, id, only};
 impl Scene {
     async fn edit(&self, agent: Agent, message: &Value, words: &str) -> Result<Value, sqlx::Error> {
         let ask = format!(
-            "select * from chat_edit_message({}, '{words}')",
+            "select chat_edit_message({}, '{words}') as answer",
             id(message)
         );
-        Ok(self.as_agent(agent, &ask).await?.remove(0))
+        Ok(self.as_agent(agent, &ask).await?[0]["answer"].take())
     }
 
     async fn delete(&self, agent: Agent, message: &Value) -> Result<Value, sqlx::Error> {
-        let ask = format!("select * from chat_delete_message({})", id(message));
-        Ok(self.as_agent(agent, &ask).await?.remove(0))
+        let ask = format!("select chat_delete_message({}) as answer", id(message));
+        Ok(self.as_agent(agent, &ask).await?[0]["answer"].take())
     }
 
     async fn react(
@@ -27,8 +27,8 @@ impl Scene {
         message: &Value,
         emoji: &str,
     ) -> Result<Value, sqlx::Error> {
-        let ask = format!("select * from chat_react({}, {emoji})", id(message));
-        Ok(self.as_agent(agent, &ask).await?.remove(0))
+        let ask = format!("select chat_react({}, {emoji}) as answer", id(message));
+        Ok(self.as_agent(agent, &ask).await?[0]["answer"].take())
     }
 }
 
@@ -209,5 +209,39 @@ async fn words_have_a_length_and_messages_a_site() -> Result<()> {
         scene.as_agent(stranger, &history).await,
         "PT404 chat/no_such_message",
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn files_have_no_words_to_edit_and_lines_of_the_system_stay() -> Result<()> {
+    let scene = Scene::open().await?;
+    let boss = scene
+        .site
+        .agent(
+            "Boss",
+            pg_chat_tests::AgentIs {
+                role: "supervisor",
+                ..Default::default()
+            },
+        )
+        .await?;
+    let chat = scene.widget_chat().await?;
+    let picture = format!(
+        "insert into mod_chat_messages (conversation_id, kind, content) values ({}, 'image', 'Our shop') returning *",
+        id(&chat)
+    );
+    let picture = scene.as_agent(boss, &picture).await?.remove(0);
+    refused(
+        scene.edit(boss, &picture, "Our door").await,
+        "PT409 chat/not_editable",
+    );
+    scene.delete(boss, &picture).await?;
+    let line = format!(
+        "insert into mod_chat_messages (conversation_id, sender_type, kind, content) values ({}, 'system', 'event', 'Began')",
+        id(&chat)
+    );
+    scene.as_owner(&line).await?;
+    let line = scene.newest(&chat).await?;
+    refused(scene.delete(boss, &line).await, "PT409 chat/not_deletable");
     Ok(())
 }

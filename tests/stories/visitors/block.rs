@@ -1,6 +1,7 @@
 //! Who may not write: people on every channel, addresses, until somebody takes it back or it ends.
 
 use anyhow::Result;
+use pg_chat_tests::{Refusal, Session};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -219,5 +220,86 @@ async fn settings_that_hold_nonsense_block_nobody() -> Result<()> {
         .await?;
     assert_eq!(is_blocked(&scene, None, "'192.0.2.1'").await?, true);
     assert_eq!(is_blocked(&scene, None, "'192.0.2.2'").await?, json!(false));
+    Ok(())
+}
+
+/// Opens or renews a session with this key; the answer.
+async fn open(scene: &Scene, key: Option<&str>) -> Result<Value, sqlx::Error> {
+    let mut anon = scene
+        .db
+        .as_anon()
+        .await
+        .map_err(|error| sqlx::Error::Configuration(error.into()))?;
+    let key = key.map_or("null".to_owned(), |key| format!("'{key}'"));
+    let site = scene.site.id;
+    let mut rows = anon
+        .rows(&format!("select chat_open_session('{site}', {key}) as it"))
+        .await?;
+    Ok(rows.pop().map_or(Value::Null, |mut row| row["it"].take()))
+}
+
+/// What a page turned with this session's token meets.
+async fn turns_a_page(scene: &Scene, session: &Session) -> Result<(), sqlx::Error> {
+    let claims = session
+        .claims()
+        .map_err(|error| sqlx::Error::Configuration(error.into()))?;
+    let mut visitor = scene
+        .db
+        .as_caller("anon", claims)
+        .await
+        .map_err(|error| sqlx::Error::Configuration(error.into()))?;
+    visitor.rows("select chat_set_page('{}')").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blocked_visitor_is_out_at_once_and_is_themselves_again_when_forgiven() -> Result<()> {
+    let scene = Scene::open().await?;
+    let (zoe, other) = (
+        scene.site.session(&scene.db).await?,
+        scene.site.session(&scene.db).await?,
+    );
+    let blocked = scene
+        .boss_gets(&format!("chat_block_visitor('{}')", zoe.visitor))
+        .await?;
+    assert_eq!(blocked["ended_sessions"], 1);
+    let dead = Refusal::expect(turns_a_page(&scene, &zoe).await);
+    assert_eq!(dead.detail.as_deref(), Some("chat/session_dead"));
+    let refused = Refusal::expect(open(&scene, Some(&zoe.key)).await);
+    assert_eq!(
+        (refused.sqlstate.as_str(), refused.detail.as_deref()),
+        ("PT403", Some("chat/blocked"))
+    );
+    turns_a_page(&scene, &other).await?;
+
+    scene
+        .boss_gets(&format!(
+            "chat_unblock({})",
+            blocked["block"].to_string().replace('"', "'")
+        ))
+        .await?;
+    let back = Session::of(&open(&scene, Some(&zoe.key)).await?)?;
+    assert_eq!((back.id, back.visitor), (zoe.id, zoe.visitor));
+    turns_a_page(&scene, &back).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blocked_address_is_out_at_once() -> Result<()> {
+    let scene = Scene::open().await?;
+    let zoe = scene.site.session(&scene.db).await?;
+    let answer = scene
+        .boss_gets(&format!(
+            "chat_block_address('{}', '127.0.0.0/8')",
+            scene.site.id
+        ))
+        .await?;
+    assert_eq!(answer["ended_sessions"], 1);
+    let dead = Refusal::expect(turns_a_page(&scene, &zoe).await);
+    assert_eq!(dead.detail.as_deref(), Some("chat/session_dead"));
+    for key in [None, Some(zoe.key.as_str())] {
+        let refused = Refusal::expect(open(&scene, key).await);
+        assert_eq!(refused.detail.as_deref(), Some("chat/blocked"));
+    }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 mod block;
 mod erase;
+mod hostile;
 mod merge;
 mod profile;
 mod sessions;
+mod tracking;
 
 use anyhow::{Context, Result};
 use pg_chat_tests::Refusal;

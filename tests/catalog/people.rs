@@ -1,0 +1,66 @@
+//! What is kept of people: a table made tomorrow must not be forgotten when somebody is erased or asks for their data.
+
+use anyhow::Result;
+use pg_chat_tests::TestDb;
+
+use crate::finds_nothing;
+
+/// Tables whose rows are a person's: they name a visitor, or something that does. Not a tree of names but of keys.
+const OF_A_PERSON: &str = "
+    with recursive of_a_person (oid) as (
+        select 'public.mod_chat_visitors'::regclass
+        union
+        select k.conrelid::regclass
+        from of_a_person p
+        join pg_constraint k on k.contype = 'f' and k.confrelid = p.oid and k.confdeltype = 'c'
+    )";
+
+/// What is neither a key that cascades, nor a pointer between equals, nor known to name nobody.
+#[tokio::test]
+async fn a_row_of_a_person_goes_with_the_person() -> Result<()> {
+    let db = TestDb::new().await?;
+    finds_nothing(
+        &db,
+        "columns that name a person's rows and outlive them (erasing somebody leaves these behind)",
+        "select format('%s.%s', a.attrelid::regclass, a.attname)
+        from pg_attribute a
+        join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p')
+            and c.relnamespace in ('public'::regnamespace, 'chat'::regnamespace)
+        where a.attname in ('visitor_id', 'identity_id', 'session_id', 'conversation_id', 'message_id')
+            and not a.attisdropped
+            and not exists (
+                select from pg_constraint k
+                where k.contype = 'f' and k.conrelid = a.attrelid and a.attnum = any (k.conkey)
+                    -- `set null`: the row hangs on the person by another key.
+                    and (k.confdeltype = 'c' or k.confdeltype = 'n' and exists (
+                        select from pg_constraint other
+                        where other.contype = 'f' and other.conrelid = k.conrelid and other.confdeltype = 'c'
+                            and other.confrelid <> 'public.sites'::regclass)))
+            -- Event rows hold nothing but ids, and figures count them.
+            and a.attrelid <> 'chat.events'::regclass
+        order by 1",
+    )
+    .await
+}
+
+/// The document names each of those tables, unless the table is about something else.
+#[tokio::test]
+async fn an_export_reads_every_table_of_a_person() -> Result<()> {
+    let db = TestDb::new().await?;
+    let query = format!(
+        "{OF_A_PERSON}
+        select p.oid::regclass::text
+        from of_a_person p
+        where position(split_part(p.oid::regclass::text, '.', -1) in
+                (select f.prosrc from pg_proc f where f.oid = 'chat.export_person(uuid)'::regprocedure)) = 0
+            -- Which agent was chosen and why, and how often a message was handed to Meta: about us, not about them.
+            and p.oid not in ('chat.choices'::regclass, 'chat.attempts'::regclass)
+        order by 1"
+    );
+    finds_nothing(
+        &db,
+        "tables of a person that chat.export_person leaves out",
+        query.leak(),
+    )
+    .await
+}
