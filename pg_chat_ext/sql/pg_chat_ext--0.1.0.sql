@@ -78,9 +78,6 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'identity_proven_wrappe
 create function forwarded_address(header text, hops integer) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'forwarded_address_wrapper';
 
-create function address_listed(address text, list text) returns boolean
-language c immutable parallel safe as 'MODULE_PATHNAME', 'address_listed_wrapper';
-
 create function user_agent_of(header text) returns table (browser text, os text, device text)
 language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'user_agent_of_wrapper';
 

@@ -3,6 +3,8 @@
 use chat_rules::visitors as rules;
 use pgrx::prelude::*;
 
+use crate::refuse::refuse;
+
 /// Without claims or a key there is nothing to sign.
 #[pg_extern(sql = false)]
 fn session_token(claims: Option<&str>, key: Option<&str>, kid: Option<&str>) -> Option<String> {
@@ -18,14 +20,6 @@ fn identity_proven(external_id: Option<&str>, proof: Option<&str>, key: Option<&
 #[pg_extern(sql = false)]
 fn forwarded_address(header: &str, hops: i32) -> Option<String> {
     rules::forwarded_address(header, hops).map(|address| address.to_string())
-}
-
-/// The list as JSON text; null is an empty one.
-#[pg_extern(sql = false)]
-fn address_listed(address: Option<&str>, list: Option<&str>) -> bool {
-    let list: Vec<String> = serde_json::from_str(list.unwrap_or("[]"))
-        .unwrap_or_else(|error| refuse(format!("the list cannot be read: {error}")));
-    rules::address_listed(address.unwrap_or_default(), &list)
 }
 
 /// One row, so that `select * from` names its columns. Nulls where the header does not tell.

@@ -50,3 +50,17 @@ end
 $$;
 comment on function public.chat_set_module(uuid, boolean) is
     'Turns the module of a site on or off. Off: no widget, no session, no assistant; WhatsApp is still stored. Needs live-chat.settings.manage. Answers {enabled}. PT403 chat/not_allowed, PT422 chat/on_or_off.';
+
+create or replace function chat.require_module(p_site uuid)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not chat.module_enabled(p_site) then
+        raise exception 'live chat is off at this site'
+            using errcode = 'PT403', detail = 'chat/module_off', hint = 'an admin of the site turns it on with chat_set_module';
+    end if;
+end
+$$;
+comment on function chat.require_module(uuid) is 'Raises PT403 chat/module_off where the module is off.';

@@ -20,6 +20,7 @@ begin
     perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
     perform from public.mod_chat_conversations c
     where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    perform chat.lock_visitors(rows);
     insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
     values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
     on conflict (site_id, visitor_id) do update
@@ -76,7 +77,11 @@ as $$
 declare
     ended integer;
 begin
-    -- Visitors before their sessions, as everywhere.
+    -- Identities before visitors before sessions, as everywhere.
+    perform from chat.identities i
+    where i.id in (select s.identity_id from chat.sessions s where s.id = any (p_sessions))
+    order by i.id
+    for no key update;
     perform from public.mod_chat_visitors v
     where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
     order by v.id

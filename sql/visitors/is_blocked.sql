@@ -39,7 +39,8 @@ begin
     end if;
     return p_address is not null and exists (
         select from public.mod_chat_widget_settings s
-        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+        cross join lateral unnest(s.blocked_ips) blocked (address)
+        where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is

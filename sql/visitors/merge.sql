@@ -20,10 +20,12 @@ begin
             using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
     end if;
     -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
-    perform from public.mod_chat_visitors v
-    where v.id in (chat_merge_visitors.visitor, target, root)
-    order by v.id
+    -- Identities first: whoever receives messages of several people holds theirs, and takes the visitors in any order.
+    perform from chat.identities i
+    where i.visitor_id in (chat_merge_visitors.visitor, target, root)
+    order by i.id
     for no key update;
+    perform chat.lock_visitors(array[chat_merge_visitors.visitor, target, root]);
     if chat.person_of(target) <> root then
         raise exception 'somebody merged one of these meanwhile'
             using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';

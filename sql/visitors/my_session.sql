@@ -38,11 +38,12 @@ begin
         raise exception 'the session of this token is over'
             using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
     end if;
+    perform chat.require_module(session.site_id);
     return session;
 end
 $$;
 comment on function chat.my_session(timestamptz) is
-    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there). PT403 chat/module_off.';
 
 create or replace function chat.lock_person(p_session chat.sessions)
 returns chat.sessions

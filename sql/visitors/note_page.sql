@@ -60,6 +60,10 @@ declare
     visit chat.visits;
 begin
     perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    if not found then
+        raise exception 'the session of this token is over'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
     visit := chat.visit_of(p_session, url, referrer, p_now);
     -- The same page again only says that it is still open.
     if url is not null and visit.pages < 500 and url is distinct from (
@@ -87,7 +91,7 @@ begin
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
 
 create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
 returns integer

@@ -25,6 +25,7 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
@@ -49,7 +50,7 @@ begin
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
 create or replace function chat.session_of_key(
     p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
@@ -102,8 +103,8 @@ declare
 begin
     update chat.sessions s
     set ended_at = null, ended_why = null, last_seen_at = p_now,
-        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address, user_agent = left(chat.request_header('user-agent'), 1000),
-        origin = left(chat.request_header('origin'), 300)
+        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
+        user_agent = left(chat.request_header('user-agent'), 1000), origin = left(chat.request_header('origin'), 300)
     where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
     returning s.* into session;
     if not found then

@@ -53,6 +53,24 @@ $$;
 comment on function chat.require_for_visitor(uuid, text) is
     'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
+create or replace function chat.lock_visitors(p_visitors uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    locked integer;
+begin
+    perform from public.mod_chat_visitors v where v.id = any (p_visitors) order by v.id for no key update;
+    get diagnostics locked = row_count;
+    if locked < (select count(distinct v.id) from unnest(p_visitors) v (id)) then
+        raise exception 'a visitor was erased meanwhile'
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'look again who is there';
+    end if;
+end
+$$;
+comment on function chat.lock_visitors(uuid[]) is
+    'Locks visitors in the order of their ids. PT404 chat/no_such_visitor when one of them was erased meanwhile.';
+
 create or replace function public.chat_person(visitor uuid)
 returns jsonb
 language plpgsql

@@ -23,13 +23,6 @@ as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
 
-create or replace function chat.address_listed(address text, list jsonb)
-returns boolean
-language sql immutable parallel safe
-as $$ select chat_rules.address_listed(address, list::text) $$;
-comment on function chat.address_listed(text, jsonb) is
-    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
-
 create or replace function chat.user_agent_of(header text)
 returns table (browser text, os text, device text)
 language sql immutable parallel safe rows 1

@@ -13,6 +13,7 @@ declare
     settings constant public.mod_chat_widget_settings := chat.settings_of(chat_widget_config.site);
     shown jsonb;
 begin
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     select to_jsonb(p) into shown from (
         select s.site_id, s.primary_color, s.text_color, s.position, s.launcher_icon, s.launcher_size, s.border_radius,
@@ -37,7 +38,7 @@ begin
 end
 $$;
 comment on function public.chat_widget_config(uuid) is
-    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/domain_not_allowed.';
+    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
 
 create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
 returns void

@@ -1552,13 +1552,6 @@ as $$ select chat_rules.forwarded_address(header, hops) $$;
 comment on function chat.forwarded_address(text, integer) is
     'Entry `hops` from the right of x-forwarded-for, when it is an address; else null.';
 
-create or replace function chat.address_listed(address text, list jsonb)
-returns boolean
-language sql immutable parallel safe
-as $$ select chat_rules.address_listed(address, list::text) $$;
-comment on function chat.address_listed(text, jsonb) is
-    'Whether an address is in a list of addresses and networks; what is neither matches nobody.';
-
 create or replace function chat.user_agent_of(header text)
 returns table (browser text, os text, device text)
 language sql immutable parallel safe rows 1
@@ -2107,6 +2100,20 @@ end
 $$;
 comment on function public.chat_set_module(uuid, boolean) is
     'Turns the module of a site on or off. Off: no widget, no session, no assistant; WhatsApp is still stored. Needs live-chat.settings.manage. Answers {enabled}. PT403 chat/not_allowed, PT422 chat/on_or_off.';
+
+create or replace function chat.require_module(p_site uuid)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not chat.module_enabled(p_site) then
+        raise exception 'live chat is off at this site'
+            using errcode = 'PT403', detail = 'chat/module_off', hint = 'an admin of the site turns it on with chat_set_module';
+    end if;
+end
+$$;
+comment on function chat.require_module(uuid) is 'Raises PT403 chat/module_off where the module is off.';
 
 -- file: sql/sites/save_permission.sql
 -- What: a site changes what its roles may do and which part of it they see; everybody asks what they may.
@@ -5943,6 +5950,24 @@ $$;
 comment on function chat.require_for_visitor(uuid, text) is
     'The site of a visitor the caller sees and has the permission for. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
+create or replace function chat.lock_visitors(p_visitors uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    locked integer;
+begin
+    perform from public.mod_chat_visitors v where v.id = any (p_visitors) order by v.id for no key update;
+    get diagnostics locked = row_count;
+    if locked < (select count(distinct v.id) from unnest(p_visitors) v (id)) then
+        raise exception 'a visitor was erased meanwhile'
+            using errcode = 'PT404', detail = 'chat/no_such_visitor', hint = 'look again who is there';
+    end if;
+end
+$$;
+comment on function chat.lock_visitors(uuid[]) is
+    'Locks visitors in the order of their ids. PT404 chat/no_such_visitor when one of them was erased meanwhile.';
+
 create or replace function public.chat_person(visitor uuid)
 returns jsonb
 language plpgsql
@@ -6115,10 +6140,12 @@ begin
             using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
     end if;
     -- Whoever would close a circle with this merge has to lock one of these rows too, and then sees the other's pointer.
-    perform from public.mod_chat_visitors v
-    where v.id in (chat_merge_visitors.visitor, target, root)
-    order by v.id
+    -- Identities first: whoever receives messages of several people holds theirs, and takes the visitors in any order.
+    perform from chat.identities i
+    where i.visitor_id in (chat_merge_visitors.visitor, target, root)
+    order by i.id
     for no key update;
+    perform chat.lock_visitors(array[chat_merge_visitors.visitor, target, root]);
     if chat.person_of(target) <> root then
         raise exception 'somebody merged one of these meanwhile'
             using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
@@ -6204,7 +6231,8 @@ begin
     end if;
     return p_address is not null and exists (
         select from public.mod_chat_widget_settings s
-        where s.site_id = p_site and chat.address_listed(host(p_address), to_jsonb(s.blocked_ips)));
+        cross join lateral unnest(s.blocked_ips) blocked (address)
+        where s.site_id = p_site and p_address <<= chat.address_of(blocked.address));
 end
 $$;
 comment on function chat.is_blocked(uuid, uuid, inet, timestamptz) is
@@ -6252,6 +6280,7 @@ begin
     perform from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update;
     perform from public.mod_chat_conversations c
     where c.visitor_id = any (rows) and c.archived_at is null order by c.id for no key update;
+    perform chat.lock_visitors(rows);
     insert into chat.blocks as b (site_id, visitor_id, reason, blocked_by, expires_at)
     values (site, chat_block_visitor.visitor, chat_block_visitor.reason, auth.uid(), chat_block_visitor.until)
     on conflict (site_id, visitor_id) do update
@@ -6308,7 +6337,11 @@ as $$
 declare
     ended integer;
 begin
-    -- Visitors before their sessions, as everywhere.
+    -- Identities before visitors before sessions, as everywhere.
+    perform from chat.identities i
+    where i.id in (select s.identity_id from chat.sessions s where s.id = any (p_sessions))
+    order by i.id
+    for no key update;
     perform from public.mod_chat_visitors v
     where v.id in (select s.visitor_id from chat.sessions s where s.id = any (p_sessions))
     order by v.id
@@ -6974,11 +7007,12 @@ begin
         raise exception 'the session of this token is over'
             using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
     end if;
+    perform chat.require_module(session.site_id);
     return session;
 end
 $$;
 comment on function chat.my_session(timestamptz) is
-    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+    'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there). PT403 chat/module_off.';
 
 create or replace function chat.lock_person(p_session chat.sessions)
 returns chat.sessions
@@ -7106,6 +7140,10 @@ declare
     visit chat.visits;
 begin
     perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
+    if not found then
+        raise exception 'the session of this token is over'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
     visit := chat.visit_of(p_session, url, referrer, p_now);
     -- The same page again only says that it is still open.
     if url is not null and visit.pages < 500 and url is distinct from (
@@ -7133,7 +7171,7 @@ begin
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones.';
+    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
 
 create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
 returns integer
@@ -7281,6 +7319,7 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
@@ -7305,7 +7344,7 @@ begin
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
 create or replace function chat.session_of_key(
     p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
@@ -7358,8 +7397,8 @@ declare
 begin
     update chat.sessions s
     set ended_at = null, ended_why = null, last_seen_at = p_now,
-        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address, user_agent = left(chat.request_header('user-agent'), 1000),
-        origin = left(chat.request_header('origin'), 300)
+        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
+        user_agent = left(chat.request_header('user-agent'), 1000), origin = left(chat.request_header('origin'), 300)
     where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
     returning s.* into session;
     if not found then
@@ -8050,6 +8089,7 @@ declare
     settings constant public.mod_chat_widget_settings := chat.settings_of(chat_widget_config.site);
     shown jsonb;
 begin
+    perform chat.require_module(settings.site_id);
     perform chat.require_domain(settings);
     select to_jsonb(p) into shown from (
         select s.site_id, s.primary_color, s.text_color, s.position, s.launcher_icon, s.launcher_size, s.border_radius,
@@ -8074,7 +8114,7 @@ begin
 end
 $$;
 comment on function public.chat_widget_config(uuid) is
-    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/domain_not_allowed.';
+    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
 
 create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
 returns void

@@ -11,3 +11,4 @@ mod send;
 mod stage;
 mod stop;
 mod vectors;
+mod visitor;

@@ -15,7 +15,7 @@ impl TestDb {
     pub fn dump(&self) -> Result<Vec<u8>> {
         let mut dump = self.client("pg_dump")?;
         dump.args(["--format=custom", "--extension=pg_chat_ext"]);
-        for schema in ["auth", "extensions", "realtime"] {
+        for schema in ["auth", "extensions", "realtime", "storage", "vault"] {
             dump.arg(format!("--exclude-schema={schema}"));
         }
         let output = dump.output().context("cannot start pg_dump")?;
@@ -28,7 +28,13 @@ impl TestDb {
     }
 
     /// Restores a dump into this database, which has nothing of ours yet. The first error ends it.
-    pub fn restore(&self, dump: &[u8]) -> Result<()> {
+    pub async fn restore(&self, dump: &[u8]) -> Result<()> {
+        for extension in ["pg_trgm", "btree_gin"] {
+            self.as_owner(&format!(
+                "create extension if not exists {extension} schema extensions"
+            ))
+            .await?;
+        }
         let mut restore = self.client("pg_restore")?;
         restore.args(["--exit-on-error", "--dbname", self.name()]);
         restore.stdin(Stdio::piped()).stderr(Stdio::piped());

@@ -6,7 +6,9 @@ use pg_chat_tests::race::Race;
 mod capacity;
 mod crash;
 mod deliveries;
+mod forgetting;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;
@@ -31,8 +33,12 @@ enum Name {
     Crash,
     /// The same while the worker is killed, and agents answer
     Deliveries,
+    /// People write while they are merged, blocked, forgiven and erased
+    Forgetting,
     /// Many first messages of one new person at once
     Newcomers,
+    /// Agents fall silent and are heard again while several ticks clear up behind them
+    Presence,
     /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
     Talk,
     /// People arrive, write, are done with, and agents come and go
@@ -51,7 +57,9 @@ async fn main() -> anyhow::Result<()> {
         Name::Capacity => capacity::race(race).await?,
         Name::Crash => crash::race(race).await?,
         Name::Deliveries => deliveries::race(race).await?,
+        Name::Forgetting => forgetting::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
+        Name::Presence => presence::race(race).await?,
         Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }

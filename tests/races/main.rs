@@ -3,7 +3,9 @@
 mod capacity;
 mod crash;
 mod deliveries;
+mod forgetting;
 mod newcomers;
+mod presence;
 mod storm;
 mod talk;
 mod waiting;

@@ -89,7 +89,7 @@ fn ensure_same(before: &Fingerprint, after: &Fingerprint) -> Result<()> {
 async fn a_restored_dump_has_every_row_policy_grant_and_what_people_added() -> Result<()> {
     let Life { db, .. } = Life::lived(Regime::New).await?;
     let restored = TestDb::bare(Regime::New).await?;
-    restored.restore(&db.dump()?)?;
+    restored.restore(&db.dump()?).await?;
     ensure_same(
         &Fingerprint::of(&db).await?,
         &Fingerprint::of(&restored).await?,
@@ -109,7 +109,7 @@ async fn a_restored_dump_has_every_row_policy_grant_and_what_people_added() -> R
 async fn a_dump_restored_into_an_older_project_is_closed_by_the_migration() -> Result<()> {
     let Life { db, .. } = Life::lived(Regime::Old).await?;
     let restored = TestDb::bare(Regime::Old).await?;
-    restored.restore(&db.dump()?)?;
+    restored.restore(&db.dump()?).await?;
     restored.install().await?;
     let ours = |changes: Vec<String>| -> Vec<String> {
         let theirs = ["tickets", "note_ticket", "loyal_visitors"];
@@ -133,7 +133,7 @@ async fn a_dump_restored_into_an_older_project_is_closed_by_the_migration() -> R
 async fn a_restored_site_goes_on_working() -> Result<()> {
     let Life { db, number, site } = Life::lived(Regime::New).await?;
     let restored = TestDb::bare(Regime::New).await?;
-    restored.restore(&db.dump()?)?;
+    restored.restore(&db.dump()?).await?;
     let again = webhook::text("15550100002", "wamid.15550100002", "Hello");
     let more = [
         again,

@@ -1,6 +1,7 @@
 //! An install over a database that ran LC-01's own migration: it is adopted, or nothing happens and a list says why.
 
 use anyhow::{Result, ensure};
+use pg_chat_tests::recount::assert_counters_but;
 use pg_chat_tests::{Fingerprint, Refusal, Regime, TestDb, webhook};
 use serde_json::{Value, json};
 use sqlx::Executor;
@@ -91,18 +92,7 @@ async fn an_adopted_database_is_not_adopted_again() -> Result<()> {
 #[tokio::test]
 async fn adopted_counters_equal_a_recount() -> Result<()> {
     let db = adopted().await?;
-    let differences: Vec<String> = sqlx::query_scalar(include_str!("../harness/recount.sql"))
-        .fetch_all(db.owner())
-        .await?;
-    let others: Vec<_> = differences
-        .iter()
-        .filter(|line| {
-            !["unread_", "total_chats_handled"]
-                .iter()
-                .any(|kept| line.contains(kept))
-        })
-        .collect();
-    ensure!(others.is_empty(), "{others:?}");
+    assert_counters_but(&db, &["unread_", "total_chats_handled"]).await?;
     let ada = db
         .row("select total_chats_handled as chats, avg_response_time_seconds as seconds, avg_rating::float8 as stars from mod_chat_agents")
         .await?;
@@ -167,6 +157,27 @@ async fn a_whatsapp_person_goes_on_in_their_conversation() -> Result<()> {
     assert_eq!(
         home,
         json!({"conversation_id": "10000000-0000-4000-8000-000000000002", "seq": 5, "public_seq": 4})
+    );
+    Ok(())
+}
+
+/// They have no events, from which other messages are indexed.
+#[tokio::test]
+async fn adopted_messages_are_found_by_their_words() -> Result<()> {
+    let db = adopted().await?;
+    for _ in 0..2 {
+        sqlx::query("select chat_tick()")
+            .execute(db.as_worker())
+            .await?;
+    }
+    let found = db
+        .as_user(OWNER)
+        .await?
+        .rows("select chat_search('b0000000-0000-4000-8000-000000000001', 'driver') as said")
+        .await?;
+    assert_eq!(
+        found[0]["said"]["hits"][0]["conversation_id"],
+        "10000000-0000-4000-8000-000000000002"
     );
     Ok(())
 }

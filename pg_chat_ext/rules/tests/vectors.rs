@@ -201,11 +201,6 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.text("country_header"),
             args.text("city_header")
         )),
-        "address_listed" => {
-            let list: Vec<String> =
-                serde_json::from_value(args.0["list"].clone()).unwrap_or_default();
-            json!(visitors::address_listed(args.word("address"), &list))
-        }
         "origin_allowed" => {
             let domains: Vec<String> =
                 serde_json::from_value(args.0["domains"].clone()).unwrap_or_default();

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use pg_chat_tests::{AgentIs, Refusal};
 use serde_json::{Value, json};
 
+use super::said;
 use crate::scene::Scene;
 
 async fn config(scene: &Scene, origin: Option<&str>) -> Result<Value, sqlx::Error> {
@@ -123,5 +124,26 @@ async fn only_allowed_domains_open_the_widget() -> Result<()> {
         );
     }
     assert_eq!(scene.db.count("chat.sessions").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_the_module_is_off_nothing_of_the_widget_works_until_it_is_on_again() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut zoe = scene.guest_without_form().await?;
+    let switch = |on: bool| format!("chat_set_module('{}', {on})", scene.site.id);
+    scene.boss_gets(&switch(false)).await?;
+    let open = format!("chat_open_session('{}')", scene.site.id);
+    for call in ["chat_post_message('Hello')", "chat_set_page('{}')", &open] {
+        assert_eq!(
+            zoe.is_refused(call).await,
+            said("PT403", "chat/module_off"),
+            "{call}"
+        );
+    }
+    let refusal = Refusal::expect(config(&scene, None).await);
+    assert_eq!(refusal.detail.as_deref(), Some("chat/module_off"));
+    scene.boss_gets(&switch(true)).await?;
+    zoe.writes("Hello").await?;
     Ok(())
 }

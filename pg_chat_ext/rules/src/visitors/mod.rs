@@ -7,7 +7,7 @@ mod proof;
 mod token;
 mod user_agent;
 
-pub use address::{address_listed, forwarded_address};
+pub use address::forwarded_address;
 pub use place::{Place, place_of};
 pub use proof::identity_proven;
 pub use token::session_token;
