@@ -3,8 +3,6 @@
 use chat_rules::visitors as rules;
 use pgrx::prelude::*;
 
-use crate::refuse::refuse;
-
 /// Without claims or a key there is nothing to sign.
 #[pg_extern(sql = false)]
 fn session_token(claims: Option<&str>, key: Option<&str>, kid: Option<&str>) -> Option<String> {
