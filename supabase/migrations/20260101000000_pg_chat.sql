@@ -587,6 +587,7 @@ create table if not exists chat.sessions (
     last_seen_at timestamptz not null default clock_timestamp(),
     expires_at timestamptz not null,
     ended_at timestamptz,
+    ended_why text check (ended_why in ('visitor', 'blocked')),
     constraint sessions_site_id_id_key unique (site_id, id),
     constraint sessions_key_hash_key unique (key_hash),
     constraint sessions_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -598,7 +599,7 @@ comment on table chat.sessions is 'Sessions of visitors; a token names one. Writ
 comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
 comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
 comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
-comment on column chat.sessions.ended_at is 'When the visitor signed out.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and the key works again when the block is over.';
 create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
 create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
 create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);
@@ -7463,7 +7464,7 @@ declare
     at constant timestamptz := clock_timestamp();
     session constant chat.sessions := chat.my_session(at);
 begin
-    update chat.sessions s set ended_at = at where s.id = session.id and s.ended_at is null;
+    update chat.sessions s set ended_at = at, ended_why = 'visitor' where s.id = session.id and s.ended_at is null;
 end
 $$;
 comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
