@@ -4534,7 +4534,9 @@ begin
                 when 'none' then 'c.department_id is null'
                 else format('c.department_id = %L', chat.filter_id('departmentId', filter.value))
             end
-            when 'visitorId' then format('c.visitor_id = %L', chat.filter_id('visitorId', filter.value))
+            -- A person may be several rows.
+            when 'visitorId' then format('c.visitor_id = any (%L::uuid[])',
+                chat.person_rows(chat.filter_id('visitorId', filter.value)))
             when 'phoneNumberId' then format('c.phone_number_id = %L', filter.word)
             when 'tags' then format('c.tags @> %L::text[] and c.tags <> ''{}''', case jsonb_typeof(filter.value)
                 when 'array' then array(select jsonb_array_elements_text(filter.value))

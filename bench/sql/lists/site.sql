@@ -10,6 +10,8 @@ create schema bench;
 create table bench.words as
 select n, substr(translate(md5(n::text), '0123456789', 'ghijklmnop'), 1, 7) as word from generate_series(0, 19999) n;
 create unique index on bench.words (n);
+grant usage on schema bench to public;
+grant select on bench.words to public;
 create function bench.word(p_n double precision) returns text language sql stable
 as $$ select word from bench.words where n = floor(p_n)::integer $$;
 -- Half of what people write are the same few words, the other half comes from a long tail.

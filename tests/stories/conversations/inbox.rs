@@ -279,6 +279,32 @@ async fn each_filter_finds_what_it_says_and_nothing_else() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_person_of_two_rows_is_one_in_a_filter() -> Result<()> {
+    let (scene, ada) = desk().await?;
+    scene
+        .as_owner(
+            "update mod_chat_visitors v set merged_into = w.id from mod_chat_visitors w
+            where v.name = 'Person 4' and w.name = 'Person 5'",
+        )
+        .await?;
+    let both = scene
+        .in_order("subject in ('Subject 4', 'Subject 5')")
+        .await?;
+    for name in ["Person 4", "Person 5"] {
+        let visitor = scene
+            .row(&format!(
+                "select id from mod_chat_visitors where name = '{name}'"
+            ))
+            .await?;
+        let found = scene
+            .inbox(ada, &json!({"visitorId": visitor["id"]}), 5)
+            .await?;
+        assert_eq!(ids(&found), both, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_row_is_the_list_item_that_dashboards_know() -> Result<()> {
     let (scene, ada) = desk().await?;
     let row = scene.inbox(ada, &json!({"visitorId": scene.row(

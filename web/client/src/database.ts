@@ -411,6 +411,63 @@ export interface ConversationListItem {
   sortAt: string
 }
 
+/** The caller's own conversations, for visitors: by a session's token or a Supabase login. PT401 as chat.my_session. */
+export interface ChatMyConversations {
+  id: string | null
+  siteId: string | null
+  visitorId: string | null
+  sessionNumber: string | null
+  status: ConversationStatus | null
+  channel: ConversationChannel | null
+  subject: string | null
+  lastMessageText: string | null
+  lastMessageAt: string | null
+  lastMessageBy: MessageSenderType | null
+  lastPublicSeq: number | null
+  lastPublicChange: number | null
+  unreadVisitorCount: number | null
+  hasAgent: boolean | null
+  agentName: string | null
+  agentAvatar: string | null
+  departmentName: string | null
+  agentJoinedAt: string | null
+  rating: number | null
+  ratingComment: string | null
+  ratedAt: string | null
+  createdAt: string | null
+  archivedAt: string | null
+}
+
+/** Messages of the caller's own conversations, for visitors; never notes. Read on with `change` greater than the last seen. */
+export interface ChatMyMessages {
+  id: string | null
+  conversationId: string | null
+  siteId: string | null
+  publicSeq: number | null
+  change: number | null
+  changeBefore: number | null
+  senderType: MessageSenderType | null
+  senderName: string | null
+  senderAvatar: string | null
+  content: string | null
+  contentType: MessageContentType | null
+  kind: MessageKind | null
+  fileUrl: string | null
+  fileName: string | null
+  fileSize: number | null
+  fileMimeType: string | null
+  fileState: FileState | null
+  status: MessageStatus | null
+  sentAt: string | null
+  readAt: string | null
+  editedAt: string | null
+  deletedAt: string | null
+  replyToId: string | null
+  reactions: string | null
+  createdAt: string | null
+  updatedAt: string | null
+}
+
 /** Named filters for chat_inbox: those shared with the caller's sites and the caller's own. */
 export interface ChatSavedViews {
   id: string
@@ -432,18 +489,23 @@ export interface ChatFunctions {
   chat_bulk: { args: { conversations: string[]; change: unknown }; returns: unknown }
   chat_cancel_scheduled: { args: { id: string }; returns: unknown }
   chat_changes: { args: { conversation: string; since: number; page_size?: number }; returns: unknown }
+  chat_consent: { args: { version: number }; returns: unknown }
   chat_counts: { args: { site: string }; returns: unknown }
-  chat_delete_message: { args: { message: string }; returns: ChatMessage[] }
+  chat_delete_message: { args: { message: string }; returns: unknown }
   chat_delete_view: { args: { view: string }; returns: unknown }
-  chat_edit_message: { args: { message: string; content: string }; returns: ChatMessage[] }
+  chat_edit_message: { args: { message: string; content: string }; returns: unknown }
+  chat_end: { args: { conversation: string; rating?: number | null; comment?: string | null }; returns: unknown }
   chat_end_session: { args: Record<string, never>; returns: null }
   chat_erase_visitor: { args: { visitor: string }; returns: unknown }
+  chat_erasures: { args: { site: string }; returns: unknown }
   chat_explain_assignment: { args: { conversation: string }; returns: unknown }
   chat_export_visitor: { args: { visitor: string }; returns: unknown }
   chat_find_canned: { args: { site: string; query?: string; page_size?: number }; returns: CannedResponse[] }
   chat_heartbeat: { args: { site: string }; returns: unknown }
+  chat_identify: { args: { user_id: string; user_hash: string; profile?: unknown }; returns: unknown }
   chat_inbox: { args: { filters?: ConversationFilters; after?: unknown | null; page_size?: number }; returns: ConversationListItem[] }
   chat_inbox_count: { args: { filters?: ConversationFilters; most?: number }; returns: unknown }
+  chat_live_visitors: { args: { site: string; within_seconds?: number; page_size?: number; before?: string | null }; returns: unknown }
   chat_may: { args: { site: string; permission: string }; returns: boolean }
   chat_mentions: { args: { site: string; unseen_only?: boolean; before?: string | null; page_size?: number }; returns: ChatMessage[] }
   chat_merge_visitors: { args: { visitor: string; into_visitor: string }; returns: ChatVisitor[] }
@@ -452,10 +514,14 @@ export interface ChatFunctions {
   chat_open_session: { args: { site: string; key?: string | null; page?: unknown }; returns: unknown }
   chat_permissions: { args: { site: string }; returns: unknown }
   chat_person: { args: { visitor: string }; returns: unknown }
-  chat_react: { args: { message: string; emoji: string }; returns: ChatMessage[] }
-  chat_read: { args: { conversation: string; up_to?: number | null }; returns: unknown }
+  chat_post_message: { args: { content: string; id?: string; conversation?: string | null; reply_to?: string | null; upload?: string | null }; returns: unknown }
+  chat_rate: { args: { conversation: string; rating: number; comment?: string | null }; returns: unknown }
+  chat_react: { args: { message: string; emoji: string }; returns: unknown }
+  chat_read: { args: { conversation: string; up_to?: number | null; only_delivered?: boolean }; returns: unknown }
+  chat_request_upload: { args: { name: string; size_bytes: number; mime_type: string }; returns: unknown }
   chat_resend_message: { args: { message: string }; returns: ChatMessage[] }
   chat_retry_job: { args: { job_id: number }; returns: unknown }
+  chat_rotate_identity_key: { args: { site: string }; returns: unknown }
   chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
   chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
@@ -471,8 +537,11 @@ export interface ChatFunctions {
   chat_set_status: { args: { site: string; status: string }; returns: ChatAgent[] }
   chat_snooze: { args: { conversation: string; until: string }; returns: ChatConversation[] }
   chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
+  chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
   chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
   chat_unblock: { args: { block: string }; returns: unknown }
   chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }
   chat_use_canned: { args: { response: string; conversation: string }; returns: unknown }
+  chat_visits: { args: { visitor: string; page_size?: number; before?: number | null }; returns: unknown }
+  chat_widget_config: { args: { site: string }; returns: unknown }
 }
