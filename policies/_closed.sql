@@ -29,7 +29,7 @@ revoke all on schema chat from public, anon, authenticated, service_role, chat_w
 revoke all on schema chat_rules from public, anon, authenticated, service_role, chat_worker;
 
 -- Policies and invoker triggers call a few helpers of the schema; what is not granted by name stays closed.
-grant usage on schema chat to authenticated, service_role;
+grant usage on schema chat to anon, authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
 grant execute on function

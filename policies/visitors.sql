@@ -18,8 +18,10 @@ create policy chat_visitors_update on public.mod_chat_visitors for update to aut
     using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
         and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 
-grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
-    to anon, authenticated;
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session(),
+    public.chat_identify(text, text, jsonb)
+to anon, authenticated;
+grant execute on function public.chat_rotate_identity_key(uuid) to authenticated;
 -- Each of these asks for its own right at the visitor's site.
 grant execute on function
     public.chat_person(uuid),

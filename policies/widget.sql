@@ -65,6 +65,17 @@ revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.g
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
 
+-- Visitors, by the token of their session; and their views, which show what is theirs.
+grant execute on function
+    public.chat_widget_config(uuid),
+    public.chat_consent(integer),
+    public.chat_submit_form(text, jsonb, uuid),
+    public.chat_request_upload(text, integer, text),
+    public.chat_post_message(text, uuid, uuid, uuid, uuid),
+    chat.my_visitor_ids()
+to anon, authenticated;
+grant select on public.chat_my_conversations, public.chat_my_messages to anon, authenticated;
+
 drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;
 create policy chat_widget_settings_select on public.mod_chat_widget_settings for select to authenticated
     using (site_id = any ((select chat.my_site_ids())::uuid[]));

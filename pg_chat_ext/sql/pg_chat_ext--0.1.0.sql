@@ -84,6 +84,14 @@ language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'user_agent_of_w
 create function place_of(country_header text, city_header text) returns table (country text, city text)
 language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'place_of_wrapper';
 
+-- widget
+
+create function origin_allowed(origin text, domains text) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'origin_allowed_wrapper';
+
+create function form_problems(required text, given text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'form_problems_wrapper';
+
 -- A trusted extension's functions belong to the superuser. Whoever creates the extension decides who calls them.
 
 revoke all on schema @extschema@ from public;

@@ -9,5 +9,6 @@ mod routing;
 mod times;
 mod visitors;
 mod whatsapp;
+mod widget;
 
 pgrx::pg_module_magic!();

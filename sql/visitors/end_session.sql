@@ -12,7 +12,7 @@ declare
     at constant timestamptz := clock_timestamp();
     session constant chat.sessions := chat.my_session(at);
 begin
-    update chat.sessions s set ended_at = at where s.id = session.id and s.ended_at is null;
+    update chat.sessions s set ended_at = at, ended_why = 'visitor' where s.id = session.id and s.ended_at is null;
 end
 $$;
 comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';

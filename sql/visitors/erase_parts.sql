@@ -17,6 +17,13 @@ begin
         'attempts', (
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
+        -- An agent's figures keep what they did for somebody who is gone.
+        'answered_by', (
+            select coalesce(jsonb_object_agg(d.sender_id, d.chats), '{}') from (
+                select m.sender_id, count(distinct m.conversation_id) as chats from public.mod_chat_messages m
+                where m.conversation_id = any (p_conversations) and m.sender_type = 'agent' and m.origin = 'live'
+                    and m.public_seq is not null and m.sender_id is not null
+                group by m.sender_id) d),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
         'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
         'page_views', (
@@ -26,7 +33,7 @@ begin
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has, and in how many of the conversations each agent answered.';
 
 create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
 returns jsonb

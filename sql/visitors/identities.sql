@@ -8,14 +8,20 @@ create table if not exists chat.identities (
     site_id uuid not null,
     portfolio text not null default '',
     visitor_id uuid not null,
+    proven_as uuid,
     created_at timestamptz not null default now(),
     constraint identities_site_id_id_key unique (site_id, id),
     constraint identities_visitor_id_fkey foreign key (site_id, visitor_id)
-        references public.mod_chat_visitors (site_id, id) on delete cascade
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint identities_proven_as_fkey foreign key (site_id, proven_as)
+        references chat.identities (site_id, id) on delete set null (proven_as)
 );
 comment on table chat.identities is 'A verified person on a channel. Locked first (design: lock order).';
 comment on column chat.identities.portfolio is
     'WhatsApp: the account''s business portfolio id, else its WABA id; BSUIDs are valid within it. Empty elsewhere.';
+comment on column chat.identities.proven_as is
+    'Of somebody anonymous who then proved who they are: that identity. Theirs to see from then on.';
+create index if not exists identities_proven_as_idx on chat.identities (proven_as) where proven_as is not null;
 create index if not exists identities_visitor_id_idx on chat.identities (visitor_id);
 alter table chat.identities enable row level security;
 

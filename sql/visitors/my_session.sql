@@ -43,3 +43,28 @@ end
 $$;
 comment on function chat.my_session(timestamptz) is
     'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
+
+create or replace function chat.lock_person(p_session chat.sessions)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions := p_session;
+    known uuid;
+begin
+    -- Whoever proves meanwhile who they are writes as that person; whoever ends the session writes no more.
+    loop
+        known := session.identity_id;
+        perform from chat.identities i where i.id = known for no key update;
+        select s.* into session from chat.sessions s where s.id = p_session.id and s.ended_at is null;
+        if not found then
+            raise exception 'the session of this token is over'
+                using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        end if;
+        exit when session.identity_id = known;
+    end loop;
+    return session;
+end
+$$;
+comment on function chat.lock_person(chat.sessions) is
+    'Locks the identity of a session, the first lock of whoever writes for a visitor; answers the session as it is then. PT401 chat/session_dead.';

@@ -15,6 +15,7 @@ create table if not exists chat.sessions (
     last_seen_at timestamptz not null default clock_timestamp(),
     expires_at timestamptz not null,
     ended_at timestamptz,
+    ended_why text check (ended_why in ('visitor', 'blocked')),
     constraint sessions_site_id_id_key unique (site_id, id),
     constraint sessions_key_hash_key unique (key_hash),
     constraint sessions_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -26,7 +27,8 @@ comment on table chat.sessions is 'Sessions of visitors; a token names one. Writ
 comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
 comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
 comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
-comment on column chat.sessions.ended_at is 'When the visitor signed out.';
+comment on column chat.sessions.ended_at is 'When the visitor signed out, or was blocked.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and its key revives it when the block is over.';
 create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
 create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
 create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);

@@ -2,7 +2,8 @@
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
-create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text)
+create or replace function chat.home_conversation(
+    p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text, p_about jsonb default null)
 returns uuid
 language plpgsql
 as $$
@@ -49,11 +50,15 @@ begin
         return old.id;
     end if;
 
-    insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
-    values (p_site, visitor, p_identity, p_channel, p_phone_number_id)
+    insert into public.mod_chat_conversations (
+        site_id, visitor_id, identity_id, channel, phone_number_id, department_id, page_url, page_title, user_agent,
+        ip_address, metadata)
+    values (p_site, visitor, p_identity, p_channel, p_phone_number_id, (p_about ->> 'department_id')::uuid,
+        p_about ->> 'page_url', p_about ->> 'page_title', p_about ->> 'user_agent', (p_about ->> 'ip_address')::inet,
+        case jsonb_typeof(p_about -> 'metadata') when 'object' then p_about -> 'metadata' else '{}' end)
     returning id into home;
     return home;
 end
 $$;
-comment on function chat.home_conversation(uuid, uuid, text, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). 40001 when the person was erased meanwhile.';
+comment on function chat.home_conversation(uuid, uuid, text, text, text, jsonb) is
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). `p_about` says of a new one {department_id, page_url, page_title, user_agent, ip_address, metadata}. 40001 when the person was erased meanwhile.';

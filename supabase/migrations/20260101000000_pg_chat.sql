@@ -533,14 +533,20 @@ create table if not exists chat.identities (
     site_id uuid not null,
     portfolio text not null default '',
     visitor_id uuid not null,
+    proven_as uuid,
     created_at timestamptz not null default now(),
     constraint identities_site_id_id_key unique (site_id, id),
     constraint identities_visitor_id_fkey foreign key (site_id, visitor_id)
-        references public.mod_chat_visitors (site_id, id) on delete cascade
+        references public.mod_chat_visitors (site_id, id) on delete cascade,
+    constraint identities_proven_as_fkey foreign key (site_id, proven_as)
+        references chat.identities (site_id, id) on delete set null (proven_as)
 );
 comment on table chat.identities is 'A verified person on a channel. Locked first (design: lock order).';
 comment on column chat.identities.portfolio is
     'WhatsApp: the account''s business portfolio id, else its WABA id; BSUIDs are valid within it. Empty elsewhere.';
+comment on column chat.identities.proven_as is
+    'Of somebody anonymous who then proved who they are: that identity. Theirs to see from then on.';
+create index if not exists identities_proven_as_idx on chat.identities (proven_as) where proven_as is not null;
 create index if not exists identities_visitor_id_idx on chat.identities (visitor_id);
 alter table chat.identities enable row level security;
 
@@ -581,6 +587,7 @@ create table if not exists chat.sessions (
     last_seen_at timestamptz not null default clock_timestamp(),
     expires_at timestamptz not null,
     ended_at timestamptz,
+    ended_why text check (ended_why in ('visitor', 'blocked')),
     constraint sessions_site_id_id_key unique (site_id, id),
     constraint sessions_key_hash_key unique (key_hash),
     constraint sessions_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -592,7 +599,8 @@ comment on table chat.sessions is 'Sessions of visitors; a token names one. Writ
 comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
 comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
 comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
-comment on column chat.sessions.ended_at is 'When the visitor signed out.';
+comment on column chat.sessions.ended_at is 'When the visitor signed out, or was blocked.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and its key revives it when the block is over.';
 create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
 create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
 create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);
@@ -657,7 +665,8 @@ create table if not exists chat.erasures (
 comment on table chat.erasures is 'A row for each erased person. Kept.';
 comment on column chat.erasures.visitor_ids is 'Ids the rows had; several when visitors were merged.';
 comment on column chat.erasures.erased_by is 'auth.uid() of who asked for it; null for the owner of the database.';
-comment on column chat.erasures.counts is 'How many rows of each kind went.';
+comment on column chat.erasures.counts is
+    'How many rows of each kind went; answered_by: in how many of the conversations each agent had answered, which their figures keep.';
 create index if not exists erasures_site_id_idx on chat.erasures (site_id, id);
 alter table chat.erasures enable row level security;
 
@@ -1086,6 +1095,50 @@ left join public.mod_chat_agents a on a.site_id = c.site_id and a.id = c.assigne
 left join public.mod_chat_departments d on d.site_id = c.site_id and d.id = c.department_id;
 comment on view public.chat_conversation_list is
     'Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended.';
+
+-- file: sql/widget/consents.sql
+-- What: who agreed to which privacy text, and when.
+-- Why: the text is kept as it was shown, so what somebody agreed to can be shown after it has changed.
+-- Leaves out: asking again, which the version does: consent to an older one does not count.
+
+create table if not exists chat.consents (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    visitor_id uuid not null,
+    version integer not null,
+    privacy_text text,
+    privacy_url text,
+    given_at timestamptz not null default clock_timestamp(),
+    constraint consents_visitor_id_key unique (visitor_id, version),
+    constraint consents_visitor_id_fkey foreign key (site_id, visitor_id)
+        references public.mod_chat_visitors (site_id, id) on delete cascade
+);
+comment on table chat.consents is 'Consents of visitors to a site''s privacy text, each version once.';
+alter table chat.consents enable row level security;
+
+-- file: sql/widget/uploads.sql
+-- What: files that visitors were allowed to upload, a row each.
+-- Why: the site's rules for files are asked before a byte is sent, and a message can only take a file of its own session.
+-- Leaves out: the bytes, which are Storage's.
+
+create table if not exists chat.uploads (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    session_id uuid not null,
+    path text not null,
+    name text not null,
+    size_bytes integer not null,
+    mime_type text not null,
+    message_id uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint uploads_path_key unique (path),
+    constraint uploads_session_id_fkey foreign key (site_id, session_id)
+        references chat.sessions (site_id, id) on delete cascade
+);
+comment on table chat.uploads is 'Files a visitor may put into bucket chat-media, and the message that took each.';
+comment on column chat.uploads.message_id is 'The message it was sent with; null while it waits for one.';
+create index if not exists uploads_session_id_idx on chat.uploads (session_id);
+alter table chat.uploads enable row level security;
 
 -- file: sql/conversations/events.sql
 -- What: one narrow row for each happening that LC-01 names.
@@ -1537,6 +1590,26 @@ language sql immutable parallel safe rows 1
 as $$ select * from chat_rules.place_of(country_header, city_header) $$;
 comment on function chat.place_of(text, text) is
     'Country (ISO letters) and city that a proxy''s headers tell. One row, nulls where they do not.';
+
+-- file: sql/widget/rules.sql
+-- What: the decisions of this room as SQL functions.
+-- Why: thin wrappers that the planner inlines. Nothing else names chat_rules, so the rules can be pointed at another
+--      provider here; how each is decided stands in the crate chat_rules.
+-- Leaves out: who may call them (policies/).
+
+create or replace function chat.origin_allowed(origin text, domains jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.origin_allowed(origin, domains::text) $$;
+comment on function chat.origin_allowed(text, jsonb) is
+    'Whether a page of an origin may open the widget of a site with these allowed domains; an empty list allows all.';
+
+create or replace function chat.form_problems(required jsonb, given jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.form_problems(required::text, given::text)::jsonb $$;
+comment on function chat.form_problems(jsonb, jsonb) is
+    'What is wrong with the values of a form: [{field, problem}]; problem is missing, not_text, too_long, not_an_email or not_a_phone.';
 
 -- file: sql/conversations/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -6197,6 +6270,13 @@ begin
         'attempts', (
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
+        -- An agent's figures keep what they did for somebody who is gone.
+        'answered_by', (
+            select coalesce(jsonb_object_agg(d.sender_id, d.chats), '{}') from (
+                select m.sender_id, count(distinct m.conversation_id) as chats from public.mod_chat_messages m
+                where m.conversation_id = any (p_conversations) and m.sender_type = 'agent' and m.origin = 'live'
+                    and m.public_seq is not null and m.sender_id is not null
+                group by m.sender_id) d),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
         'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
         'page_views', (
@@ -6206,7 +6286,7 @@ begin
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has, and in how many of the conversations each agent answered.';
 
 create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
 returns jsonb
@@ -6768,6 +6848,69 @@ $$;
 comment on function chat.my_session(timestamptz) is
     'The caller''s session. PT401: chat/no_session (no token of ours), chat/session_foreign (another site''s), chat/session_expired (renew it), chat/session_dead (ended, blocked, erased or never there).';
 
+create or replace function chat.lock_person(p_session chat.sessions)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions := p_session;
+    known uuid;
+begin
+    -- Whoever proves meanwhile who they are writes as that person; whoever ends the session writes no more.
+    loop
+        known := session.identity_id;
+        perform from chat.identities i where i.id = known for no key update;
+        select s.* into session from chat.sessions s where s.id = p_session.id and s.ended_at is null;
+        if not found then
+            raise exception 'the session of this token is over'
+                using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        end if;
+        exit when session.identity_id = known;
+    end loop;
+    return session;
+end
+$$;
+comment on function chat.lock_person(chat.sessions) is
+    'Locks the identity of a session, the first lock of whoever writes for a visitor; answers the session as it is then. PT401 chat/session_dead.';
+
+-- file: sql/visitors/my_visitor_ids.sql
+-- What: the visitors that the caller is: of their token's session, or of their login.
+-- Why: views of visitors are a sentence over this. Only proof joins rows here: what an agent merged stays apart.
+-- Leaves out: agents, who see people under their own policies.
+
+create or replace function chat.visitors_of(p_identity uuid)
+returns uuid[]
+language sql
+stable
+as $$
+    select array_agg(i.visitor_id) from chat.identities i where i.id = p_identity or i.proven_as = p_identity
+$$;
+comment on function chat.visitors_of(uuid) is
+    'The visitor of an identity, and of anonymous ones that were proven to be the same person.';
+
+create or replace function chat.my_visitor_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+begin
+    -- Anon without a token is told so, too.
+    if claims ? 'chat_session' or claims ->> 'role' = 'anon' then
+        return chat.visitors_of((chat.my_session()).identity_id);
+    end if;
+    return array(
+        select unnest(chat.visitors_of(a.identity_id))
+        from chat.identity_aliases a
+        where a.kind = 'auth' and a.portfolio = '' and a.value = auth.uid()::text);
+end
+$$;
+comment on function chat.my_visitor_ids() is
+    'Visitors the caller is: by the token of a session (PT401 as chat.my_session), else by their Supabase login; nobody otherwise.';
+
 -- file: sql/visitors/note_page.sql
 -- What: which page a visitor looks at: the visit it belongs to, and what browser and proxy tell of them.
 -- Why: agents see who is where and where they came in; under the visitor's lock, so two tabs are one visit.
@@ -6885,6 +7028,103 @@ end
 $$;
 comment on function chat.forget_page_views(integer, timestamptz) is 'Removes page views older than 90 days; the visits stay.';
 
+-- file: sql/visitors/prove_identity.sql
+-- What: a session turns out to be of a person whose id was proven.
+-- Why: two browsers of one person meet at the unique alias. What somebody did before they said who they are stays theirs:
+--      a pointer of the anonymous identity, and for agents the pointer of a merge.
+-- Leaves out: the proof itself (identify.sql, or Supabase's login in open_session.sql).
+
+create or replace function chat.prove_identity(p_session chat.sessions, p_kind text, p_value text, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    anonymous constant boolean := not exists (
+        select from chat.identity_aliases a where a.identity_id = p_session.identity_id);
+    made uuid := p_session.identity_id;
+    person chat.identities;
+    session chat.sessions;
+begin
+    -- Asked first: nearly always it is known.
+    select i.* into person
+    from chat.identity_aliases a join chat.identities i on i.id = a.identity_id
+    where a.site_id = p_session.site_id and a.portfolio = '' and a.kind = p_kind and a.value = p_value;
+    if not found then
+        if not anonymous then
+            made := gen_random_uuid();
+        end if;
+        insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+        values (p_session.site_id, '', p_kind, p_value, made)
+        on conflict do nothing;
+        if not found then
+            -- Somebody was faster.
+            return chat.prove_identity(p_session, p_kind, p_value, p_now);
+        end if;
+        if made = p_session.identity_id then
+            return p_session;
+        end if;
+        -- Another person at the same browser.
+        person := chat.make_person(p_session.site_id, made);
+    elsif person.id = p_session.identity_id then
+        return p_session;
+    else
+        perform from chat.identities i where i.id in (p_session.identity_id, person.id) order by i.id for no key update;
+        if anonymous then
+            perform chat.join_anonymous(p_session, person, p_now);
+        end if;
+    end if;
+    perform from public.mod_chat_visitors v where v.id in (p_session.visitor_id, person.visitor_id)
+    order by v.id for no key update;
+    update chat.sessions s
+    set identity_id = person.id, visitor_id = person.visitor_id
+    where s.id = p_session.id
+    returning s.* into session;
+    return session;
+end
+$$;
+comment on function chat.prove_identity(chat.sessions, text, text, timestamptz) is
+    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session.';
+
+create or replace function chat.make_person(p_site uuid, p_identity uuid)
+returns chat.identities
+language plpgsql
+as $$
+declare
+    visitor uuid;
+    person chat.identities;
+begin
+    insert into public.mod_chat_visitors (site_id, channel) values (p_site, 'widget') returning id into visitor;
+    insert into chat.identities (id, site_id, visitor_id) values (p_identity, p_site, visitor) returning * into person;
+    return person;
+end
+$$;
+comment on function chat.make_person(uuid, uuid) is 'A new visitor of the widget with an identity of this id.';
+
+create or replace function chat.join_anonymous(p_session chat.sessions, p_person chat.identities, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update chat.identities i set proven_as = p_person.id where i.id = p_session.identity_id;
+    -- The chat that is going on goes on, unless the person has one already; then both stay, and theirs takes what comes.
+    update public.mod_chat_conversations c
+    set identity_id = p_person.id
+    where c.identity_id = p_session.identity_id and c.archived_at is null
+        and not exists (
+            select from public.mod_chat_conversations o
+            where o.identity_id = p_person.id and o.phone_number_id is null and o.archived_at is null);
+    perform from public.mod_chat_visitors v
+    where v.id in (p_session.visitor_id, p_person.visitor_id)
+    order by v.id for no key update;
+    update public.mod_chat_visitors v
+    set merged_into = p_person.visitor_id, updated_at = p_now
+    where v.id = p_session.visitor_id and v.merged_into is null
+        and chat.person_of(p_person.visitor_id) <> v.id;
+end
+$$;
+comment on function chat.join_anonymous(chat.sessions, chat.identities, timestamptz) is
+    'Makes what a session did without a name part of the person it turned out to be; the caller holds both identities.';
+
 -- file: sql/visitors/open_session.sql
 -- What: a visitor opens the widget: a new session, or the old one again for whoever has its key.
 -- Why: the one door of people without a login. What has to be counted is taken first; then site, domain and block list
@@ -6913,79 +7153,113 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    perform chat.require_domain(settings);
     if chat.is_blocked(settings.site_id, null, address, at) then
         raise exception 'this address is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
 
-    session := chat.resume_session(settings, chat_open_session.key, address, at);
+    session := chat.session_of_key(settings, chat_open_session.key, at);
     if session.id is null then
         -- Two random uuids: 244 bits that nobody guesses.
         fresh_key := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-        session := chat.make_session(settings, fresh_key, address, at);
+        session := chat.make_session(settings, fresh_key, at);
     end if;
+    -- Somebody signed in with Supabase has proven who they are.
+    if auth.uid() is not null then
+        session := chat.prove_identity(session, 'auth', auth.uid()::text, at);
+    end if;
+    session.ip_address := address;
+    session.user_agent := left(chat.request_header('user-agent'), 1000);
     perform chat.note_page(session, chat_open_session.page, at);
-    return chat.sign_session(session, at) || jsonb_build_object(
-        'site_id', session.site_id, 'session_id', session.id, 'visitor_id', session.visitor_id,
-        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null,
-        'topic', 'chat:visitor:' || session.visitor_id);
+    session := chat.renew_session(session, settings, at);
+    return chat.session_answer(session, at) || jsonb_build_object(
+        'key', coalesce(fresh_key, chat_open_session.key), 'resumed', fresh_key is null);
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topic}. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
-create or replace function chat.resume_session(
-    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+create or replace function chat.session_of_key(
+    p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
 returns chat.sessions
 language plpgsql
+stable
 as $$
 declare
     session chat.sessions;
 begin
     select s.* into session
     from chat.sessions s
-    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id;
+    where s.key_hash = sha256(convert_to(p_key, 'UTF8')) and s.site_id = p_settings.site_id
+        and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now;
     if chat.is_blocked(p_settings.site_id, session.visitor_id, null, p_now) then
         raise exception 'this visitor is blocked'
             using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
     end if;
-    -- The visitor before the session, as everywhere.
-    perform from public.mod_chat_visitors v where v.id = session.visitor_id for no key update;
-    update chat.sessions s
-    set ended_at = null, ended_why = null, last_seen_at = p_now, expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_address,
-        user_agent = left(chat.request_header('user-agent'), 1000)
-    where s.id = session.id and (s.ended_at is null or s.ended_why = 'blocked') and s.expires_at > p_now
-    returning s.* into session;
     return session;
 end
 $$;
-comment on function chat.resume_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
-    'Renews the live session of this key, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
+comment on function chat.session_of_key(public.mod_chat_widget_settings, text, timestamptz) is
+    'The live session of this key at a site, or one that a block had ended which is over; null when the key opens none. PT403 chat/blocked.';
 
-create or replace function chat.make_session(
-    p_settings public.mod_chat_widget_settings, p_key text, p_address inet, p_now timestamptz)
+create or replace function chat.make_session(p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
 returns chat.sessions
 language plpgsql
 as $$
 declare
-    visitor uuid;
-    person uuid;
+    person constant chat.identities := chat.make_person(p_settings.site_id, gen_random_uuid());
     session chat.sessions;
 begin
-    insert into public.mod_chat_visitors (site_id, channel) values (p_settings.site_id, 'widget') returning id into visitor;
-    insert into chat.identities (site_id, visitor_id) values (p_settings.site_id, visitor) returning id into person;
-    insert into chat.sessions (
-        site_id, visitor_id, identity_id, key_hash, ip_address, user_agent, origin, created_at, last_seen_at, expires_at)
-    values (
-        p_settings.site_id, visitor, person, sha256(convert_to(p_key, 'UTF8')), p_address,
-        left(chat.request_header('user-agent'), 1000), left(chat.request_header('origin'), 300), p_now, p_now,
+    insert into chat.sessions (site_id, visitor_id, identity_id, key_hash, created_at, expires_at)
+    values (p_settings.site_id, person.visitor_id, person.id, sha256(convert_to(p_key, 'UTF8')), p_now,
         p_now + p_settings.session_days * interval '1 day')
     returning * into session;
     return session;
 end
 $$;
-comment on function chat.make_session(public.mod_chat_widget_settings, text, inet, timestamptz) is
+comment on function chat.make_session(public.mod_chat_widget_settings, text, timestamptz) is
     'A new session of somebody nobody knows: visitor, identity without aliases, session.';
+
+create or replace function chat.renew_session(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)
+returns chat.sessions
+language plpgsql
+as $$
+declare
+    session chat.sessions;
+begin
+    update chat.sessions s
+    set ended_at = null, ended_why = null, last_seen_at = p_now,
+        expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
+        user_agent = p_session.user_agent,
+        origin = left(chat.request_header('origin'), 300)
+    where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
+    returning s.* into session;
+    if not found then
+        raise exception 'this session was ended meanwhile'
+            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+    end if;
+    return session;
+end
+$$;
+comment on function chat.renew_session(chat.sessions, public.mod_chat_widget_settings, timestamptz) is
+    'Moves the end of a session on and notes where it is used from; the caller holds the visitor. PT401 chat/session_dead.';
+
+create or replace function chat.session_answer(p_session chat.sessions, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return chat.sign_session(p_session, p_now) || jsonb_build_object(
+        'site_id', p_session.site_id, 'session_id', p_session.id, 'visitor_id', p_session.visitor_id,
+        'topics', (select jsonb_agg('chat:visitor:' || v.id order by v.id <> p_session.visitor_id, v.id)
+            from unnest(chat.visitors_of(p_session.identity_id)) v (id)));
+end
+$$;
+comment on function chat.session_answer(chat.sessions, timestamptz) is
+    'What a client is told of its session: {token, expires_at, site_id, session_id, visitor_id, topics}, its own topic first.';
 
 -- file: sql/visitors/set_page.sql
 -- What: the visitor moved to another page of the site.
@@ -7024,10 +7298,672 @@ declare
     at constant timestamptz := clock_timestamp();
     session constant chat.sessions := chat.my_session(at);
 begin
-    update chat.sessions s set ended_at = at where s.id = session.id and s.ended_at is null;
+    update chat.sessions s set ended_at = at, ended_why = 'visitor' where s.id = session.id and s.ended_at is null;
 end
 $$;
 comment on function public.chat_end_session() is 'Ends the caller''s session; its token is dead at once. PT401 as chat.my_session.';
+
+-- file: sql/conversations/my_conversations.sql
+-- What: a visitor's own conversations and messages, as views.
+-- Why: anon has no grant on the tables; a view shows the public columns, and `select=*` and embeds work on it. The barrier
+--      keeps a caller's own functions from seeing rows before they are chosen.
+-- Leaves out: notes and everything internal: tags, metadata, ids of agents, the names of agents where a site hides them.
+
+create or replace view public.chat_my_conversations with (security_barrier = true) as
+select c.id, c.site_id, c.visitor_id, c.session_number, c.status, c.channel, c.subject, c.last_message_text, c.last_message_at,
+    c.last_message_by, c.last_public_seq, c.last_public_change, c.unread_visitor_count,
+    c.assigned_agent_id is not null as has_agent,
+    case when s.show_agent_name is not false then a.display_name end as agent_name,
+    case when s.show_agent_avatar is not false then a.avatar_url end as agent_avatar,
+    d.name as department_name, c.agent_joined_at, c.rating, c.rating_comment, c.rated_at, c.created_at, c.archived_at
+from public.mod_chat_conversations c
+left join public.mod_chat_agents a on a.id = c.assigned_agent_id
+left join public.mod_chat_departments d on d.id = c.department_id
+left join public.mod_chat_widget_settings s on s.site_id = c.site_id
+where c.visitor_id = any ((select chat.my_visitor_ids())::uuid[]);
+comment on view public.chat_my_conversations is
+    'The caller''s own conversations, for visitors: by a session''s token or a Supabase login. PT401 as chat.my_session.';
+
+create or replace view public.chat_my_messages with (security_barrier = true) as
+select m.id, m.conversation_id, m.site_id, m.public_seq, m.change, m.change_before, m.sender_type,
+    case
+        when m.sender_type <> 'agent' or s.show_agent_name is not false then m.sender_name
+        else s.company_name
+    end as sender_name,
+    case when m.sender_type <> 'agent' or s.show_agent_avatar is not false then m.sender_avatar end as sender_avatar,
+    m.content, m.content_type, m.kind, m.file_url, m.file_name, m.file_size, m.file_mime_type, m.file_state, m.status,
+    m.sent_at, m.read_at, m.reply_to_id,
+    -- Whose reaction it is, but not which agent's.
+    array(
+        select jsonb_build_object('by', split_part(r.key, ':', 1), 'emoji', r.value -> 'emoji')
+        from jsonb_each(m.reactions) r where r.value ->> 'emoji' is not null order by r.key) as reactions,
+    m.created_at, m.updated_at
+from public.mod_chat_conversations c
+join public.mod_chat_messages m on m.conversation_id = c.id
+left join public.mod_chat_widget_settings s on s.site_id = c.site_id
+where c.visitor_id = any ((select chat.my_visitor_ids())::uuid[]) and m.public_seq is not null;
+comment on view public.chat_my_messages is
+    'Messages of the caller''s own conversations, for visitors; never notes. Read on with `change` greater than the last seen.';
+
+-- file: sql/widget/consent.sql
+-- What: a visitor agrees to the site's privacy text.
+-- Why: consent names the version that was shown; one that has changed since is shown again.
+-- Leaves out: asking whether it was given, which writing does (require_form.sql).
+
+create or replace function public.chat_consent(version integer)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+begin
+    return chat.keep_consent(session, chat.settings_of(session.site_id), chat_consent.version, at);
+end
+$$;
+comment on function public.chat_consent(integer) is
+    'Agrees to the privacy text of this version, which chat_widget_config shows. Answers {version, given_at}. PT401 as chat.my_session, PT409 chat/privacy_changed.';
+
+create or replace function chat.keep_consent(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_version integer, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    kept chat.consents;
+begin
+    if p_version is distinct from p_settings.privacy_version then
+        raise exception 'the privacy text is of version % now', p_settings.privacy_version
+            using errcode = 'PT409', detail = 'chat/privacy_changed', hint = 'show chat_widget_config''s text and ask again';
+    end if;
+    insert into chat.consents (site_id, visitor_id, version, privacy_text, privacy_url, given_at)
+    values (p_session.site_id, p_session.visitor_id, p_version, p_settings.privacy_text, p_settings.privacy_url, p_now)
+    on conflict (visitor_id, version) do nothing;
+    select c.* into kept from chat.consents c where c.visitor_id = p_session.visitor_id and c.version = p_version;
+    return jsonb_build_object('version', kept.version, 'given_at', kept.given_at);
+end
+$$;
+comment on function chat.keep_consent(chat.sessions, public.mod_chat_widget_settings, integer, timestamptz) is
+    'Keeps a visitor''s consent to the current version, the first time of it. PT409 chat/privacy_changed.';
+
+-- file: sql/widget/require_form.sql
+-- What: which fields a site's forms ask for, and that they were given before anybody writes.
+-- Why: what a widget asks can be left out by whoever calls the database; so it is asked again here, of what is known of
+--      the visitor. A person whom the site has named already fills in nothing.
+-- Leaves out: whether values are right, which is a rule (chat_rules form_problems).
+
+create or replace function chat.form_fields(p_settings public.mod_chat_widget_settings, p_form text)
+returns text[]
+language sql
+immutable
+as $$
+    select case p_form
+        when 'pre_chat' then array_remove(array[
+            case when s.pre_chat_enabled and s.pre_chat_name_required then 'name' end,
+            case when s.pre_chat_enabled and s.pre_chat_email_required then 'email' end,
+            case when s.pre_chat_enabled and s.pre_chat_phone_enabled and s.pre_chat_phone_required then 'phone' end,
+            case when s.pre_chat_enabled and s.pre_chat_message_required then 'message' end], null)
+        -- Whoever leaves a message has to be reached later.
+        when 'offline' then array_remove(array[
+            case when s.pre_chat_enabled and s.pre_chat_name_required then 'name' end, 'email', 'message'], null)
+    end
+    from (select p_settings.*) s
+$$;
+comment on function chat.form_fields(public.mod_chat_widget_settings, text) is
+    'Fields that a site requires in a form (pre_chat, offline), by its settings; null for a form there is not.';
+
+create or replace function chat.form_values(p_given jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    -- What is nested is no text, however deep it is.
+    select coalesce(jsonb_object_agg(f.key, case when jsonb_typeof(f.value) in ('object', 'array') then 'false' else f.value end), '{}')
+    from jsonb_each(case jsonb_typeof(p_given) when 'object' then p_given end) f
+    where f.key in ('name', 'email', 'phone', 'message')
+$$;
+comment on function chat.form_values(jsonb) is 'The fields of a form among what somebody sent; empty when it is no object.';
+
+create or replace function chat.require_form(p_session chat.sessions, p_settings public.mod_chat_widget_settings)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    missing jsonb;
+begin
+    if p_settings.privacy_required and not exists (
+        select from chat.consents c
+        where c.visitor_id = any (chat.visitors_of(p_session.identity_id)) and c.version = p_settings.privacy_version)
+    then
+        raise exception 'the privacy text has not been agreed to'
+            using errcode = 'PT422', detail = 'chat/consent_required',
+                hint = 'show the text of chat_widget_config, then call chat_consent with its version';
+    end if;
+    select chat.form_problems(
+        to_jsonb(array_remove(chat.form_fields(p_settings, 'pre_chat'), 'message')),
+        jsonb_build_object('name', v.name, 'email', v.email, 'phone', v.phone))
+    into missing
+    from public.mod_chat_visitors v
+    where v.id = p_session.visitor_id;
+    if missing @? '$[*] ? (@.problem == "missing")' then
+        raise exception 'the form before the chat has not been filled in'
+            using errcode = 'PT422', detail = 'chat/form_required', hint = 'call chat_submit_form first';
+    end if;
+end
+$$;
+comment on function chat.require_form(chat.sessions, public.mod_chat_widget_settings) is
+    'Raises PT422 chat/consent_required or chat/form_required unless a visitor has given what the site asks before a chat.';
+
+-- file: sql/widget/request_upload.sql
+-- What: a visitor asks where to put a file, and a message takes it.
+-- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings.
+-- Leaves out: reading files again, which are private: Storage signs addresses for those who may see the message.
+
+create or replace function public.chat_request_upload(name text, size_bytes integer, mime_type text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+    mime constant text := lower(btrim(split_part(chat_request_upload.mime_type, ';', 1)));
+    -- Whatever a path could misread becomes a line.
+    plain constant text := right(regexp_replace(coalesce(chat_request_upload.name, ''), '[^A-Za-z0-9._-]+', '_', 'g'), 100);
+    upload chat.uploads;
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    perform chat.require_file(settings, chat_request_upload.name, chat_request_upload.size_bytes, mime);
+    insert into chat.uploads (site_id, session_id, path, name, size_bytes, mime_type)
+    values (session.site_id, session.id, format('chat/%s/%s_%s', session.site_id, gen_random_uuid(), plain),
+        chat.one_line(chat_request_upload.name, 200), chat_request_upload.size_bytes, mime)
+    returning * into upload;
+    return jsonb_build_object('upload', upload.id, 'bucket', 'chat-media', 'path', upload.path, 'mime_type', upload.mime_type);
+end
+$$;
+comment on function public.chat_request_upload(text, integer, text) is
+    'Where a visitor may put a file of this name, size and type: {upload, bucket, path, mime_type}; then chat_post_message takes the upload. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/uploads_off, chat/file_name, chat/file_too_large, chat/file_type.';
+
+create or replace function chat.require_file(
+    p_settings public.mod_chat_widget_settings, p_name text, p_size integer, p_mime text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not p_settings.enable_file_uploads then
+        raise exception 'this site takes no files'
+            using errcode = 'PT422', detail = 'chat/uploads_off', hint = 'describe it in words';
+    elsif chat.one_line(p_name, 200) is null then
+        raise exception 'a file has a name'
+            using errcode = 'PT422', detail = 'chat/file_name', hint = 'send the name of the file';
+    elsif coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
+        raise exception 'a file has 1 byte to % MB, this one % bytes', p_settings.max_file_size_mb, coalesce(p_size::text, 'null')
+            using errcode = 'PT422', detail = 'chat/file_too_large', hint = 'send a smaller file';
+    elsif split_part(p_mime, '/', 2) = '' or p_mime is null or not exists (
+        select from unnest(p_settings.allowed_file_types) t (mime)
+        where lower(btrim(t.mime)) in (p_mime, split_part(p_mime, '/', 1) || '/*'))
+    then
+        raise exception 'this site does not take files of type %', coalesce(left(p_mime, 100), 'null')
+            using errcode = 'PT422', detail = 'chat/file_type',
+                hint = format('it takes %s', array_to_string(p_settings.allowed_file_types, ', '));
+    end if;
+end
+$$;
+comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
+    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+
+create or replace function chat.take_upload(p_session chat.sessions, p_upload uuid, p_message uuid, p_now timestamptz)
+returns chat.uploads
+language plpgsql
+as $$
+declare
+    upload chat.uploads;
+begin
+    if p_upload is null then
+        return null;
+    end if;
+    update chat.uploads u
+    set message_id = p_message
+    where u.id = p_upload and u.session_id = p_session.id and u.message_id is null
+        and u.created_at > p_now - interval '1 day' and chat.stored(u.path)
+    returning u.* into upload;
+    if not found then
+        raise exception 'there is no uploaded file % to send', p_upload
+            using errcode = 'PT404', detail = 'chat/no_such_upload',
+                hint = 'ask chat_request_upload for a path, put the file there, then send it once';
+    end if;
+    return upload;
+end
+$$;
+comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
+    'Takes an upload of the session for a message; null stays null. PT404 chat/no_such_upload.';
+
+create or replace function chat.stored(p_path text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    found_there boolean := false;
+begin
+    if to_regclass('storage.objects') is not null then
+        execute 'select exists (select from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1)'
+            into found_there using p_path;
+    end if;
+    return found_there;
+end
+$$;
+comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
+
+create or replace function chat.kind_of_file(p_mime text)
+returns text
+language sql
+immutable
+as $$
+    select case when split_part(p_mime, '/', 1) in ('image', 'video', 'audio') then split_part(p_mime, '/', 1) else 'document' end
+$$;
+comment on function chat.kind_of_file(text) is 'The kind of a message that carries a file of this type.';
+
+create or replace function chat.my_upload_paths()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    session constant chat.sessions := chat.my_session();
+begin
+    return array(
+        select u.path from chat.uploads u
+        where u.session_id = session.id and u.message_id is null
+            and u.created_at > clock_timestamp() - interval '1 day');
+end
+$$;
+comment on function chat.my_upload_paths() is
+    'Where the caller''s session may put files now: what it asked for within a day and has not sent. PT401 as chat.my_session.';
+
+-- file: sql/widget/write_as_visitor.sql
+-- What: stores a visitor's message, in their conversation or a new one.
+-- Why: the person's identity is locked first, so two tabs open one conversation, and a block that was set meanwhile holds.
+-- Leaves out: what is asked of the visitor before (post_message.sql), numbers and counters (the message's own triggers).
+
+create or replace function chat.write_as_visitor(p_session chat.sessions, p_message jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+    message constant uuid := coalesce((p_message ->> 'id')::uuid, gen_random_uuid());
+    session constant chat.sessions := chat.lock_person(p_session);
+    mine constant uuid[] := chat.visitors_of(session.identity_id);
+    known public.mod_chat_messages;
+    visitor public.mod_chat_visitors;
+    upload chat.uploads;
+    home uuid;
+begin
+    if chat.is_blocked(session.site_id, session.visitor_id, chat.client_address(), p_now) then
+        raise exception 'you cannot write to this site'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'ask the site to lift the block';
+    end if;
+    -- A repetition opens nothing and is answered with what was stored.
+    select m.* into known from public.mod_chat_messages m where m.id = message;
+    if known.id is null then
+        upload := chat.take_upload(session, (p_message ->> 'upload')::uuid, message, p_now);
+        home := chat.open_for_visitor(session, mine, p_message);
+        select v.* into visitor from public.mod_chat_visitors v where v.id = session.visitor_id;
+        insert into public.mod_chat_messages (
+            id, conversation_id, site_id, sender_type, sender_name, sender_avatar, content, kind, reply_to_id, file_url,
+            file_name, file_size, file_mime_type, file_state)
+        values (
+            message, home, session.site_id, 'visitor', visitor.name, visitor.avatar_url, p_message ->> 'content',
+            case when upload.id is null then 'text' else chat.kind_of_file(upload.mime_type) end,
+            chat.quotable(home, (p_message ->> 'reply_to')::uuid), upload.path, upload.name, upload.size_bytes,
+            upload.mime_type, case when upload.id is not null then 'ready' end);
+    elsif not exists (
+        select from public.mod_chat_conversations c where c.id = known.conversation_id and c.visitor_id = any (mine))
+        or known.sender_type <> 'visitor'
+    then
+        raise exception 'message id % stands in another conversation', message
+            using errcode = 'PT409', detail = 'chat/id_in_use', hint = 'make a new uuid for each message';
+    end if;
+    return (select to_jsonb(m) from public.chat_my_messages m where m.id = message);
+end
+$$;
+comment on function chat.write_as_visitor(chat.sessions, jsonb, timestamptz) is
+    'Stores {id, content, conversation, reply_to, upload, department_id, metadata} as the session''s visitor. PT403 chat/blocked, PT409 chat/id_in_use.';
+
+create or replace function chat.open_for_visitor(p_session chat.sessions, p_mine uuid[], p_message jsonb)
+returns uuid
+language plpgsql
+as $$
+declare
+    named constant uuid := (p_message ->> 'conversation')::uuid;
+    conversation public.mod_chat_conversations;
+begin
+    if named is null then
+        return chat.home_conversation(p_session.site_id, p_session.identity_id, null, 'widget', null,
+            (select jsonb_build_object('page_url', v.current_page_url, 'page_title', v.current_page_title,
+                'user_agent', p_session.user_agent, 'ip_address', p_session.ip_address,
+                'department_id', p_message -> 'department_id', 'metadata', p_message -> 'metadata')
+            from public.mod_chat_visitors v where v.id = p_session.visitor_id));
+    end if;
+    select c.* into conversation
+    from public.mod_chat_conversations c
+    where c.id = named and c.visitor_id = any (p_mine)
+    for no key update;
+    if not found then
+        raise exception 'you have no conversation %', named
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'leave the conversation out to write in your own';
+    elsif conversation.archived_at is not null then
+        raise exception 'this conversation is %', conversation.status
+            using errcode = 'PT409', detail = 'chat/conversation_not_open', hint = 'leave the conversation out to begin a new one';
+    end if;
+    return named;
+end
+$$;
+comment on function chat.open_for_visitor(chat.sessions, uuid[], jsonb) is
+    'The conversation that a visitor''s message goes to: the named one, when it is theirs and open, else their home. PT404 chat/no_such_conversation, PT409 chat/conversation_not_open.';
+
+create or replace function chat.quotable(p_conversation uuid, p_message uuid)
+returns uuid
+language plpgsql
+stable
+as $$
+begin
+    if p_message is not null and not exists (
+        select from public.mod_chat_messages m
+        where m.id = p_message and m.conversation_id = p_conversation and m.public_seq is not null)
+    then
+        raise exception 'there is no message % to reply to', p_message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'reply to a message of the same conversation';
+    end if;
+    return p_message;
+end
+$$;
+comment on function chat.quotable(uuid, uuid) is
+    'A message that a visitor may quote in a conversation; null stays null. PT404 chat/no_such_message.';
+
+-- file: sql/widget/post_message.sql
+-- What: a visitor writes.
+-- Why: what has to be counted is counted first, then the site's own rules ask; then the person's identity is locked and
+--      the message goes to their conversation, as a message from WhatsApp does.
+-- Leaves out: what follows from a message (conversations/), and who gets the chat (routing, at commit).
+
+create or replace function public.chat_post_message(
+    content text, id uuid default gen_random_uuid(), conversation uuid default null, reply_to uuid default null,
+    upload uuid default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    if chat_post_message.upload is null or chat_post_message.content <> '' then
+        perform chat.require_text(chat_post_message.content);
+    end if;
+    perform chat.require_form(session, settings);
+    return chat.write_as_visitor(session, jsonb_build_object(
+        'id', chat_post_message.id, 'content', nullif(chat_post_message.content, ''), 'conversation', chat_post_message.conversation,
+        'reply_to', chat_post_message.reply_to, 'upload', chat_post_message.upload), at);
+end
+$$;
+comment on function public.chat_post_message(text, uuid, uuid, uuid, uuid) is
+    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT409 chat/conversation_not_open, chat/id_in_use.';
+
+create or replace function chat.wait_to_write(
+    p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)
+returns integer
+language plpgsql
+as $$
+begin
+    return coalesce(
+        chat.take_rate(p_session.site_id, 'address_messages', coalesce(host(chat.client_address()), 'unknown'),
+            p_settings.address_messages_per_minute, p_now),
+        chat.take_rate(p_session.site_id, 'messages', p_session.id::text, p_settings.messages_per_minute, p_now));
+end
+$$;
+comment on function chat.wait_to_write(chat.sessions, public.mod_chat_widget_settings, timestamptz) is
+    'Takes a message of a session''s and its address''s allowance; else the seconds to wait.';
+
+-- file: sql/widget/submit_form.sql
+-- What: a visitor fills in the form before a chat, or leaves a message while nobody is there.
+-- Why: one call stores what they say of themselves, their consent and their first message, or says of every field what is
+--      wrong with it.
+-- Leaves out: proof. What is typed here finds no history of anybody.
+
+create or replace function public.chat_submit_form(form text, given jsonb, message_id uuid default gen_random_uuid())
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+    problems jsonb;
+    message jsonb;
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    problems := chat.problems_of_form(settings, chat_submit_form.form, given);
+    if problems <> '[]' then
+        return chat.answer_refusal(422, 'chat/form_invalid', 'some fields are not filled in well',
+            'see `problems`: each names a field and what is wrong with it') || jsonb_build_object('problems', problems);
+    end if;
+    -- Identity, conversations, visitor: the order of locks.
+    session := chat.lock_person(session);
+    perform from public.mod_chat_conversations c where c.identity_id = session.identity_id order by c.id for no key update;
+    perform chat.keep_profile(session, given, at);
+    if given ->> 'privacy_version' is not null then
+        perform chat.keep_consent(session, settings, (given ->> 'privacy_version')::integer, at);
+    end if;
+    if btrim(given ->> 'message') <> '' then
+        perform chat.require_form(session, settings);
+        message := chat.write_as_visitor(session, jsonb_build_object(
+            'id', chat_submit_form.message_id, 'content', given ->> 'message', 'department_id', given -> 'department_id',
+            'metadata', jsonb_build_object('form', chat_submit_form.form)), at);
+    end if;
+    return jsonb_build_object('visitor_id', session.visitor_id, 'message', message);
+end
+$$;
+comment on function public.chat_submit_form(text, jsonb, uuid) is
+    'form: pre_chat or offline. given: {name, email, phone, message, department_id, privacy_version}. Stores them and sends the message. Answers {visitor_id, message}; or 422 chat/form_invalid with `problems`: [{field, problem}]. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/unknown_form, chat/consent_required, PT409 chat/privacy_changed, PT403 chat/blocked.';
+
+create or replace function chat.problems_of_form(p_settings public.mod_chat_widget_settings, p_form text, p_given jsonb)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    required constant text[] := chat.form_fields(p_settings, p_form);
+    department constant text := p_given ->> 'department_id';
+    problems jsonb;
+begin
+    if required is null then
+        raise exception 'there is no form %', coalesce(left(p_form, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_form', hint = 'use pre_chat or offline';
+    end if;
+    problems := chat.form_problems(to_jsonb(required), chat.form_values(p_given));
+    if department is not null and not exists (
+        select from public.mod_chat_departments d
+        where d.site_id = p_settings.site_id and d.id::text = lower(department) and d.is_active
+            and p_settings.pre_chat_department_selector)
+    then
+        problems := problems || '[{"field": "department_id", "problem": "unknown"}]';
+    end if;
+    -- A jsonb number of any size or a word would fail as a cast.
+    if p_given ->> 'privacy_version' !~ '^[0-9]{1,9}$' then
+        problems := problems || '[{"field": "privacy_version", "problem": "unknown"}]';
+    end if;
+    return problems;
+end
+$$;
+comment on function chat.problems_of_form(public.mod_chat_widget_settings, text, jsonb) is
+    'What is wrong with the values of a form at a site: [{field, problem}]. PT422 chat/unknown_form.';
+
+create or replace function chat.keep_profile(p_session chat.sessions, p_given jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set name = coalesce(nullif(btrim(p_given ->> 'name'), ''), v.name),
+        email = coalesce(nullif(btrim(p_given ->> 'email'), ''), v.email),
+        phone = coalesce(nullif(btrim(p_given ->> 'phone'), ''), v.phone),
+        updated_at = p_now
+    where v.id = p_session.visitor_id;
+end
+$$;
+comment on function chat.keep_profile(chat.sessions, jsonb, timestamptz) is
+    'What a visitor says of themselves: {name, email, phone}; what is empty stays as it was.';
+
+-- file: sql/visitors/identify.sql
+-- What: the site's own server vouches for its user: HMAC-SHA256 of the user's id by the site's key.
+-- Why: the only way by which a widget's visitor becomes a person known from before. Tries are counted, right or wrong.
+-- Leaves out: customers with a Supabase login, who prove themselves by it when they open a session.
+
+create or replace function public.chat_identify(user_id text, user_hash text, profile jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session chat.sessions := chat.my_session(at);
+    key constant text := chat.vault_secret('chat_identity_key:' || session.site_id);
+    wait constant integer := chat.take_rate(
+        session.site_id, 'proofs', coalesce(host(chat.client_address()), 'unknown'), 20, at);
+    problems constant jsonb := chat.form_problems('[]', chat.form_values(profile));
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    elsif key is null then
+        raise exception 'this site has no key to prove its users with'
+            using errcode = 'PT422', detail = 'chat/no_identity_key', hint = 'make one with chat_rotate_identity_key';
+    elsif not chat.identity_proven(user_id, user_hash, key) or char_length(user_id) > 255 then
+        return chat.answer_refusal(403, 'chat/wrong_proof', 'this hash does not prove this user',
+            'user_hash is the HMAC-SHA256 of user_id by the site''s identity key, in hexadecimal, made on the server; ids have at most 255 characters');
+    elsif problems <> '[]' then
+        return chat.answer_refusal(422, 'chat/form_invalid', 'some fields of the profile are not right',
+            'see `problems`: each names a field and what is wrong with it') || jsonb_build_object('problems', problems);
+    end if;
+    session := chat.prove_identity(session, 'hmac', user_id, at);
+    perform from chat.identities i where i.id = session.identity_id for no key update;
+    perform chat.keep_profile(session, profile, at);
+    update public.mod_chat_visitors v set external_id = user_id where v.id = session.visitor_id;
+    return chat.session_answer(session, at);
+end
+$$;
+comment on function public.chat_identify(text, text, jsonb) is
+    'Proves that the session is of the site''s user: user_hash = HMAC-SHA256(user_id) by the site''s identity key, in hexadecimal. profile: {name, email, phone}. Answers as chat_open_session, without key. PT401 as chat.my_session, 429 chat/too_many, 403 chat/wrong_proof, 422 chat/form_invalid, PT422 chat/no_identity_key.';
+
+create or replace function public.chat_rotate_identity_key(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    name constant text := 'chat_identity_key:' || chat_rotate_identity_key.site;
+    key constant text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    kept uuid;
+begin
+    perform chat.require(chat_rotate_identity_key.site, 'live-chat.settings.manage');
+    if to_regclass('vault.secrets') is null then
+        raise exception 'there is no Vault in this database to keep the key in'
+            using errcode = 'PT503', detail = 'chat/no_vault', hint = 'install Supabase Vault: create extension supabase_vault';
+    end if;
+    execute 'select s.id from vault.secrets s where s.name = $1' into kept using name;
+    if kept is null then
+        execute 'select vault.create_secret($1, $2, ''pg_chat: proves users of a site'')' using key, name;
+    else
+        execute 'select vault.update_secret($1, $2)' using kept, key;
+    end if;
+    return jsonb_build_object('site_id', chat_rotate_identity_key.site, 'key', key);
+end
+$$;
+comment on function public.chat_rotate_identity_key(uuid) is
+    'A new key by which a site''s server proves its users to chat_identify; shown this once, the old one proves nobody any more. Answers {site_id, key}. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT503 chat/no_vault.';
+
+-- file: sql/widget/widget_config.sql
+-- What: what the widget of a site needs to know before anybody writes.
+-- Why: the settings table is for colleagues; this is its public part, named column by column, so that a new column is
+--      closed until somebody opens it here.
+-- Leaves out: rates, block list, allowed domains, ids of WhatsApp accounts.
+
+create or replace function public.chat_widget_config(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    settings constant public.mod_chat_widget_settings := chat.settings_of(chat_widget_config.site);
+    shown jsonb;
+begin
+    perform chat.require_domain(settings);
+    select to_jsonb(p) into shown from (
+        select s.site_id, s.primary_color, s.text_color, s.position, s.launcher_icon, s.launcher_size, s.border_radius,
+            s.z_index, s.company_name, s.welcome_message, s.away_message, s.offline_message, s.logo_url,
+            s.pre_chat_enabled, s.pre_chat_name_required, s.pre_chat_email_required, s.pre_chat_phone_enabled,
+            s.pre_chat_phone_required, s.pre_chat_message_required, s.pre_chat_department_selector,
+            s.business_hours_enabled, s.business_hours, s.timezone, s.auto_open_delay_seconds, s.show_agent_avatar,
+            s.show_agent_name, s.show_typing_indicator, s.enable_file_uploads, s.enable_emoji,
+            s.enable_sound_notifications, s.enable_satisfaction_rating, s.language, s.custom_translations,
+            s.max_file_size_mb, s.allowed_file_types, s.privacy_text, s.privacy_url, s.privacy_required, s.privacy_version,
+            case when s.whatsapp_enabled then s.whatsapp_phone_number end as whatsapp_phone_number
+        from (select settings.*) s) p;
+    return shown || jsonb_build_object(
+        'online', exists (
+            select from public.mod_chat_agents a
+            where a.site_id = settings.site_id and a.is_active and a.status = 'online'),
+        'departments', case when settings.pre_chat_department_selector then coalesce((
+            select jsonb_agg(jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description)
+                order by d.sort_order, d.name)
+            from public.mod_chat_departments d
+            where d.site_id = settings.site_id and d.is_active), '[]') else '[]' end);
+end
+$$;
+comment on function public.chat_widget_config(uuid) is
+    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/domain_not_allowed.';
+
+create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not chat.origin_allowed(chat.request_header('origin'), to_jsonb(p_settings.allowed_domains)) then
+        raise exception 'this site''s widget does not open at %', left(chat.request_header('origin'), 100)
+            using errcode = 'PT403', detail = 'chat/domain_not_allowed', hint = 'add the domain to the widget''s allowed domains';
+    end if;
+end
+$$;
+comment on function chat.require_domain(public.mod_chat_widget_settings) is
+    'Raises PT403 chat/domain_not_allowed when a browser shows a page of a domain that the site does not allow.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
@@ -7372,7 +8308,8 @@ comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
-create or replace function chat.home_conversation(p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text)
+create or replace function chat.home_conversation(
+    p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text, p_about jsonb default null)
 returns uuid
 language plpgsql
 as $$
@@ -7419,14 +8356,18 @@ begin
         return old.id;
     end if;
 
-    insert into public.mod_chat_conversations (site_id, visitor_id, identity_id, channel, phone_number_id)
-    values (p_site, visitor, p_identity, p_channel, p_phone_number_id)
+    insert into public.mod_chat_conversations (
+        site_id, visitor_id, identity_id, channel, phone_number_id, department_id, page_url, page_title, user_agent,
+        ip_address, metadata)
+    values (p_site, visitor, p_identity, p_channel, p_phone_number_id, (p_about ->> 'department_id')::uuid,
+        p_about ->> 'page_url', p_about ->> 'page_title', p_about ->> 'user_agent', (p_about ->> 'ip_address')::inet,
+        case jsonb_typeof(p_about -> 'metadata') when 'object' then p_about -> 'metadata' else '{}' end)
     returning id into home;
     return home;
 end
 $$;
-comment on function chat.home_conversation(uuid, uuid, text, text, text) is
-    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). 40001 when the person was erased meanwhile.';
+comment on function chat.home_conversation(uuid, uuid, text, text, text, jsonb) is
+    'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). `p_about` says of a new one {department_id, page_url, page_title, user_agent, ip_address, metadata}. 40001 when the person was erased meanwhile.';
 
 -- file: sql/whatsapp/store_messages.sql
 -- What: writes parsed messages into their conversations; and what follows a reaction.
@@ -9005,7 +9946,7 @@ revoke all on schema chat from public, anon, authenticated, service_role, chat_w
 revoke all on schema chat_rules from public, anon, authenticated, service_role, chat_worker;
 
 -- Policies and invoker triggers call a few helpers of the schema; what is not granted by name stays closed.
-grant usage on schema chat to authenticated, service_role;
+grant usage on schema chat to anon, authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
 grant execute on function
@@ -9111,8 +10052,10 @@ create policy chat_visitors_update on public.mod_chat_visitors for update to aut
     using (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[])
         and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_visitor(id)));
 
-grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session()
-    to anon, authenticated;
+grant execute on function public.chat_open_session(uuid, text, jsonb), public.chat_set_page(jsonb), public.chat_end_session(),
+    public.chat_identify(text, text, jsonb)
+to anon, authenticated;
+grant execute on function public.chat_rotate_identity_key(uuid) to authenticated;
 -- Each of these asks for its own right at the visitor's site.
 grant execute on function
     public.chat_person(uuid),
@@ -9423,6 +10366,17 @@ revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.g
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
 
+-- Visitors, by the token of their session; and their views, which show what is theirs.
+grant execute on function
+    public.chat_widget_config(uuid),
+    public.chat_consent(integer),
+    public.chat_submit_form(text, jsonb, uuid),
+    public.chat_request_upload(text, integer, text),
+    public.chat_post_message(text, uuid, uuid, uuid, uuid),
+    chat.my_visitor_ids()
+to anon, authenticated;
+grant select on public.chat_my_conversations, public.chat_my_messages to anon, authenticated;
+
 drop policy if exists chat_widget_settings_select on public.mod_chat_widget_settings;
 create policy chat_widget_settings_select on public.mod_chat_widget_settings for select to authenticated
     using (site_id = any ((select chat.my_site_ids())::uuid[]));
@@ -9432,6 +10386,25 @@ create policy chat_widget_settings_insert on public.mod_chat_widget_settings for
 drop policy if exists chat_widget_settings_update on public.mod_chat_widget_settings;
 create policy chat_widget_settings_update on public.mod_chat_widget_settings for update to authenticated
     using (site_id = any ((select chat.my_site_ids())::uuid[]));
+
+-- file: policies/storage.sql
+-- What: the bucket of chats' files, and who puts files there.
+-- Why: a visitor puts a file only where chat_request_upload told their session to; the bucket is private, so reading needs
+--      an address that Storage signs.
+-- Leaves out: installs without Supabase Storage, which have nothing here.
+
+do $$
+begin
+    if to_regclass('storage.objects') is null then
+        return;
+    end if;
+    insert into storage.buckets (id, name, public) values ('chat-media', 'chat-media', false) on conflict do nothing;
+    drop policy if exists chat_media_upload on storage.objects;
+    create policy chat_media_upload on storage.objects for insert to anon
+        with check (bucket_id = 'chat-media' and name = any ((select chat.my_upload_paths())::text[]));
+end
+$$;
+grant execute on function chat.my_upload_paths() to anon;
 
 -- file: policies/assistant.sql
 -- What: who reads and keeps the knowledge base.

@@ -145,7 +145,7 @@ fn outcome(code: Option<String>, message: Option<String>, touched: Option<i64>) 
     match code.as_deref() {
         None => Outcome::Rows(touched.unwrap_or_default()),
         Some("42501") if message.starts_with("permission denied for") => Outcome::Denied,
-        Some("42501" | "PT403" | "PT404") => Outcome::Refused,
+        Some("42501" | "PT401" | "PT403" | "PT404") => Outcome::Refused,
         // Of truncate: other tables refer to this one.
         Some("0A000") => Outcome::Allowed,
         // A domain's constraint is the exception: it is asked when the value is made, before any right.

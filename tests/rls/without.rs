@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 
 use crate::attacks::{
     across_sites, authors, claims, limits, lists, numbers, rights, sessions, settings, statuses,
-    talk, visitors,
+    talk, visitors, widget,
 };
 use crate::world::World;
 
@@ -136,7 +136,7 @@ gets_through! {
     the_time_of_a_token: sessions::a_token_that_has_expired,
         edit("chat.my_session", "(claims ->> 'exp')::numeric <= extract(epoch from p_now)", "false");
     the_site_of_a_key: sessions::a_key_at_another_site,
-        edit("chat.resume_session", "and s.site_id = p_settings.site_id", "");
+        edit("chat.session_of_key", "and s.site_id = p_settings.site_id", "");
     the_site_of_a_visitor: visitors::people_of_a_foreign_site,
         edit("chat.require_for_visitor", "or not chat.may(site, 'live-chat.conversations.view')", "");
     the_right_over_a_visitor: visitors::erasing_without_the_right,
@@ -169,9 +169,46 @@ gets_through! {
         edit("public.chat_counts", "and (not limited or", "and (true or");
     the_part_of_hits: lists::searching_beyond_a_limit,
         edit("chat.search_hits", "where (not limited or", "where (true or");
+    the_owner_of_a_chat: widget::anothers_chat,
+        edit("chat.my_visitor_ids", "chat.visitors_of((chat.my_session()).identity_id)", "array(select id from public.mod_chat_visitors)");
+    the_barrier_to_notes: widget::a_note_about_oneself,
+        edit_view("chat_my_messages", "AND (m.public_seq IS NOT NULL)");
+    the_chat_one_writes_in: widget::a_message_in_anothers_chat,
+        edit("chat.open_for_visitor", "and c.visitor_id = any (p_mine)", "");
+    the_message_one_quotes: widget::a_quote_of_anothers_message,
+        edit("chat.quotable", "and m.conversation_id = p_conversation", "");
+    the_session_of_a_file: widget::anothers_file,
+        edit("chat.take_upload", "and u.session_id = p_session.id", "");
+    the_place_of_a_file: widget::a_file_anywhere,
+        "alter policy chat_media_upload on storage.objects with check (true)";
+    the_proof_of_an_identity: widget::a_proof_that_is_none,
+        edit("public.chat_identify", "not chat.identity_proven(user_id, user_hash, key)", "false");
+    the_form_before_a_chat: widget::no_form,
+        edit("public.chat_post_message", "perform chat.require_form(session, settings);", "");
+    the_domains_of_a_widget: widget::a_domain_that_is_not_allowed,
+        edit("public.chat_open_session", "perform chat.require_domain(settings);", "");
+    the_right_to_an_identity_key: widget::a_key_for_oneself,
+        edit("public.chat_rotate_identity_key", "perform chat.require(chat_rotate_identity_key.site, 'live-chat.settings.manage');", "");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";
+}
+
+/// Statements that take a condition out of a view, and fail when it is not there.
+fn edit_view(view: &str, piece: &str) -> String {
+    format!(
+        "do $do$
+        declare
+            old constant text := pg_get_viewdef('{view}'::regclass);
+            new constant text := replace(old, '{piece}', '');
+        begin
+            if old = new then
+                raise exception 'the condition to take away is not in {view} any more: %', old;
+            end if;
+            execute 'create or replace view {view} as ' || new;
+        end
+        $do$"
+    )
 }
 
 /// Statements that replace a piece of a function's body, and fail when it is not there.

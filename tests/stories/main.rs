@@ -13,3 +13,4 @@ mod sites;
 mod team;
 mod visitors;
 mod whatsapp;
+mod widget;

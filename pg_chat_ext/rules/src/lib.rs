@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod routing;
 pub mod visitors;
 pub mod whatsapp;
+pub mod widget;
 
 pub use conversations::{counters, lifecycle};
 pub use jobs::retry;

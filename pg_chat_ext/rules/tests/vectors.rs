@@ -10,6 +10,7 @@ use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
 use chat_rules::visitors;
 use chat_rules::whatsapp;
+use chat_rules::widget;
 use serde_json::{Value, json};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
@@ -200,6 +201,16 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.text("country_header"),
             args.text("city_header")
         )),
+        "origin_allowed" => {
+            let domains: Vec<String> =
+                serde_json::from_value(args.0["domains"].clone()).unwrap_or_default();
+            json!(widget::origin_allowed(args.text("origin"), &domains))
+        }
+        "form_problems" => {
+            let (required, given) = (args.0["required"].to_string(), args.0["given"].to_string());
+            let problems = widget::form_problems_json(&required, &given);
+            serde_json::from_str(&problems.expect("a list and values")).expect("JSON")
+        }
         "phone_variants" => json!(whatsapp::phone_variants(args.word("phone"))),
         "effective_code" => {
             let code = args.number("code").expect("a code");

@@ -1,6 +1,6 @@
 -- What: schema `extensions` with what our SQL calls from it, and the right to look into `public`.
 -- Why: Supabase keeps extensions out of `public`.
--- Leaves out: schema `storage`, which nothing of ours touches yet.
+-- Leaves out: everything else of Supabase, a file a schema.
 
 create schema if not exists extensions;
 grant usage on schema extensions to anon, authenticated, service_role;

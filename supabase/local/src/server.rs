@@ -120,6 +120,7 @@ impl Server {
             ("sql/auth.sql", include_str!("../sql/auth.sql")),
             ("sql/realtime.sql", include_str!("../sql/realtime.sql")),
             ("sql/vault.sql", include_str!("../sql/vault.sql")),
+            ("sql/storage.sql", include_str!("../sql/storage.sql")),
         ] {
             run(&mut connection, place, sql).await?;
         }

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod statuses;
 pub mod talk;
 pub mod visitors;
+pub mod widget;
 
 mod refusals;
 

@@ -87,7 +87,7 @@ async fn a_visitor_comes_back_as_the_same_person_by_their_key() -> Result<()> {
     ensure!(first["resumed"] == false, "{first}");
     let again = widget(&db, site.id, first["key"].as_str()).await?;
     ensure!(again["resumed"] == true, "{again}");
-    for same in ["session_id", "visitor_id", "key", "topic"] {
+    for same in ["session_id", "visitor_id", "key", "topics"] {
         ensure!(again[same] == first[same], "{same}: {first} {again}");
     }
     let stranger = widget(&db, site.id, Some("a guess")).await?;

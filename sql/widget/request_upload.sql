@@ -1,0 +1,135 @@
+-- What: a visitor asks where to put a file, and a message takes it.
+-- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings.
+-- Leaves out: reading files again, which are private: Storage signs addresses for those who may see the message.
+
+create or replace function public.chat_request_upload(name text, size_bytes integer, mime_type text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    session constant chat.sessions := chat.my_session(at);
+    settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
+    wait constant integer := chat.wait_to_write(session, settings, at);
+    mime constant text := lower(btrim(split_part(chat_request_upload.mime_type, ';', 1)));
+    -- Whatever a path could misread becomes a line.
+    plain constant text := right(regexp_replace(coalesce(chat_request_upload.name, ''), '[^A-Za-z0-9._-]+', '_', 'g'), 100);
+    upload chat.uploads;
+begin
+    if wait is not null then
+        return chat.answer_wait(wait);
+    end if;
+    perform chat.require_file(settings, chat_request_upload.name, chat_request_upload.size_bytes, mime);
+    insert into chat.uploads (site_id, session_id, path, name, size_bytes, mime_type)
+    values (session.site_id, session.id, format('chat/%s/%s_%s', session.site_id, gen_random_uuid(), plain),
+        chat.one_line(chat_request_upload.name, 200), chat_request_upload.size_bytes, mime)
+    returning * into upload;
+    return jsonb_build_object('upload', upload.id, 'bucket', 'chat-media', 'path', upload.path, 'mime_type', upload.mime_type);
+end
+$$;
+comment on function public.chat_request_upload(text, integer, text) is
+    'Where a visitor may put a file of this name, size and type: {upload, bucket, path, mime_type}; then chat_post_message takes the upload. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/uploads_off, chat/file_name, chat/file_too_large, chat/file_type.';
+
+create or replace function chat.require_file(
+    p_settings public.mod_chat_widget_settings, p_name text, p_size integer, p_mime text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not p_settings.enable_file_uploads then
+        raise exception 'this site takes no files'
+            using errcode = 'PT422', detail = 'chat/uploads_off', hint = 'describe it in words';
+    elsif chat.one_line(p_name, 200) is null then
+        raise exception 'a file has a name'
+            using errcode = 'PT422', detail = 'chat/file_name', hint = 'send the name of the file';
+    elsif coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
+        raise exception 'a file has 1 byte to % MB, this one % bytes', p_settings.max_file_size_mb, coalesce(p_size::text, 'null')
+            using errcode = 'PT422', detail = 'chat/file_too_large', hint = 'send a smaller file';
+    elsif split_part(p_mime, '/', 2) = '' or p_mime is null or not exists (
+        select from unnest(p_settings.allowed_file_types) t (mime)
+        where lower(btrim(t.mime)) in (p_mime, split_part(p_mime, '/', 1) || '/*'))
+    then
+        raise exception 'this site does not take files of type %', coalesce(left(p_mime, 100), 'null')
+            using errcode = 'PT422', detail = 'chat/file_type',
+                hint = format('it takes %s', array_to_string(p_settings.allowed_file_types, ', '));
+    end if;
+end
+$$;
+comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
+    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+
+create or replace function chat.take_upload(p_session chat.sessions, p_upload uuid, p_message uuid, p_now timestamptz)
+returns chat.uploads
+language plpgsql
+as $$
+declare
+    upload chat.uploads;
+begin
+    if p_upload is null then
+        return null;
+    end if;
+    update chat.uploads u
+    set message_id = p_message
+    where u.id = p_upload and u.session_id = p_session.id and u.message_id is null
+        and u.created_at > p_now - interval '1 day' and chat.stored(u.path)
+    returning u.* into upload;
+    if not found then
+        raise exception 'there is no uploaded file % to send', p_upload
+            using errcode = 'PT404', detail = 'chat/no_such_upload',
+                hint = 'ask chat_request_upload for a path, put the file there, then send it once';
+    end if;
+    return upload;
+end
+$$;
+comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
+    'Takes an upload of the session for a message; null stays null. PT404 chat/no_such_upload.';
+
+create or replace function chat.stored(p_path text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    found_there boolean := false;
+begin
+    if to_regclass('storage.objects') is not null then
+        execute 'select exists (select from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1)'
+            into found_there using p_path;
+    end if;
+    return found_there;
+end
+$$;
+comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
+
+create or replace function chat.kind_of_file(p_mime text)
+returns text
+language sql
+immutable
+as $$
+    select case when split_part(p_mime, '/', 1) in ('image', 'video', 'audio') then split_part(p_mime, '/', 1) else 'document' end
+$$;
+comment on function chat.kind_of_file(text) is 'The kind of a message that carries a file of this type.';
+
+create or replace function chat.my_upload_paths()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    session constant chat.sessions := chat.my_session();
+begin
+    return array(
+        select u.path from chat.uploads u
+        where u.session_id = session.id and u.message_id is null
+            and u.created_at > clock_timestamp() - interval '1 day');
+end
+$$;
+comment on function chat.my_upload_paths() is
+    'Where the caller''s session may put files now: what it asked for within a day and has not sent. PT401 as chat.my_session.';

@@ -1,0 +1,161 @@
+//! What a visitor may try with a good token: other visitors' chats, and the site's own rules.
+
+use anyhow::{Result, ensure};
+use pg_chat_tests::{Person, Session};
+use serde_json::{Value, json};
+
+use super::refused;
+use crate::world::World;
+
+super::held_off!(
+    anothers_chat,
+    a_note_about_oneself,
+    a_message_in_anothers_chat,
+    a_quote_of_anothers_message,
+    anothers_file,
+    a_file_anywhere,
+    a_proof_that_is_none,
+    no_form,
+    a_domain_that_is_not_allowed,
+    a_key_for_oneself,
+);
+
+/// The visitor of site A, where no form is asked for, and somebody else there.
+async fn two(world: &World) -> Result<(Person, Session)> {
+    world
+        .as_owner("update mod_chat_widget_settings set pre_chat_enabled = false")
+        .await?;
+    let other = world.a.site.session(&world.db).await?;
+    Ok((world.db.as_visitor(&other).await?, other))
+}
+
+async fn answer(person: &mut Person, call: &str) -> Result<Value, sqlx::Error> {
+    let mut rows = person.rows(&format!("select {call} as answer")).await?;
+    Ok(rows
+        .pop()
+        .map_or(Value::Null, |mut row| row["answer"].take()))
+}
+
+pub async fn anothers_chat(world: &World) -> Result<()> {
+    let (mut thief, _) = two(world).await?;
+    for view in ["chat_my_conversations", "chat_my_messages"] {
+        let rows = thief.rows(&format!("select * from {view}")).await?;
+        ensure!(rows.is_empty(), "{view} shows {rows:?}");
+    }
+    Ok(())
+}
+
+pub async fn a_note_about_oneself(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_messages (conversation_id, sender_type, kind, content)
+            values ('{}', 'agent', 'note', 'A difficult one')",
+            world.a.conversation
+        ))
+        .await?;
+    let mut visitor = world.db.as_visitor(&world.a.session).await?;
+    let rows = visitor.rows("select content from chat_my_messages").await?;
+    ensure!(rows == [json!({"content": "Hi"})], "{rows:?}");
+    Ok(())
+}
+
+pub async fn a_message_in_anothers_chat(world: &World) -> Result<()> {
+    let (mut thief, _) = two(world).await?;
+    let post = format!(
+        "chat_post_message('x', gen_random_uuid(), '{}')",
+        world.a.conversation
+    );
+    refused(
+        answer(&mut thief, &post).await,
+        "PT404 chat/no_such_conversation",
+    )
+}
+
+pub async fn a_quote_of_anothers_message(world: &World) -> Result<()> {
+    let (mut thief, _) = two(world).await?;
+    let post = format!(
+        "chat_post_message('x', gen_random_uuid(), null, '{}')",
+        world.a.message
+    );
+    refused(
+        answer(&mut thief, &post).await,
+        "PT404 chat/no_such_message",
+    )
+}
+
+pub async fn anothers_file(world: &World) -> Result<()> {
+    let (mut thief, _) = two(world).await?;
+    let mut visitor = world.db.as_visitor(&world.a.session).await?;
+    let upload = answer(&mut visitor, "chat_request_upload('a.png', 1, 'image/png')").await?;
+    world
+        .as_owner(&format!(
+            "insert into storage.objects (bucket_id, name) values ('chat-media', '{}')",
+            upload["path"].as_str().unwrap_or_default()
+        ))
+        .await?;
+    let post = format!(
+        "chat_post_message('', gen_random_uuid(), null, null, '{}')",
+        upload["upload"].as_str().unwrap_or_default()
+    );
+    refused(answer(&mut thief, &post).await, "PT404 chat/no_such_upload")
+}
+
+pub async fn a_file_anywhere(world: &World) -> Result<()> {
+    let (mut visitor, _) = two(world).await?;
+    let put =
+        "insert into storage.objects (bucket_id, name) values ('chat-media', 'chat/mine.png')";
+    refused(visitor.execute(put).await, "42501")
+}
+
+/// The id of a user of the site, with a hash that somebody made up.
+pub async fn a_proof_that_is_none(world: &World) -> Result<()> {
+    let (mut thief, session) = two(world).await?;
+    let mut boss = world.db.as_user(world.a.site.owner).await?;
+    let rotate = format!("chat_rotate_identity_key('{}')", world.a.site.id);
+    answer(&mut boss, &rotate).await?;
+    let identify = format!("chat_identify('user-7', '{}')", "0".repeat(64));
+    let said = answer(&mut thief, &identify).await?;
+    ensure!(said["details"] == "chat/wrong_proof", "{said}");
+    let aliases = world
+        .look("select count(*) from chat.identity_aliases")
+        .await?;
+    ensure!(aliases == "0", "session {} has a name", session.id);
+    Ok(())
+}
+
+pub async fn no_form(world: &World) -> Result<()> {
+    let other = world.a.site.session(&world.db).await?;
+    let mut visitor = world.db.as_visitor(&other).await?;
+    refused(
+        answer(&mut visitor, "chat_post_message('x')").await,
+        "PT422 chat/form_required",
+    )
+}
+
+pub async fn a_domain_that_is_not_allowed(world: &World) -> Result<()> {
+    world
+        .as_owner("update mod_chat_widget_settings set allowed_domains = '{shop.example}'")
+        .await?;
+    let mut anon = world.db.as_anon().await?;
+    let mut request = anon.begin().await?;
+    sqlx::query(
+        "select set_config('request.headers', '{\"origin\": \"https://evil.example\"}', true)",
+    )
+    .execute(&mut *request)
+    .await?;
+    let opened = sqlx::query("select chat_open_session($1)")
+        .bind(world.a.site.id)
+        .execute(&mut *request)
+        .await;
+    refused(opened, "PT403 chat/domain_not_allowed")
+}
+
+/// Whoever has the key can be any user of the site.
+pub async fn a_key_for_oneself(world: &World) -> Result<()> {
+    for user in [world.a.agent.user, world.b.site.owner, world.a.member] {
+        let mut person = world.db.as_user(user).await?;
+        let rotate = format!("chat_rotate_identity_key('{}')", world.a.site.id);
+        refused(answer(&mut person, &rotate).await, "PT403 chat/not_allowed")?;
+    }
+    Ok(())
+}

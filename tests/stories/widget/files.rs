@@ -1,0 +1,139 @@
+//! Files of visitors: asked before they are sent, and taken once.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::said;
+use crate::scene::Scene;
+
+/// Puts a file where Storage would keep it.
+async fn put(scene: &Scene, path: &Value) -> Result<()> {
+    sqlx::query("insert into storage.objects (bucket_id, name) values ('chat-media', $1)")
+        .bind(path.as_str())
+        .execute(scene.db.owner())
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sites_rules_for_files_are_asked_before_a_byte_is_sent() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene
+        .set("max_file_size_mb = 1, allowed_file_types = '{image/*, Application/PDF}'")
+        .await?;
+    let mut zoe = scene.guest_without_form().await?;
+    for (file, code) in [
+        ("'a.png', 0, 'image/png'", "chat/file_too_large"),
+        ("'a.png', 1048577, 'image/png'", "chat/file_too_large"),
+        ("'a.png', null, 'image/png'", "chat/file_too_large"),
+        ("'a.exe', 10, 'application/x-msdownload'", "chat/file_type"),
+        ("'a.png', 10, 'image'", "chat/file_type"),
+        ("'a.png', 10, null", "chat/file_type"),
+        ("' ', 10, 'image/png'", "chat/file_name"),
+        ("null, 10, 'image/png'", "chat/file_name"),
+    ] {
+        assert_eq!(
+            zoe.is_refused(&format!("chat_request_upload({file})"))
+                .await,
+            said("PT422", code),
+            "{file}"
+        );
+    }
+    for good in [
+        "'a.png', 1048576, 'image/png'",
+        "'b.pdf', 1, 'application/pdf; charset=x'",
+    ] {
+        zoe.gets(&format!("chat_request_upload({good})")).await?;
+    }
+    scene.set("enable_file_uploads = false").await?;
+    assert_eq!(
+        zoe.is_refused("chat_request_upload('a.png', 1, 'image/png')")
+            .await,
+        said("PT422", "chat/uploads_off")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_is_sent_once_by_the_session_that_put_it_there() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut zoe = scene.guest_without_form().await?;
+    let mut max = scene.guest().await?;
+    let upload = zoe
+        .gets("chat_request_upload('../../my photo.png', 2048, 'image/png')")
+        .await?;
+    let path = upload["path"].as_str().unwrap_or_default();
+    let site = scene.site.id;
+    assert!(
+        path.starts_with(&format!("chat/{site}/")) && path.matches('/').count() == 2,
+        "{path}"
+    );
+    let send = format!(
+        "chat_post_message('', gen_random_uuid(), null, null, {})",
+        upload["upload"].to_string().replace('"', "'")
+    );
+    assert_eq!(
+        zoe.is_refused(&send).await,
+        said("PT404", "chat/no_such_upload"),
+        "nothing was put there"
+    );
+    put(&scene, &upload["path"]).await?;
+    assert_eq!(
+        max.is_refused(&send).await,
+        said("PT404", "chat/no_such_upload"),
+        "it is Zoe's"
+    );
+    let message = zoe.gets(&send).await?;
+    assert_eq!(
+        json!([
+            message["kind"],
+            message["content_type"],
+            message["file_url"],
+            message["file_name"],
+            message["file_size"],
+            message["file_state"]
+        ]),
+        json!(["image", "image", path, "../../my photo.png", 2048, "ready"])
+    );
+    assert_eq!(
+        zoe.is_refused(&send).await,
+        said("PT404", "chat/no_such_upload"),
+        "it was sent already"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn storage_takes_a_visitors_file_only_where_they_asked_for_a_place() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut zoe = scene.guest_without_form().await?;
+    let mut max = scene.guest().await?;
+    let upload = zoe
+        .gets("chat_request_upload('a.png', 10, 'image/png')")
+        .await?;
+    let path = upload["path"].as_str().unwrap_or_default();
+    let put = |path: &str| {
+        format!(
+            "insert into storage.objects (bucket_id, name) values ('chat-media', '{path}') returning name"
+        )
+    };
+    for wrong in [
+        put("chat/x"),
+        put(&format!("{path}x")),
+        put(path).replace("chat-media", "other"),
+    ] {
+        assert_eq!(zoe_refused(zoe.sees(&wrong).await), "42501", "{wrong}");
+    }
+    assert_eq!(
+        zoe_refused(max.sees(&put(path)).await),
+        "42501",
+        "another's place"
+    );
+    zoe.sees(&put(path).replace(" returning name", " returning 1"))
+        .await?;
+    Ok(())
+}
+
+fn zoe_refused(result: Result<Vec<Value>, sqlx::Error>) -> String {
+    pg_chat_tests::Refusal::expect(result).sqlstate
+}
