@@ -50,7 +50,7 @@ begin
         where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
     counts := chat.count_person(rows, identities, conversations)
         || chat.erase_leftovers(site, identities, conversations)
-        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+        || jsonb_build_object('files', chat.queue_file_deletions(rows, conversations));
 
     -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
     delete from public.mod_chat_messages m where m.conversation_id = any (conversations);

@@ -17,6 +17,13 @@ begin
         'attempts', (
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
+        -- An agent's figures keep what they did for somebody who is gone.
+        'answered_by', (
+            select coalesce(jsonb_object_agg(d.sender_id, d.chats), '{}') from (
+                select m.sender_id, count(distinct m.conversation_id) as chats from public.mod_chat_messages m
+                where m.conversation_id = any (p_conversations) and m.sender_type = 'agent' and m.origin = 'live'
+                    and m.public_seq is not null and m.sender_id is not null
+                group by m.sender_id) d),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
         'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
         'page_views', (
@@ -26,7 +33,7 @@ begin
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has, and in how many of the conversations each agent answered.';
 
 create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
 returns jsonb
@@ -57,7 +64,7 @@ $$;
 comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
     'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
 
-create or replace function chat.queue_file_deletions(p_conversations uuid[])
+create or replace function chat.queue_file_deletions(p_visitors uuid[], p_conversations uuid[])
 returns integer
 language plpgsql
 as $$
@@ -65,13 +72,16 @@ declare
     files integer;
 begin
     insert into chat.file_deletions (site_id, file_url)
-    select distinct m.site_id, m.file_url from public.mod_chat_messages m
-    where m.conversation_id = any (p_conversations) and m.file_url is not null;
+    select m.site_id, m.file_url from public.mod_chat_messages m
+    where m.conversation_id = any (p_conversations) and m.file_url is not null
+    union
+    select u.site_id, u.path from chat.uploads u join chat.sessions s on s.id = u.session_id
+    where s.visitor_id = any (p_visitors);
     get diagnostics files = row_count;
     return files;
 end
 $$;
-comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
+comment on function chat.queue_file_deletions(uuid[], uuid[]) is 'Queues the files of conversations, and what visitors uploaded, for deletion. Answers how many.';
 
 create or replace function chat.erase_jobs(p_identities uuid[])
 returns integer

@@ -13,7 +13,8 @@ create table if not exists chat.erasures (
 comment on table chat.erasures is 'A row for each erased person. Kept.';
 comment on column chat.erasures.visitor_ids is 'Ids the rows had; several when visitors were merged.';
 comment on column chat.erasures.erased_by is 'auth.uid() of who asked for it; null for the owner of the database.';
-comment on column chat.erasures.counts is 'How many rows of each kind went.';
+comment on column chat.erasures.counts is
+    'How many rows of each kind went; answered_by: in how many of the conversations each agent had answered, which their figures keep.';
 create index if not exists erasures_site_id_idx on chat.erasures (site_id, id);
 alter table chat.erasures enable row level security;
 

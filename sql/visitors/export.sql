@@ -15,7 +15,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -38,9 +38,17 @@ begin
                 from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
             from chat.identities i where i.visitor_id = any (rows)), '[]'),
         'conversations', coalesce((
-            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
-                select jsonb_agg(to_jsonb(m) order by m.seq)
-                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object(
+                'messages', coalesce((
+                    select jsonb_agg(to_jsonb(m) || jsonb_build_object('versions', coalesce((
+                        select jsonb_agg(to_jsonb(v) order by v.version)
+                        from chat.message_versions v where v.message_id = m.id), '[]')) order by m.seq)
+                    from public.mod_chat_messages m where m.conversation_id = c.id), '[]'),
+                'scheduled_messages', coalesce((
+                    select jsonb_agg(to_jsonb(s) order by s.due_at, s.id)
+                    from chat.scheduled_messages s where s.conversation_id = c.id), '[]'),
+                'read', (select to_jsonb(u) from chat.cursors u where u.conversation_id = c.id and u.agent_id is null))
+                order by c.created_at, c.id)
             from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
         'visits', coalesce((
             select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
@@ -48,8 +56,13 @@ begin
                 from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
             from chat.visits v where v.visitor_id = any (rows)), '[]'),
         'sessions', coalesce((
-            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            select jsonb_agg(to_jsonb(s) - 'key_hash' || jsonb_build_object('uploads', coalesce((
+                select jsonb_agg(to_jsonb(u) order by u.created_at, u.id)
+                from chat.uploads u where u.session_id = s.id), '[]')) order by s.created_at, s.id)
             from chat.sessions s where s.visitor_id = any (rows)), '[]'),
+        'consents', coalesce((
+            select jsonb_agg(to_jsonb(g) order by g.given_at, g.version)
+            from chat.consents g where g.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'));

@@ -43,6 +43,7 @@ begin
         session := chat.prove_identity(session, 'auth', auth.uid()::text, at);
     end if;
     session.ip_address := address;
+    session.user_agent := left(chat.request_header('user-agent'), 1000);
     perform chat.note_page(session, chat_open_session.page, at);
     session := chat.renew_session(session, settings, at);
     return chat.session_answer(session, at) || jsonb_build_object(
@@ -104,7 +105,7 @@ begin
     update chat.sessions s
     set ended_at = null, ended_why = null, last_seen_at = p_now,
         expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
-        user_agent = left(chat.request_header('user-agent'), 1000), origin = left(chat.request_header('origin'), 300)
+        user_agent = p_session.user_agent, origin = left(chat.request_header('origin'), 300)
     where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
     returning s.* into session;
     if not found then

@@ -27,7 +27,8 @@ comment on table chat.sessions is 'Sessions of visitors; a token names one. Writ
 comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
 comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
 comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
-comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and the key works again when the block is over.';
+comment on column chat.sessions.ended_at is 'When the visitor signed out, or was blocked.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and its key revives it when the block is over.';
 create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
 create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
 create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);

@@ -601,7 +601,8 @@ comment on table chat.sessions is 'Sessions of visitors; a token names one. Writ
 comment on column chat.sessions.identity_id is 'Whose conversations are gone on with. Anonymous visitors have an identity without aliases.';
 comment on column chat.sessions.key_hash is 'SHA-256 of the key that renews the token.';
 comment on column chat.sessions.expires_at is 'Until when the key renews it; moved on by each renewal.';
-comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and the key works again when the block is over.';
+comment on column chat.sessions.ended_at is 'When the visitor signed out, or was blocked.';
+comment on column chat.sessions.ended_why is 'visitor: signed out; blocked: by an agent, and its key revives it when the block is over.';
 create index if not exists sessions_visitor_id_idx on chat.sessions (visitor_id);
 create index if not exists sessions_identity_id_idx on chat.sessions (identity_id);
 create index if not exists sessions_expires_at_idx on chat.sessions (expires_at);
@@ -666,7 +667,8 @@ create table if not exists chat.erasures (
 comment on table chat.erasures is 'A row for each erased person. Kept.';
 comment on column chat.erasures.visitor_ids is 'Ids the rows had; several when visitors were merged.';
 comment on column chat.erasures.erased_by is 'auth.uid() of who asked for it; null for the owner of the database.';
-comment on column chat.erasures.counts is 'How many rows of each kind went.';
+comment on column chat.erasures.counts is
+    'How many rows of each kind went; answered_by: in how many of the conversations each agent had answered, which their figures keep.';
 create index if not exists erasures_site_id_idx on chat.erasures (site_id, id);
 alter table chat.erasures enable row level security;
 
@@ -6455,6 +6457,13 @@ begin
         'attempts', (
             select count(*) from public.mod_chat_messages m join chat.attempts a on a.message_id = m.id
             where m.conversation_id = any (p_conversations)),
+        -- An agent's figures keep what they did for somebody who is gone.
+        'answered_by', (
+            select coalesce(jsonb_object_agg(d.sender_id, d.chats), '{}') from (
+                select m.sender_id, count(distinct m.conversation_id) as chats from public.mod_chat_messages m
+                where m.conversation_id = any (p_conversations) and m.sender_type = 'agent' and m.origin = 'live'
+                    and m.public_seq is not null and m.sender_id is not null
+                group by m.sender_id) d),
         'choices', (select count(*) from chat.choices c where c.conversation_id = any (p_conversations)),
         'visits', (select count(*) from chat.visits v where v.visitor_id = any (p_visitors)),
         'page_views', (
@@ -6464,7 +6473,7 @@ begin
         'blocks', (select count(*) from chat.blocks b where b.visitor_id = any (p_visitors)));
 end
 $$;
-comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has.';
+comment on function chat.count_person(uuid[], uuid[], uuid[]) is 'How many rows of each kind a person has, and in how many of the conversations each agent answered.';
 
 create or replace function chat.erase_leftovers(p_site uuid, p_identities uuid[], p_conversations uuid[])
 returns jsonb
@@ -6495,7 +6504,7 @@ $$;
 comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
     'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
 
-create or replace function chat.queue_file_deletions(p_conversations uuid[])
+create or replace function chat.queue_file_deletions(p_visitors uuid[], p_conversations uuid[])
 returns integer
 language plpgsql
 as $$
@@ -6503,13 +6512,16 @@ declare
     files integer;
 begin
     insert into chat.file_deletions (site_id, file_url)
-    select distinct m.site_id, m.file_url from public.mod_chat_messages m
-    where m.conversation_id = any (p_conversations) and m.file_url is not null;
+    select m.site_id, m.file_url from public.mod_chat_messages m
+    where m.conversation_id = any (p_conversations) and m.file_url is not null
+    union
+    select u.site_id, u.path from chat.uploads u join chat.sessions s on s.id = u.session_id
+    where s.visitor_id = any (p_visitors);
     get diagnostics files = row_count;
     return files;
 end
 $$;
-comment on function chat.queue_file_deletions(uuid[]) is 'Queues the files of conversations for deletion. Answers how many.';
+comment on function chat.queue_file_deletions(uuid[], uuid[]) is 'Queues the files of conversations, and what visitors uploaded, for deletion. Answers how many.';
 
 create or replace function chat.erase_jobs(p_identities uuid[])
 returns integer
@@ -6583,7 +6595,7 @@ begin
         where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
     counts := chat.count_person(rows, identities, conversations)
         || chat.erase_leftovers(site, identities, conversations)
-        || jsonb_build_object('files', chat.queue_file_deletions(conversations));
+        || jsonb_build_object('files', chat.queue_file_deletions(rows, conversations));
 
     -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
     delete from public.mod_chat_messages m where m.conversation_id = any (conversations);
@@ -6643,7 +6655,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -6666,9 +6678,17 @@ begin
                 from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
             from chat.identities i where i.visitor_id = any (rows)), '[]'),
         'conversations', coalesce((
-            select jsonb_agg(to_jsonb(c) || jsonb_build_object('messages', coalesce((
-                select jsonb_agg(to_jsonb(m) order by m.seq)
-                from public.mod_chat_messages m where m.conversation_id = c.id), '[]')) order by c.created_at, c.id)
+            select jsonb_agg(to_jsonb(c) || jsonb_build_object(
+                'messages', coalesce((
+                    select jsonb_agg(to_jsonb(m) || jsonb_build_object('versions', coalesce((
+                        select jsonb_agg(to_jsonb(v) order by v.version)
+                        from chat.message_versions v where v.message_id = m.id), '[]')) order by m.seq)
+                    from public.mod_chat_messages m where m.conversation_id = c.id), '[]'),
+                'scheduled_messages', coalesce((
+                    select jsonb_agg(to_jsonb(s) order by s.due_at, s.id)
+                    from chat.scheduled_messages s where s.conversation_id = c.id), '[]'),
+                'read', (select to_jsonb(u) from chat.cursors u where u.conversation_id = c.id and u.agent_id is null))
+                order by c.created_at, c.id)
             from public.mod_chat_conversations c where c.visitor_id = any (rows)), '[]'),
         'visits', coalesce((
             select jsonb_agg(to_jsonb(v) || jsonb_build_object('page_views', coalesce((
@@ -6676,8 +6696,13 @@ begin
                 from chat.page_views p where p.visit_id = v.id), '[]')) order by v.id)
             from chat.visits v where v.visitor_id = any (rows)), '[]'),
         'sessions', coalesce((
-            select jsonb_agg(to_jsonb(s) - 'key_hash' order by s.created_at, s.id)
+            select jsonb_agg(to_jsonb(s) - 'key_hash' || jsonb_build_object('uploads', coalesce((
+                select jsonb_agg(to_jsonb(u) order by u.created_at, u.id)
+                from chat.uploads u where u.session_id = s.id), '[]')) order by s.created_at, s.id)
             from chat.sessions s where s.visitor_id = any (rows)), '[]'),
+        'consents', coalesce((
+            select jsonb_agg(to_jsonb(g) order by g.given_at, g.version)
+            from chat.consents g where g.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'));
@@ -7350,6 +7375,7 @@ begin
         session := chat.prove_identity(session, 'auth', auth.uid()::text, at);
     end if;
     session.ip_address := address;
+    session.user_agent := left(chat.request_header('user-agent'), 1000);
     perform chat.note_page(session, chat_open_session.page, at);
     session := chat.renew_session(session, settings, at);
     return chat.session_answer(session, at) || jsonb_build_object(
@@ -7411,7 +7437,7 @@ begin
     update chat.sessions s
     set ended_at = null, ended_why = null, last_seen_at = p_now,
         expires_at = p_now + p_settings.session_days * interval '1 day', ip_address = p_session.ip_address,
-        user_agent = left(chat.request_header('user-agent'), 1000), origin = left(chat.request_header('origin'), 300)
+        user_agent = p_session.user_agent, origin = left(chat.request_header('origin'), 300)
     where s.id = p_session.id and (s.ended_at is null or s.ended_why = 'blocked')
     returning s.* into session;
     if not found then

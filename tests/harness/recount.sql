@@ -77,8 +77,9 @@ difference as (
     select format('agent %s', a.id), 'total_chats_handled',
         (a.total_chats_handled
             + (select coalesce(sum(d.chats), 0) from chat.agent_deeds d where d.agent_id = a.id))::text,
-        (select count(distinct m.conversation_id) from public.mod_chat_messages m
-            where m.sender_type = 'agent' and m.sender_id = a.id::text and m.origin = 'live' and m.public_seq is not null)::text
+        ((select count(distinct m.conversation_id) from public.mod_chat_messages m
+            where m.sender_type = 'agent' and m.sender_id = a.id::text and m.origin = 'live' and m.public_seq is not null)
+            + (select coalesce(sum((e.counts -> 'answered_by' ->> a.id::text)::integer), 0) from chat.erasures e))::text
     from public.mod_chat_agents a
     union all
     select format('visitor %s', v.id), f.field, f.kept, f.counted

@@ -90,7 +90,8 @@ async fn nothing_of_an_erased_person_is_left_but_the_proof() -> Result<()> {
     assert_eq!(
         proof["counts"],
         json!({"visitors": 2, "identities": 1, "aliases": 1, "conversations": 1, "messages": 4, "attempts": 0,
-            "choices": 1, "visits": 0, "page_views": 0, "sessions": 0, "blocks": 1, "orphan_statuses": 1, "dead_letters": 1, "files": 1, "jobs": 2})
+            "choices": 1, "visits": 0, "page_views": 0, "sessions": 0, "blocks": 1, "orphan_statuses": 1, "dead_letters": 1, "files": 1, "jobs": 2,
+            "answered_by": {ada.id.to_string(): 1}})
     );
     assert_eq!(proof["erased_by"], json!(scene.site.owner));
     assert!(traces(&scene, ZOE).await?.is_empty());
