@@ -246,3 +246,14 @@ async fn a_merge_that_another_one_overtook_begins_again() -> Result<()> {
     let (result, ()) = futures_util::try_join!(overtaken, commit)?;
     refused(result, "PT409 chat/changed_meanwhile")
 }
+
+#[tokio::test]
+async fn a_database_without_a_vault_says_what_to_install() -> Result<()> {
+    let world = World::new().await?;
+    sqlx::raw_sql("drop schema if exists vault cascade")
+        .execute(world.db.superuser())
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let rotate = format!("select chat_rotate_identity_key('{}')", world.a.site.id);
+    refused(admin.execute(&rotate).await, "PT503 chat/no_vault")
+}
