@@ -26,6 +26,7 @@ pub async fn a_hand_on_a_foreign_chat(world: &World) -> Result<()> {
         format!("chat_snooze('{chat}', now() + '1 hour')"),
         format!("chat_schedule_message('{chat}', 'Hello', now() + '1 hour')"),
         format!("chat_use_canned(gen_random_uuid(), '{chat}')"),
+        format!("chat_scheduled('{chat}')"),
     ] {
         refused(
             neighbour.execute(&format!("select {call}")).await,
@@ -33,10 +34,6 @@ pub async fn a_hand_on_a_foreign_chat(world: &World) -> Result<()> {
         )
         .context(call)?;
     }
-    let planned = neighbour
-        .rows(&format!("select * from chat_scheduled('{chat}') s"))
-        .await?;
-    ensure!(planned.is_empty(), "plans of a foreign chat: {planned:?}");
     Ok(())
 }
 

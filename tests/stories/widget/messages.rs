@@ -217,7 +217,7 @@ async fn somebody_blocked_writes_no_more_and_comes_back_by_no_key() -> Result<()
         .await?;
     assert_eq!(
         zoe.is_refused("chat_post_message('again')").await,
-        said("PT403", "chat/blocked")
+        said("PT401", "chat/session_dead")
     );
     let open = format!(
         "chat_open_session('{}', '{}')",
