@@ -16,7 +16,9 @@ begin
         select m.id, m.site_id, m.conversation_id, m.sent_at,
             to_tsvector('simple', left(concat_ws(' ', m.content, m.file_name), 20000)) as words
         from public.mod_chat_messages m
-        where m.id = any (p_messages) and m.kind not in ('event', 'system') and (m.content <> '' or m.file_name <> '')
+        -- Lines of the system, whoever wrote them, are not what people said.
+        where m.id = any (p_messages) and m.sender_type <> 'system' and m.kind not in ('event', 'system')
+            and (m.content <> '' or m.file_name <> '')
     ), stored as (
         insert into chat.message_words (message_id, site_id, conversation_id, sent_at, words)
         select w.id, w.site_id, w.conversation_id, w.sent_at, w.words from words w where w.words <> ''

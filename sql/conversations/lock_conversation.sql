@@ -9,13 +9,16 @@ as $$
 declare
     conversation public.mod_chat_conversations;
 begin
-    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may_in(p_conversation, 'live-chat.conversations.view') then
+    if chat.may_in(p_conversation, 'live-chat.conversations.view') then
+        select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
+        perform chat.require(conversation.site_id, p_permission);
+        -- Erased meanwhile, it is there no more.
+        select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation for no key update;
+    end if;
+    if conversation.id is null then
         raise exception 'there is no conversation % that you may see', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;
-    perform chat.require(conversation.site_id, p_permission);
-    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation for no key update;
     return conversation;
 end
 $$;

@@ -170,11 +170,14 @@ declare
     chat_row public.mod_chat_conversations;
 begin
     select a.* into actor from chat.actor_of(chat_read.conversation, 'live-chat.conversations.view') a;
-    if actor.agent_id is null and actor.visitor_id is null then
+    -- Erased meanwhile, it is there no more.
+    if actor.agent_id is not null or actor.visitor_id is not null then
+        select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
+    end if;
+    if chat_row.id is null then
         raise exception 'there is no conversation % that you may see', chat_read.conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation you can see';
     end if;
-    select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
     if actor.visitor_id is not null then
         return chat.read_as_visitor(
             chat_row, chat_read.up_to, coalesce(chat_read.only_delivered, false), clock_timestamp());

@@ -3062,13 +3062,16 @@ as $$
 declare
     conversation public.mod_chat_conversations;
 begin
-    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
-    if not found or not chat.may_in(p_conversation, 'live-chat.conversations.view') then
+    if chat.may_in(p_conversation, 'live-chat.conversations.view') then
+        select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation;
+        perform chat.require(conversation.site_id, p_permission);
+        -- Erased meanwhile, it is there no more.
+        select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation for no key update;
+    end if;
+    if conversation.id is null then
         raise exception 'there is no conversation % that you may see', p_conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
     end if;
-    perform chat.require(conversation.site_id, p_permission);
-    select c.* into conversation from public.mod_chat_conversations c where c.id = p_conversation for no key update;
     return conversation;
 end
 $$;
@@ -3332,11 +3335,14 @@ declare
     chat_row public.mod_chat_conversations;
 begin
     select a.* into actor from chat.actor_of(chat_read.conversation, 'live-chat.conversations.view') a;
-    if actor.agent_id is null and actor.visitor_id is null then
+    -- Erased meanwhile, it is there no more.
+    if actor.agent_id is not null or actor.visitor_id is not null then
+        select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
+    end if;
+    if chat_row.id is null then
         raise exception 'there is no conversation % that you may see', chat_read.conversation
             using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation you can see';
     end if;
-    select c.* into chat_row from public.mod_chat_conversations c where c.id = chat_read.conversation for no key update;
     if actor.visitor_id is not null then
         return chat.read_as_visitor(
             chat_row, chat_read.up_to, coalesce(chat_read.only_delivered, false), clock_timestamp());
@@ -4584,7 +4590,9 @@ begin
         select m.id, m.site_id, m.conversation_id, m.sent_at,
             to_tsvector('simple', left(concat_ws(' ', m.content, m.file_name), 20000)) as words
         from public.mod_chat_messages m
-        where m.id = any (p_messages) and m.kind not in ('event', 'system') and (m.content <> '' or m.file_name <> '')
+        -- Lines of the system, whoever wrote them, are not what people said.
+        where m.id = any (p_messages) and m.sender_type <> 'system' and m.kind not in ('event', 'system')
+            and (m.content <> '' or m.file_name <> '')
     ), stored as (
         insert into chat.message_words (message_id, site_id, conversation_id, sent_at, words)
         select w.id, w.site_id, w.conversation_id, w.sent_at, w.words from words w where w.words <> ''
@@ -5663,6 +5671,42 @@ end
 $$;
 comment on function public.chat_save_department(uuid, text, uuid, text, boolean, boolean, boolean, integer, integer) is
     'Makes a department, or changes the one with that id (whole row; is_active false = its waiting chats go to anybody). The default one replaces the former. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/name_missing, chat/capacity.';
+
+-- file: sql/team/leave_department.sql
+-- What: what a deleted department leaves behind: its chats and agents belong to none.
+-- Why: the keys would set them to null too, but in the order of the heap and agents without the routing row, so that two
+--      who meet there wait for each other. Here conversations come first, by id, then the routing row, then agents.
+-- Leaves out: a department that is only switched off (save_department.sql).
+
+create or replace function chat.leave_department()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.mod_chat_conversations c
+    set department_id = null
+    from (
+        select x.id from public.mod_chat_conversations x
+        where x.site_id = old.site_id and x.department_id = old.id
+        order by x.id
+        for no key update) theirs
+    where c.id = theirs.id;
+    perform chat.lock_routing(old.site_id);
+    update public.mod_chat_agents a
+    set department_id = null
+    from (
+        select x.id from public.mod_chat_agents x
+        where x.site_id = old.site_id and x.department_id = old.id
+        order by x.id
+        for no key update) theirs
+    where a.id = theirs.id;
+    return old;
+end
+$$;
+comment on function chat.leave_department() is
+    'Before a department is deleted: its chats and agents belong to none, locked in the order that everybody keeps.';
 
 -- file: sql/team/heartbeat.sql
 -- What: an agent's dashboard says that it is still there; agents who say nothing go offline, and their chats may return.
@@ -10082,6 +10126,8 @@ create or replace trigger _300_profile_new before insert on public.mod_chat_visi
 
 create or replace trigger _200_stamp before update on public.mod_chat_departments
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
+create or replace trigger _300_leave before delete on public.mod_chat_departments
+    for each row execute function chat.leave_department();
 create or replace trigger _200_stamp before update on public.mod_chat_agents
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _900_announce_status after update on public.mod_chat_agents

@@ -6,18 +6,20 @@
 //! - [`webhook`]: what Meta would post, and taking it as the worker does;
 //! - [`Fingerprint`]: what a database is made of, compared with another;
 //! - [`recount`]: every counter against the rows it counts;
+//! - [`cluster_of_its_own`]: a PostgreSQL that may be crashed;
 //! - [`Worker`]: the real program; [`graph`]: the simulator it talks to;
 //! - [`wait_until`]: the one place that waits.
 //!
 //! Test binaries: `stories` (what people do), `rls` (who may), `catalog` (what every object must
 //! have), `vectors` (decisions by example), `races` (many at once), `upgrade` (databases that were
-//! there before), `restore` (dumps) and `e2e` (all processes).
+//! there before), `restore` (dumps), `torture` (everything at random) and `e2e` (all processes).
 
 pub mod graph;
 pub mod race;
 pub mod recount;
 pub mod webhook;
 
+mod cluster;
 mod db;
 mod desk;
 mod dump;
@@ -30,6 +32,7 @@ mod refusal;
 mod wait;
 mod worker;
 
+pub use cluster::cluster_of_its_own;
 pub use db::{Regime, TestDb};
 pub use desk::Desk;
 pub use environment::environment;

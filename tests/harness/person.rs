@@ -39,6 +39,13 @@ impl Person {
         })
     }
 
+    /// From now on somebody else: the role that requests run as, all claims of the token and all headers.
+    pub fn turn_into(&mut self, role: &'static str, claims: &Value, headers: &Value) {
+        self.role = role;
+        self.claims = claims.to_string();
+        self.headers = headers.to_string();
+    }
+
     /// One request: run statements in it, then commit it. What was not committed did not happen.
     pub async fn begin(&mut self) -> Result<PgTransaction<'_>, sqlx::Error> {
         let mut request = self.connection.begin().await?;

@@ -1,13 +1,8 @@
 //! Deliveries repeat and overtake each other while PostgreSQL dies as in a power cut.
 
-use anyhow::{Context, Result, bail, ensure};
-use local_stack::cluster::Cluster;
-use local_stack::installation::Installation;
-use local_stack::migrate::Sources;
-use local_stack::pg17::{self, Prepared};
-use local_stack::with_cluster::cluster_with_templates;
+use anyhow::{Result, ensure};
 use pg_chat_tests::race::Race;
-use pg_chat_tests::{AgentIs, Regime, Site, TestDb, Worker, environment, repository};
+use pg_chat_tests::{AgentIs, Regime, Site, TestDb, Worker, cluster_of_its_own};
 
 use crate::storm::{Size, Storm};
 
@@ -60,29 +55,4 @@ pub async fn race(race: Race) -> Result<()> {
         "the worker did not stop well"
     );
     Ok(())
-}
-
-/// A cluster that nobody else uses, of the version the others run on.
-async fn cluster_of_its_own() -> Result<Cluster> {
-    let environment = environment();
-    let (installation, build) = match environment.postgres {
-        17 => match pg17::prepare()? {
-            Prepared::Ready(installation) => {
-                let profile = environment
-                    .programs
-                    .file_name()
-                    .context("programs stand in a profile's folder")?;
-                (
-                    installation,
-                    environment.programs.with_file_name("pg17").join(profile),
-                )
-            }
-            Prepared::Skipped(why) => bail!("{why}"),
-        },
-        version => (
-            Installation::of_machine(version)?,
-            environment.programs.clone(),
-        ),
-    };
-    Ok(cluster_with_templates(installation, &Sources::of(&repository()), &build).await?)
 }

@@ -21,6 +21,7 @@ mod race;
 mod repo;
 mod stack;
 mod test;
+mod torture;
 mod up;
 
 #[derive(Parser)]
@@ -42,6 +43,8 @@ enum Verb {
     Test(test::Args),
     /// Run one race with a size and a seed of your choice
     Race(race::Args),
+    /// Make random calls of everything public while PostgreSQL crashes, and recount everything
+    Torture(torture::Args),
     /// Run one measurement, built for release
     Bench(bench::Args),
     /// Build the extension, the worker and the local stack
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Up(args) => up::run(&args),
         Verb::Down(args) => down::run(&args),
         Verb::Race(args) => race::run(&args),
+        Verb::Torture(args) => torture::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Build => build::run(),
         Verb::Migrations(args) => migrations::run(&args),

@@ -1,0 +1,43 @@
+//! `cargo x torture`: random calls of everything public, as many as you like.
+
+use anyhow::Result;
+
+use crate::{build, command, stack, test};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Repeat the choices of an earlier run; it said its seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many calls; a million where nothing is said
+    #[arg(long)]
+    calls: Option<u64>,
+    /// From how many connections at once; eight where nothing is said
+    #[arg(long)]
+    connections: Option<u32>,
+}
+
+/// Builds, then becomes the torture inside a throw-away cluster; it makes another that it may crash.
+pub fn run(args: &Args) -> Result<()> {
+    let programs = build::programs()?;
+    let mut cargo = command::cargo();
+    cargo.arg("build").args(build::TOGETHER).args([
+        "-p",
+        test::names::WITH_DATABASE,
+        "--bin",
+        "torture",
+    ]);
+    command::run(&mut cargo)?;
+    let mut torture = stack::with_cluster(&programs, "15");
+    torture.arg(programs.join("torture"));
+    for (name, value) in [
+        ("--seed", args.seed),
+        ("--calls", args.calls),
+        ("--connections", args.connections.map(u64::from)),
+    ] {
+        if let Some(value) = value {
+            torture.args([name, &value.to_string()]);
+        }
+    }
+    Err(command::become_program(&mut torture))
+}

@@ -1,0 +1,70 @@
+//! Agents come and go; somebody manages them.
+
+use super::{Kind, bends, function};
+use crate::callers::{boss, staff};
+
+pub const CALLS: &[Kind] = &[
+    function("chat_set_status", 20, staff, |p| {
+        let status = p
+            .chance
+            .word(&["online", "online", "online", "away", "busy", "offline"]);
+        vec![("site", p.site()), ("status", status)]
+    }),
+    function("chat_heartbeat", 15, staff, |p| vec![("site", p.site())]),
+    function("chat_save_presence", 3, boss, |p| {
+        let seconds = p
+            .chance
+            .one_of(&["0", "15", "120", "3600", "86400", "86401", "null", "-1"])
+            .to_owned();
+        vec![
+            ("site", p.site()),
+            ("silent_seconds", seconds),
+            ("offline_chats", p.chance.word(&["stay", "return"])),
+        ]
+    }),
+    bends(function("chat_save_agent", 8, boss, |p| {
+        let user = if p.chance.one_in(30) {
+            p.dead_id()
+        } else {
+            p.one("users")
+        };
+        let mut args = vec![
+            ("site", p.site()),
+            ("user_id", user),
+            ("display_name", p.chance.text()),
+            (
+                "role",
+                p.chance.word(&["agent", "agent", "supervisor", "admin"]),
+            ),
+        ];
+        if p.chance.one_in(2) {
+            args.push(("department_id", p.one("departments")));
+        }
+        if p.chance.one_in(2) {
+            args.push(("max_concurrent_chats", p.chance.number(0, 8)));
+        }
+        if p.chance.one_in(5) {
+            args.push(("is_active", p.chance.truth()));
+            args.push(("email", p.chance.text()));
+            args.push(("avatar_url", p.chance.text()));
+        }
+        args
+    })),
+    bends(function("chat_save_department", 6, boss, |p| {
+        let mut args = vec![("site", p.site()), ("name", p.chance.text())];
+        if !p.chance.one_in(10) {
+            args.push(("id", p.one("departments")));
+        }
+        if p.chance.one_in(2) {
+            args.push(("max_concurrent_chats", p.chance.number(0, 6)));
+            args.push(("auto_assign", p.chance.truth()));
+            args.push(("is_default", p.chance.truth()));
+        }
+        if p.chance.one_in(4) {
+            args.push(("is_active", p.chance.truth()));
+            args.push(("description", p.chance.text()));
+            args.push(("sort_order", p.chance.number(0, 9)));
+        }
+        args
+    })),
+];

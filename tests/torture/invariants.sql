@@ -1,0 +1,116 @@
+-- What: a line for each thing that is not as it must be, once the ticks have nothing left to do.
+-- Why: counters are recounted elsewhere (harness/recount.sql); this is what must never be, whatever was called.
+-- Leaves out: what only a moment can break and the next tick mends.
+
+-- Routing: nobody waits beside room, nobody was given more than their room by routing.
+select format('conversation %s waits beside an agent with room', c.id)
+from public.mod_chat_conversations c
+left join public.mod_chat_departments d on d.id = c.department_id
+where c.status = 'pending' and coalesce(d.auto_assign, true)
+    and chat.choose_agent(chat.routing_facts(c.site_id, c.department_id, c.last_agent_id, c.id, clock_timestamp())) ->> 'agent_id' is not null
+union all
+select format('choice %s gave a chat to an agent without room: %s', h.id, f)
+from chat.choices h
+cross join lateral jsonb_array_elements(h.facts -> 'candidates') f
+where f ->> 'agent_id' = h.agent_id::text
+    and ((f ->> 'load')::integer >= (f ->> 'max')::integer or f ->> 'status' <> 'online')
+union all
+select format('agent %s of the strict site has %s chats and room for %s: %s', a.id, a.current_chat_count, a.max_concurrent_chats,
+    (select string_agg(format('%s %s %s choice %s joined %s', c.id, c.channel, c.status, c.choice_id, c.agent_joined_at), '; ')
+        from public.mod_chat_conversations c where c.assigned_agent_id = a.id and c.archived_at is null))
+from public.mod_chat_agents a
+where a.current_chat_count > a.max_concurrent_chats
+    and a.site_id = (select n.site_id from chat.whatsapp_numbers n where n.phone_number_id = '106540352242922')
+union all
+-- Conversations: words and times fit each other.
+select format('conversation %s: pending_since does not fit %s', c.id, c.status)
+from public.mod_chat_conversations c
+where (c.pending_since is not null) <> (c.status = 'pending')
+union all
+select format('conversation %s is snoozed and %s', c.id, c.status)
+from public.mod_chat_conversations c where c.snoozed_until is not null and c.status <> 'waiting'
+union all
+select format('conversation %s sleeps past its time', c.id)
+from public.mod_chat_conversations c where c.snoozed_until < clock_timestamp() - interval '1 minute'
+union all
+select format('conversation %s is %s and says who ended it: %s', c.id, c.status, c.ended_by)
+from public.mod_chat_conversations c where (c.ended_by is not null) <> (c.archived_at is not null)
+union all
+select format('%s open conversations of identity %s at number %s', count(*), c.identity_id, c.phone_number_id)
+from public.mod_chat_conversations c
+where c.identity_id is not null and c.archived_at is null
+group by c.identity_id, c.phone_number_id having count(*) > 1
+union all
+select format('conversation %s of an active agent elsewhere or gone', c.id)
+from public.mod_chat_conversations c
+left join public.mod_chat_agents a on a.id = c.assigned_agent_id and a.site_id = c.site_id
+where c.assigned_agent_id is not null and a.id is null
+union all
+-- People: merges are no circle, a person's rows are of one site, blocks hold.
+select format('visitor %s is merged into one that is merged itself in a circle', v.id)
+from public.mod_chat_visitors v
+join public.mod_chat_visitors p on p.id = chat.person_of(v.id)
+where p.merged_into is not null
+union all
+select format('visitor %s has an open conversation, made since they were blocked', b.visitor_id)
+from chat.blocks b
+join public.mod_chat_conversations c on c.visitor_id = b.visitor_id
+where b.expires_at is null and c.created_at > b.created_at and c.archived_at is null
+union all
+select format('session %s lives, of a visitor who is blocked', s.id)
+from chat.sessions s
+join chat.blocks b on b.visitor_id = s.visitor_id and b.expires_at is null
+where s.ended_at is null and s.created_at < b.created_at
+union all
+-- The queue: what must be sent has its job, who is busy has a lease, nothing is put aside for ever.
+select format('message %s is %s and nothing will send it', m.id, m.delivery_state)
+from public.mod_chat_messages m
+where m.delivery_state in ('queued', 'sending')
+    and not exists (select from chat.jobs j where j.payload ->> 'message_id' = m.id::text and j.died_at is null)
+union all
+select format('lane %s: busy %s, lease %s until %s, running %s', l.key, l.busy, l.lease_token, l.lease_until, l.running_job)
+from chat.lanes l
+where l.busy <> (l.lease_token is not null) or l.busy <> (l.lease_until is not null) or l.busy <> (l.running_job is not null)
+    or l.lease_until > clock_timestamp() + interval '31 seconds'
+union all
+select format('lane %s runs job %s, which is not there', l.key, l.running_job)
+from chat.lanes l
+where l.busy and not exists (select from chat.jobs j where j.id = l.running_job and j.lane = l.key)
+union all
+select format('lane %s is put aside and nothing is paused', l.key) from chat.lanes l where l.next_at = 'infinity'
+union all
+select format('job %s has no lane', j.id)
+from chat.jobs j where j.died_at is null and not exists (select from chat.lanes l where l.key = j.lane)
+union all
+select format('message %s has %s attempts that never ended', a.message_id, count(*))
+from chat.attempts a where a.outcome is null group by a.message_id having count(*) > 1
+union all
+-- Plans and orphans came to an end.
+select format('plan %s was due at %s', s.id, s.due_at)
+from chat.scheduled_messages s where s.state = 'waiting' and s.due_at < clock_timestamp() - interval '1 minute'
+union all
+select format('plan %s is %s, its message %s', s.id, s.state, coalesce(m.id::text, 'is not there'))
+from chat.scheduled_messages s left join public.mod_chat_messages m on m.id = s.id
+where s.state = 'sent' and m.id is null or s.state in ('waiting', 'cancelled') and m.id is not null
+union all
+select format('status %s of %s was not applied', o.status, o.wamid)
+from chat.orphan_statuses o join public.mod_chat_messages m on m.site_id = o.site_id and m.whatsapp_message_id = o.wamid
+union all
+-- Search: every message with words is in the index, with its words of now.
+select format('message %s (%s, %s, %s) is in the index as %s, says %s', m.id, m.sender_type, m.kind, m.origin, w.words, x.words)
+from public.mod_chat_messages m
+cross join lateral (select case
+    when m.sender_type = 'system' or m.kind in ('event', 'system') then ''::tsvector
+    else to_tsvector('simple', left(concat_ws(' ', m.content, m.file_name), 20000)) end as words) x
+left join chat.message_words w on w.message_id = m.id
+where coalesce(w.words, '') <> x.words
+union all
+-- Events: each message that was received or sent has told so once.
+select format('message %s (%s, %s, %s) has %s events: %s', m.id, m.sender_type, m.kind, m.content, count(e.id), string_agg(e.name || ' ' || e.at, ', '))
+from public.mod_chat_messages m
+-- An erased one may have had the id before.
+left join chat.events e on e.message_id = m.id and e.at >= m.created_at and e.name in ('chat.message.received', 'chat.message.sent')
+where m.public_seq is not null and m.sender_type <> 'system' and m.origin <> 'history'
+group by m.id having count(e.id) <> 1
+union all
+select format('%s broadcasts failed', s.last_value) from chat.broadcast_failures s where s.is_called

@@ -1,0 +1,317 @@
+//! A run: rounds of calls, each with a recount at its end, some with a crash in the middle.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use futures_util::future::try_join_all;
+use local_stack::cluster::Cluster;
+use pg_chat_tests::race::Race;
+use pg_chat_tests::recount::assert_counters_equal_recount;
+use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_until};
+use serde_json::Value;
+
+use crate::callers::{Caller, claims};
+use crate::calls::{self, Call, Kind};
+use crate::catalog;
+use crate::chance::Chance;
+use crate::player::Player;
+use crate::verdict::{Pages, Verdict};
+use crate::wording;
+use crate::world::World;
+
+/// How large a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Torture {
+    pub seed: u64,
+    pub calls: usize,
+    pub connections: usize,
+    /// Everything is counted anew after so many calls.
+    pub recount_every: usize,
+    /// How often PostgreSQL is killed, spread over the run.
+    pub crashes: usize,
+}
+
+impl Torture {
+    /// Runs it all; fails at the first answer that is neither success nor a documented refusal, and when a counter
+    /// differs from its recount.
+    pub async fn run(&self) -> Result<()> {
+        println!("seed {}", self.seed);
+        let mut cluster = cluster_of_its_own().await?;
+        let done = self.run_on(&mut cluster).await;
+        done.map_err(|error| match deadlocks(&cluster) {
+            Some(met) => error.context(met),
+            None => error,
+        })
+    }
+
+    async fn run_on(&self, cluster: &mut Cluster) -> Result<()> {
+        let db = TestDb::clone_on(cluster.server(), Regime::New).await?;
+        catalog::every_public_function_is_called(&db).await?;
+        let world = World::make(&db).await?;
+        let race = Race {
+            seed: self.seed,
+            large: true,
+        };
+        let mut players: Vec<_> = (0..self.connections)
+            .map(|n| Player::new(&db, &world, Chance::new(race.chance(n))))
+            .collect();
+        let stage = Stage {
+            torture: *self,
+            kinds: calls::all(),
+            pages: Pages::read()?,
+            tally: Mutex::default(),
+            made: AtomicUsize::new(0),
+            until: AtomicUsize::new(0),
+            down: AtomicBool::new(false),
+            begun: Instant::now(),
+        };
+        let rounds = self.calls.div_ceil(self.recount_every);
+        for round in 1..=rounds {
+            let from = stage.until.load(Ordering::Relaxed);
+            let until = (round * self.recount_every).min(self.calls);
+            stage.until.store(until, Ordering::Relaxed);
+            let crashing = round * self.crashes / rounds > (round - 1) * self.crashes / rounds;
+            let playing = try_join_all(players.iter_mut().map(|player| stage.play(player)));
+            if crashing {
+                let half = from.midpoint(until);
+                tokio::try_join!(playing, stage.crash(cluster, half))?;
+                // Whoever has not called since holds a dead connection.
+                players.iter_mut().for_each(Player::lose_connections);
+                stage.down.store(false, Ordering::Relaxed);
+            } else {
+                playing.await?;
+            }
+            let counted = Instant::now();
+            come_to_rest(&db).await?;
+            assert_all(&db).await?;
+            stage.report(round, counted.elapsed());
+        }
+        stage.assert_each_succeeded(&db).await
+    }
+}
+
+/// What all players share.
+struct Stage {
+    torture: Torture,
+    kinds: Vec<&'static Kind>,
+    pages: Pages,
+    tally: Mutex<Tally>,
+    made: AtomicUsize,
+    /// The running round ends when so many calls were made.
+    until: AtomicUsize,
+    /// PostgreSQL was killed in this round.
+    down: AtomicBool,
+    begun: Instant,
+}
+
+/// What came of the calls.
+#[derive(Default)]
+struct Tally {
+    /// Successes by name.
+    done: BTreeMap<&'static str, usize>,
+    /// Refusals by name and code.
+    refused: BTreeMap<(&'static str, String), usize>,
+    uncertain: usize,
+    again: usize,
+    crashes: usize,
+}
+
+impl Stage {
+    async fn play(&self, player: &mut Player<'_>) -> Result<()> {
+        loop {
+            let number = self.made.fetch_add(1, Ordering::Relaxed);
+            if number >= self.until.load(Ordering::Relaxed) {
+                self.made.fetch_sub(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            let call = match player.next(&self.kinds).await {
+                Ok(call) => call,
+                Err(_) if self.down.load(Ordering::Relaxed) => {
+                    self.rest(player).await;
+                    continue;
+                }
+                Err(error) => return Err(error).context("cannot look around"),
+            };
+            match player.make(&call).await {
+                Ok(rows) => {
+                    player.learn(&call, &rows);
+                    self.tally(|tally| *tally.done.entry(call.name).or_default() += 1);
+                }
+                Err(error) => {
+                    player.learn(&call, &[]);
+                    match self.pages.judge(&call, &error) {
+                        Verdict::Refused(code) => {
+                            self.tally(|tally| {
+                                *tally.refused.entry((call.name, code)).or_default() += 1
+                            });
+                        }
+                        Verdict::Again => self.tally(|tally| tally.again += 1),
+                        Verdict::Uncertain if self.down.load(Ordering::Relaxed) => {
+                            self.tally(|tally| tally.uncertain += 1);
+                            self.rest(player).await;
+                        }
+                        Verdict::Uncertain | Verdict::Fault => {
+                            return Err(self.fault(number, &call, &error));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// PostgreSQL is gone for a moment.
+    async fn rest(&self, player: &mut Player<'_>) {
+        player.lose_connections();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    /// Kills PostgreSQL when the round is so far, and starts it again.
+    async fn crash(&self, cluster: &mut Cluster, at: usize) -> Result<()> {
+        loop {
+            if self.made.load(Ordering::Relaxed) >= at {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.down.store(true, Ordering::Relaxed);
+        cluster.crash().await?;
+        cluster.start().await?;
+        self.tally(|tally| tally.crashes += 1);
+        Ok(())
+    }
+
+    fn tally(&self, change: impl FnOnce(&mut Tally)) {
+        if let Ok(mut tally) = self.tally.lock() {
+            change(&mut tally);
+        }
+    }
+
+    /// What happened, so that it can be pasted into psql.
+    fn fault(&self, number: usize, call: &Call, error: &sqlx::Error) -> anyhow::Error {
+        let role = match &call.caller {
+            Caller::User(_) => "authenticated",
+            Caller::Anon(_) => "anon",
+            Caller::Service => "service_role",
+            Caller::Worker => "chat_worker",
+            Caller::Owner => "postgres",
+        };
+        anyhow!(
+            "seed {}, call {number}, {}: {error:?}\n\nbegin;\nset local search_path = public, extensions;\nset local role {role};\n\
+            select set_config('request.jwt.claims', {}, true);\n{};\ncommit;\n",
+            self.torture.seed,
+            call.name,
+            wording::json(&claims(&call.caller)),
+            call.statement
+        )
+    }
+
+    fn report(&self, round: usize, counting: Duration) {
+        let made = self.made.load(Ordering::Relaxed);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.tally(|tally| {
+            let done: usize = tally.done.values().sum();
+            let refused: usize = tally.refused.values().sum();
+            println!(
+                "{made} calls, {:.0}/s with recounts: {done} done, {refused} refused, {} cut off by {} crashes, {} again; recount {round} in {:.1} s",
+                made as f64 / seconds,
+                tally.uncertain,
+                tally.crashes,
+                tally.again,
+                counting.as_secs_f64()
+            );
+            if made >= self.torture.calls {
+                let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+                for ((_, code), count) in &tally.refused {
+                    *codes.entry(code).or_default() += count;
+                }
+                let mut codes: Vec<_> = codes.into_iter().collect();
+                codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                for (code, count) in codes {
+                    println!("{count:>8} {code}");
+                }
+            }
+        });
+    }
+
+    /// A function that is always refused is not tested at all.
+    async fn assert_each_succeeded(&self, db: &TestDb) -> Result<()> {
+        let mut never: Vec<String> = Vec::new();
+        let functions = catalog::public_functions(db).await?;
+        self.tally(|tally| {
+            for name in functions
+                .iter()
+                .filter(|name| !tally.done.contains_key(name.as_str()))
+            {
+                let why = tally.refused.iter().filter(|((of, _), _)| of == name);
+                let why: Vec<_> = why
+                    .map(|((_, code), count)| format!("{count} {code}"))
+                    .collect();
+                never.push(format!("{name} ({})", why.join(", ")));
+            }
+        });
+        ensure!(never.is_empty(), "never succeeded: {}", never.join(", "));
+        Ok(())
+    }
+}
+
+/// What PostgreSQL wrote of those who waited for each other; it alone knows what both did.
+fn deadlocks(cluster: &Cluster) -> Option<String> {
+    let log = std::fs::read_to_string(cluster.log()).ok()?;
+    let from = log.find("deadlock detected")?;
+    let met: Vec<_> = log[from..].lines().take(30).collect();
+    Some(met.join("\n"))
+}
+
+/// Ends every pause and ticks until there is nothing left to do.
+async fn come_to_rest(db: &TestDb) -> Result<()> {
+    db.as_owner(
+        "do $$ declare p record; begin
+            for p in select * from chat.pauses loop
+                if p.what = 'kind' then perform chat.resume(kind => p.name); else perform chat.resume(number => p.name); end if;
+            end loop;
+        end $$",
+    )
+    .await?;
+    let mut last = Value::Null;
+    wait_until("ticks have nothing left to do", async || {
+        let done: Value = sqlx::query_scalar("select chat_tick(200)")
+            .fetch_one(db.as_worker())
+            .await?;
+        let left: i64 = ["orphans", "settled", "returned", "sent", "woken", "resolved", "missed", "lost", "counted", "routed"]
+            .iter()
+            .filter_map(|word| done[word].as_i64())
+            .sum();
+        let unread = db
+            .count(
+                "chat.words_progress p where p.event_id < coalesce((select max(id) from chat.events), 0)
+                or exists (select from chat.words_due)",
+            )
+            .await?;
+        last = done;
+        Ok((left == 0 && unread == 0).then_some(()))
+    })
+    .await
+    .with_context(|| format!("the last tick did {last}"))
+}
+
+/// Everything that holds when nobody does anything.
+async fn assert_all(db: &TestDb) -> Result<()> {
+    assert_counters_equal_recount(db).await?;
+    let wrong: Vec<String> = sqlx::query_scalar(include_str!("invariants.sql"))
+        .fetch_all(db.owner())
+        .await?;
+    ensure!(
+        wrong.is_empty(),
+        "{} things are not as they must be:\n  {}",
+        wrong.len(),
+        wrong.join("\n  ")
+    );
+    // Nobody listens here.
+    sqlx::query("truncate realtime.messages")
+        .execute(db.superuser())
+        .await?;
+    Ok(())
+}
