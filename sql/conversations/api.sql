@@ -10,7 +10,6 @@ as $$
 declare
     person uuid;
     visitor uuid;
-    taken integer;
 begin
     if not exists (select from public.sites s where s.id = p_site) then
         raise exception 'there is no site %', p_site
@@ -24,23 +23,27 @@ begin
         raise exception 'person is an object of up to 16 kB'
             using errcode = 'PT422', detail = 'chat/person', hint = 'send {name, email, phone}, or leave it out';
     end if;
-    person := gen_random_uuid();
-    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
-    values (p_site, '', 'api', p_external_id, person)
-    on conflict do nothing;
-    get diagnostics taken = row_count;
-    if taken = 1 then
-        insert into public.mod_chat_visitors (site_id, external_id, name, email, phone, channel)
-        values (p_site, p_external_id, left(p_person ->> 'name', 200), left(p_person ->> 'email', 320),
-            left(p_person ->> 'phone', 50), 'api')
-        returning id into visitor;
-        insert into chat.identities (id, site_id, visitor_id) values (person, p_site, visitor);
-    else
+    -- Whoever is erased at this moment is somebody new.
+    loop
+        person := gen_random_uuid();
+        insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+        values (p_site, '', 'api', p_external_id, person)
+        on conflict do nothing;
+        if found then
+            insert into public.mod_chat_visitors (site_id, external_id, name, email, phone, channel)
+            values (p_site, p_external_id, left(p_person ->> 'name', 200), left(p_person ->> 'email', 320),
+                left(p_person ->> 'phone', 50), 'api')
+            returning id into visitor;
+            insert into chat.identities (id, site_id, visitor_id) values (person, p_site, visitor);
+            return person;
+        end if;
         select a.identity_id into person from chat.identity_aliases a
         where a.site_id = p_site and a.portfolio = '' and a.kind = 'api' and a.value = p_external_id;
-    end if;
-    perform from chat.identities i where i.id = person for no key update;
-    return person;
+        perform from chat.identities i where i.id = person for no key update;
+        if found then
+            return person;
+        end if;
+    end loop;
 end
 $$;
 comment on function chat.api_identity(uuid, text, jsonb) is

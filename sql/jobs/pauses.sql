@@ -44,6 +44,8 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -67,18 +69,21 @@ as $$
 declare
     going_on integer;
 begin
+    lock table chat.pauses in share row exclusive mode;
     delete from chat.pauses p
     where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
     if not found then
         raise exception 'there is no such pause'
             using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
     end if;
-    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more.
+    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
+    -- a job and is waited for: a lane passed by would stay aside for ever.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at = 'infinity'
-        for update skip locked) aside
+        order by x.key
+        for update) aside
     where l.key = aside.key and not chat.is_paused(l.key);
     get diagnostics going_on = row_count;
     notify chat_jobs;

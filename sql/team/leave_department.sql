@@ -1,6 +1,7 @@
 -- What: what a deleted department leaves behind: its chats and agents belong to none.
--- Why: the keys would set them to null too, but in the order of the heap and agents without the routing row, so that two
---      who meet there wait for each other. Here conversations come first, by id, then the routing row, then agents.
+-- Why: a DELETE has its row before anything else, while everybody else locks a conversation, or the routing row, and then
+--      looks at the department. So this waits for nobody for long: whoever is in its way is asked to be let through.
+--      The keys alone would wait, in the order of the heap, until one of two is chosen as a deadlock's victim.
 -- Leaves out: a department that is only switched off (save_department.sql).
 
 create or replace function chat.leave_department()
@@ -8,6 +9,8 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+-- Shorter than the second after which PostgreSQL looks for a deadlock and may choose the other one.
+set lock_timeout = '200ms'
 as $$
 begin
     update public.mod_chat_conversations c
@@ -28,7 +31,10 @@ begin
         for no key update) theirs
     where a.id = theirs.id;
     return old;
+exception when lock_not_available then
+    raise exception 'somebody is at work in the chats of this department'
+        using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
 end
 $$;
 comment on function chat.leave_department() is
-    'Before a department is deleted: its chats and agents belong to none, locked in the order that everybody keeps.';
+    'Before a department is deleted: its chats and agents belong to none. PT409 chat/changed_meanwhile.';

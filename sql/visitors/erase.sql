@@ -31,10 +31,13 @@ declare
     counts jsonb;
     proof chat.erasures;
 begin
-    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    -- Whoever holds a conversation may still ask whether its identity and visitor are there; so those are not yet locked
+    -- against that, or both would wait for each other.
+    identities := array(
+        select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update);
     conversations := array(
         select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
-    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for no key update;
     select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
     -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
     if site is null or rows <> chat.person_rows(p_visitor) or exists (

@@ -85,7 +85,6 @@ language plpgsql
 as $$
 declare
     lane chat.lanes;
-    job bigint;
 begin
     select l.* into lane
     from public.mod_chat_messages m
@@ -96,12 +95,12 @@ begin
     if not found then
         return;
     end if;
-    -- A worker that holds the job is told when it asks; only a job that waits is taken away.
+    -- A worker that holds the job is told when it asks; only jobs that wait are taken away. There are two where somebody
+    -- sent it again while the first was still held.
     delete from chat.jobs j
     where j.lane = lane.key and j.payload ->> 'message_id' = p_message::text and j.died_at is null
-        and (not lane.busy or j.id is distinct from lane.running_job)
-    returning j.id into job;
-    if job is not null and not lane.busy then
+        and (not lane.busy or j.id is distinct from lane.running_job);
+    if found and not lane.busy then
         perform chat.free_lane(lane.key);
     end if;
 end

@@ -2497,6 +2497,8 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -2520,18 +2522,21 @@ as $$
 declare
     going_on integer;
 begin
+    lock table chat.pauses in share row exclusive mode;
     delete from chat.pauses p
     where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
     if not found then
         raise exception 'there is no such pause'
             using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
     end if;
-    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more.
+    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
+    -- a job and is waited for: a lane passed by would stay aside for ever.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at = 'infinity'
-        for update skip locked) aside
+        order by x.key
+        for update) aside
     where l.key = aside.key and not chat.is_paused(l.key);
     get diagnostics going_on = row_count;
     notify chat_jobs;
@@ -4231,7 +4236,6 @@ as $$
 declare
     person uuid;
     visitor uuid;
-    taken integer;
 begin
     if not exists (select from public.sites s where s.id = p_site) then
         raise exception 'there is no site %', p_site
@@ -4245,23 +4249,27 @@ begin
         raise exception 'person is an object of up to 16 kB'
             using errcode = 'PT422', detail = 'chat/person', hint = 'send {name, email, phone}, or leave it out';
     end if;
-    person := gen_random_uuid();
-    insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
-    values (p_site, '', 'api', p_external_id, person)
-    on conflict do nothing;
-    get diagnostics taken = row_count;
-    if taken = 1 then
-        insert into public.mod_chat_visitors (site_id, external_id, name, email, phone, channel)
-        values (p_site, p_external_id, left(p_person ->> 'name', 200), left(p_person ->> 'email', 320),
-            left(p_person ->> 'phone', 50), 'api')
-        returning id into visitor;
-        insert into chat.identities (id, site_id, visitor_id) values (person, p_site, visitor);
-    else
+    -- Whoever is erased at this moment is somebody new.
+    loop
+        person := gen_random_uuid();
+        insert into chat.identity_aliases (site_id, portfolio, kind, value, identity_id)
+        values (p_site, '', 'api', p_external_id, person)
+        on conflict do nothing;
+        if found then
+            insert into public.mod_chat_visitors (site_id, external_id, name, email, phone, channel)
+            values (p_site, p_external_id, left(p_person ->> 'name', 200), left(p_person ->> 'email', 320),
+                left(p_person ->> 'phone', 50), 'api')
+            returning id into visitor;
+            insert into chat.identities (id, site_id, visitor_id) values (person, p_site, visitor);
+            return person;
+        end if;
         select a.identity_id into person from chat.identity_aliases a
         where a.site_id = p_site and a.portfolio = '' and a.kind = 'api' and a.value = p_external_id;
-    end if;
-    perform from chat.identities i where i.id = person for no key update;
-    return person;
+        perform from chat.identities i where i.id = person for no key update;
+        if found then
+            return person;
+        end if;
+    end loop;
 end
 $$;
 comment on function chat.api_identity(uuid, text, jsonb) is
@@ -5844,8 +5852,9 @@ comment on function public.chat_save_department(uuid, text, uuid, text, boolean,
 
 -- file: sql/team/leave_department.sql
 -- What: what a deleted department leaves behind: its chats and agents belong to none.
--- Why: the keys would set them to null too, but in the order of the heap and agents without the routing row, so that two
---      who meet there wait for each other. Here conversations come first, by id, then the routing row, then agents.
+-- Why: a DELETE has its row before anything else, while everybody else locks a conversation, or the routing row, and then
+--      looks at the department. So this waits for nobody for long: whoever is in its way is asked to be let through.
+--      The keys alone would wait, in the order of the heap, until one of two is chosen as a deadlock's victim.
 -- Leaves out: a department that is only switched off (save_department.sql).
 
 create or replace function chat.leave_department()
@@ -5853,6 +5862,8 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+-- Shorter than the second after which PostgreSQL looks for a deadlock and may choose the other one.
+set lock_timeout = '200ms'
 as $$
 begin
     update public.mod_chat_conversations c
@@ -5873,10 +5884,13 @@ begin
         for no key update) theirs
     where a.id = theirs.id;
     return old;
+exception when lock_not_available then
+    raise exception 'somebody is at work in the chats of this department'
+        using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
 end
 $$;
 comment on function chat.leave_department() is
-    'Before a department is deleted: its chats and agents belong to none, locked in the order that everybody keeps.';
+    'Before a department is deleted: its chats and agents belong to none. PT409 chat/changed_meanwhile.';
 
 -- file: sql/team/heartbeat.sql
 -- What: an agent's dashboard says that it is still there; agents who say nothing go offline, and their chats may return.
@@ -6791,10 +6805,13 @@ declare
     counts jsonb;
     proof chat.erasures;
 begin
-    identities := array(select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for update);
+    -- Whoever holds a conversation may still ask whether its identity and visitor are there; so those are not yet locked
+    -- against that, or both would wait for each other.
+    identities := array(
+        select i.id from chat.identities i where i.visitor_id = any (rows) order by i.id for no key update);
     conversations := array(
         select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows) order by c.id for update);
-    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for update;
+    perform from public.mod_chat_visitors v where v.id = any (rows) order by v.id for no key update;
     select v.site_id into site from public.mod_chat_visitors v where v.id = p_visitor;
     -- What was added before these locks were complete is not locked, and so not erased: better to begin again.
     if site is null or rows <> chat.person_rows(p_visitor) or exists (
@@ -8504,7 +8521,6 @@ language plpgsql
 as $$
 declare
     lane chat.lanes;
-    job bigint;
 begin
     select l.* into lane
     from public.mod_chat_messages m
@@ -8515,12 +8531,12 @@ begin
     if not found then
         return;
     end if;
-    -- A worker that holds the job is told when it asks; only a job that waits is taken away.
+    -- A worker that holds the job is told when it asks; only jobs that wait are taken away. There are two where somebody
+    -- sent it again while the first was still held.
     delete from chat.jobs j
     where j.lane = lane.key and j.payload ->> 'message_id' = p_message::text and j.died_at is null
-        and (not lane.busy or j.id is distinct from lane.running_job)
-    returning j.id into job;
-    if job is not null and not lane.busy then
+        and (not lane.busy or j.id is distinct from lane.running_job);
+    if found and not lane.busy then
         perform chat.free_lane(lane.key);
     end if;
 end

@@ -77,7 +77,7 @@ select format('lane %s runs job %s, which is not there', l.key, l.running_job)
 from chat.lanes l
 where l.busy and not exists (select from chat.jobs j where j.id = l.running_job and j.lane = l.key)
 union all
-select format('lane %s is put aside and nothing is paused', l.key) from chat.lanes l where l.next_at = 'infinity'
+select format('lane %s is put aside and nothing is paused (ready %s)', l.key, l.ready) from chat.lanes l where l.next_at = 'infinity'
 union all
 select format('job %s has no lane', j.id)
 from chat.jobs j where j.died_at is null and not exists (select from chat.lanes l where l.key = j.lane)
@@ -91,7 +91,7 @@ from chat.scheduled_messages s where s.state = 'waiting' and s.due_at < clock_ti
 union all
 select format('plan %s is %s, its message %s', s.id, s.state, coalesce(m.id::text, 'is not there'))
 from chat.scheduled_messages s left join public.mod_chat_messages m on m.id = s.id
-where s.state = 'sent' and m.id is null or s.state in ('waiting', 'cancelled') and m.id is not null
+where s.state = 'sent' and m.id is null or s.state in ('waiting', 'cancelled') and m.conversation_id = s.conversation_id and m.content = s.content
 union all
 select format('status %s of %s was not applied', o.status, o.wamid)
 from chat.orphan_statuses o join public.mod_chat_messages m on m.site_id = o.site_id and m.whatsapp_message_id = o.wamid

@@ -223,6 +223,13 @@ impl<'a> Player<'a> {
         self.chance.some(ids).cloned()
     }
 
+    /// Whoever is told that their session is over opens another.
+    pub fn hear(&mut self, code: &str) {
+        if matches!(code, "chat/session_dead" | "chat/session_foreign") {
+            self.sessions.retain(|session| session.id != self.acting);
+        }
+    }
+
     fn headers(&mut self) -> Value {
         let mut headers = json!({
             "x-forwarded-for": ADDRESSES[self.chance.below(ADDRESSES.len())],
@@ -296,7 +303,12 @@ impl<'a> Player<'a> {
                 of_theirs.map_or_else(|| "null".to_owned(), |id| quote(&id))
             }
             _ => {
-                if self.chance.one_in(2)
+                // Visitors see nothing else.
+                let visits = self
+                    .sessions
+                    .iter()
+                    .any(|session| session.id == self.acting);
+                if (self.chance.one_in(2) || visits && self.chance.one_in(2))
                     && let Some(own) = self.own(kind)
                 {
                     return quote(&own);

@@ -12,6 +12,7 @@ use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_until};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 
 use crate::callers::{Caller, claims};
 use crate::calls::{self, Call, Kind};
@@ -49,6 +50,16 @@ impl Torture {
 
     async fn run_on(&self, cluster: &mut Cluster) -> Result<()> {
         let db = TestDb::clone_on(cluster.server(), Regime::New).await?;
+        // Whoever waits for long says so in the log, and for whom.
+        for setting in ["log_lock_waits = on", "deadlock_timeout = '300ms'"] {
+            let statement = format!("alter system set {setting}");
+            sqlx::query(AssertSqlSafe(statement))
+                .execute(db.superuser())
+                .await?;
+        }
+        sqlx::query("select pg_reload_conf()")
+            .execute(db.superuser())
+            .await?;
         catalog::every_public_function_is_called(&db).await?;
         let world = World::make(&db).await?;
         let race = Race {
@@ -144,6 +155,7 @@ impl Stage {
                     player.learn(&call, &[]);
                     match self.pages.judge(&call, &error) {
                         Verdict::Refused(code) => {
+                            player.hear(&code);
                             self.tally(|tally| {
                                 *tally.refused.entry((call.name, code)).or_default() += 1
                             });
@@ -260,8 +272,14 @@ impl Stage {
 /// What PostgreSQL wrote of those who waited for each other; it alone knows what both did.
 fn deadlocks(cluster: &Cluster) -> Option<String> {
     let log = std::fs::read_to_string(cluster.log()).ok()?;
-    let from = log.find("deadlock detected")?;
-    let met: Vec<_> = log[from..].lines().take(30).collect();
+    let lines: Vec<_> = log.lines().collect();
+    let at = lines
+        .iter()
+        .position(|line| line.contains("deadlock detected"))?;
+    let until = lines.len().min(at + 30);
+    // What the two waited for stands before it, among refusals.
+    let from = (at.saturating_sub(200)..at).find(|line| lines[*line].contains("still waiting for"));
+    let met: Vec<_> = lines[from.unwrap_or(at)..until].to_vec();
     Some(met.join("\n"))
 }
 

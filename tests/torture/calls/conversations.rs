@@ -37,7 +37,8 @@ pub const CALLS: &[Kind] = &[
         ]
     })),
     bends(function("chat_bulk", 12, staff, bulk)),
-    function("chat_schedule_message", 12, staff, |p| {
+    // One that is sent brings back its chat with its agent.
+    bends(function("chat_schedule_message", 12, staff, |p| {
         let mut args = vec![
             ("conversation", p.one("conversations")),
             ("content", p.chance.text()),
@@ -48,14 +49,14 @@ pub const CALLS: &[Kind] = &[
             args.push(("id", p.fresh_or("planned")));
         }
         args
-    }),
+    })),
     function("chat_cancel_scheduled", 5, staff, |p| {
         vec![("id", p.one("planned"))]
     }),
     function("chat_scheduled", 5, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
-    function("chat_end", 8, visitor, |p| {
+    function("chat_end", 6, visitor, |p| {
         let mut args = vec![("conversation", p.one("conversations"))];
         if p.chance.one_in(2) {
             args.push(("rating", p.chance.number(1, 5)));
@@ -63,7 +64,7 @@ pub const CALLS: &[Kind] = &[
         }
         args
     }),
-    function("chat_rate", 12, visitor, |p| {
+    function("chat_rate", 30, visitor, |p| {
         vec![
             ("conversation", p.one("conversations")),
             ("rating", p.chance.number(1, 5)),

@@ -53,7 +53,9 @@ pub const CALLS: &[Kind] = &[
     function("chat_set_module", 4, boss, |p| {
         let enabled = p
             .chance
-            .one_of(&["true", "true", "true", "true", "false", "null"])
+            .one_of(&[
+                "true", "true", "true", "true", "true", "true", "true", "false", "null",
+            ])
             .to_owned();
         vec![("site", p.site()), ("enabled", enabled)]
     }),

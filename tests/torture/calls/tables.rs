@@ -179,7 +179,7 @@ pub const CALLS: &[Kind] = &[
             5 => format!(
                 "edit_minutes = {}, allowed_domains = '{{}}', blocked_ips = {}",
                 p.chance.number(0, 60),
-                p.chance.word(&["{}", "{203.0.113.77}", "{nonsense}"])
+                quote(p.chance.one_of(&["{}", "{203.0.113.77}", "{nonsense}"]))
             ),
             6 => format!("whatsapp_phone_number_id = {}", p.one("numbers")),
             // Back to what lets everybody write.

@@ -22,7 +22,7 @@ pub const CALLS: &[Kind] = &[
         vec![
             ("app", app),
             ("reason", quote("no_row")),
-            ("item", p.chance.json(item)),
+            ("item", wording::json(&item)),
         ]
     }),
     function("chat_register_whatsapp", 2, worker, |p| {
