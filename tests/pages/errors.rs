@@ -103,6 +103,9 @@ pub fn page(codes: &BTreeMap<String, Said>) -> String {
          stable code for programs in `details`, and a `hint`. What must be counted although it is refused is answered in\n\
          the same form without an error. Written by `cargo x docs` from the functions themselves; `%` stands for what is at\n\
          hand. A code that a table's own write meets is named by no function.\n\n\
+         What breaks a rule of a table in a write of that table (a word it does not know, a length, a missing value, a key)\n\
+         is refused by PostgreSQL itself, in class 23 with the constraint's name; PostgREST answers 400 or 409. The worker\n\
+         alone may meet 40001: a delivery whose sender was erased meanwhile. It takes the delivery again.\n\n\
          | code | status | message | way out | named by |\n|---|---|---|---|---|\n",
     );
     let joined = |texts: &BTreeSet<String>| {

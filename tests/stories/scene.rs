@@ -1,8 +1,9 @@
 //! What a story begins with: a site with a confirmed number, where nobody works yet; and what is asked again and again.
 
 use anyhow::{Context, Result};
-use pg_chat_tests::{Agent, AgentIs, Number, Site, TestDb, webhook};
+use pg_chat_tests::{Agent, AgentIs, Number, Site, TestDb, wait_until, webhook};
 use serde_json::{Map, Value, json};
+use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 /// A database with one site and one number.
@@ -78,6 +79,27 @@ impl Scene {
     /// Lets the owner do something that no client can, such as turning back a clock.
     pub async fn as_owner(&self, statement: &str) -> Result<u64> {
         self.db.as_owner(statement).await
+    }
+
+    /// Does something that must wait for a transaction, which is committed as soon as somebody waits.
+    pub async fn while_open<T>(
+        &self,
+        open: PgTransaction<'_>,
+        does: impl Future<Output = T>,
+    ) -> Result<T> {
+        let commits = async {
+            wait_until("somebody waits for the open transaction", async || {
+                let waiting = self
+                    .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+                    .await?;
+                Ok((waiting > 0).then_some(()))
+            })
+            .await?;
+            anyhow::Ok(open.commit().await?)
+        };
+        let (done, committed) = tokio::join!(does, commits);
+        committed?;
+        Ok(done)
     }
 
     /// The person who is known by a phone number, as their newest conversation.

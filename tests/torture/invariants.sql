@@ -50,7 +50,7 @@ union all
 select format('visitor %s is merged into one that is merged itself in a circle', v.id)
 from public.mod_chat_visitors v
 join public.mod_chat_visitors p on p.id = chat.person_of(v.id)
-where p.merged_into is not null
+where v.merged_into is not null and p.merged_into is not null
 union all
 select format('visitor %s has an open conversation, made since they were blocked', b.visitor_id)
 from chat.blocks b
@@ -61,6 +61,18 @@ select format('session %s lives, of a visitor who is blocked', s.id)
 from chat.sessions s
 join chat.blocks b on b.visitor_id = s.visitor_id and b.expires_at is null
 where s.ended_at is null and s.created_at < b.created_at
+union all
+-- Ratings: each is counted once, for whoever had the chat when it was rated.
+select format('site %s: %s ratings are counted, %s given, %s of them surely to somebody', a.site_id, a.ratings, c.rated, c.joined)
+from (
+    select x.site_id, sum(x.total_ratings) + coalesce((
+        select sum(d.ratings) from chat.agent_deeds d where d.site_id = x.site_id), 0) as ratings
+    from public.mod_chat_agents x group by 1) a
+join (
+    select y.site_id, count(*) as rated, count(*) filter (where y.agent_joined_at < y.rated_at) as joined
+    from public.mod_chat_conversations y where y.rating is not null group by 1) c on c.site_id = a.site_id
+where a.ratings not between c.joined and c.rated
+    and not exists (select from chat.erasures e where e.site_id = a.site_id)
 union all
 -- The queue: what must be sent has its job, who is busy has a lease, nothing is put aside for ever.
 select format('message %s is %s and nothing will send it', m.id, m.delivery_state)

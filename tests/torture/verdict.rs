@@ -64,7 +64,7 @@ impl Pages {
             }
             "42" if state == "42501" => Verdict::Refused(state.to_owned()),
             "57" if state != "57014" => Verdict::Uncertain,
-            // A delivery that met an erasure (docs/errors.md, the last paragraph).
+            // A delivery that met an erasure, as docs/errors.md says.
             "40" if state == "40001" && call.name == "chat_receive_whatsapp" => Verdict::Again,
             "22" if call.garbled && !inside_a_function(error) => Verdict::Refused(state.to_owned()),
             // A table's own constraints answer whoever writes the table.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::Refusal;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::scene::{Scene, id, only};
 
@@ -195,5 +196,22 @@ async fn an_agent_of_another_site_begins_nothing() -> Result<()> {
         Refusal::expect(scene.as_agent(stranger, &program).await).sqlstate,
         "42501"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn somebody_who_is_erased_while_they_write_begins_afresh() -> Result<()> {
+    let scene = Scene::open().await?;
+    let first = scene.hand_on("'customer-7', 'My order?'").await?;
+    let mut erasing = scene.db.owner().begin().await?;
+    let erase = format!(
+        "select chat.erase_person('{}')",
+        first["sender_id"].as_str().unwrap_or_default()
+    );
+    erasing.execute(AssertSqlSafe(erase)).await?;
+    let again = scene.hand_on("'customer-7', 'Still nothing'");
+    let second = scene.while_open(erasing, again).await??;
+    assert_ne!(second["sender_id"], first["sender_id"]);
+    assert_eq!(scene.count("mod_chat_messages").await?, 1);
     Ok(())
 }

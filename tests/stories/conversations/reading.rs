@@ -4,8 +4,11 @@ use anyhow::Result;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::scene::{Scene, id, only};
+
+const ZOE: &str = "15550100002";
 
 impl Scene {
     async fn read(&self, agent: Agent, chat: &Value, up_to: &str) -> Result<Value, sqlx::Error> {
@@ -137,7 +140,7 @@ async fn whoever_answers_has_read() -> Result<()> {
 #[tokio::test]
 async fn on_whatsapp_reading_clears_and_leaves_the_ticks_to_meta() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
-    let chat = scene.visit("15550100002").await?;
+    let chat = scene.visit(ZOE).await?;
     scene.read(ada, &chat, "null").await?;
     assert_eq!(scene.again(&chat).await?["unread_agent_count"], 0);
     assert_eq!(scene.newest(&chat).await?["status"], "delivered");
@@ -161,5 +164,32 @@ async fn nobody_reads_a_chat_they_may_not_see_or_without_being_an_agent() -> Res
     };
     let refusal = Refusal::expect(scene.read(owner, &chat, "null").await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/not_an_agent"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_chat_that_is_erased_while_somebody_waits_for_it_is_not_there() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    for call in [
+        "chat_read(%)",
+        "chat_snooze(%, clock_timestamp() + interval '1 hour')",
+    ] {
+        let chat = scene.visit(ZOE).await?;
+        let mut erasing = scene.db.owner().begin().await?;
+        let erase = format!(
+            "select chat.erase_person('{}')",
+            chat["visitor_id"].as_str().unwrap_or_default()
+        );
+        erasing.execute(AssertSqlSafe(erase)).await?;
+        let call = format!("select * from {}", call.replace('%', &id(&chat)));
+        let said = scene
+            .while_open(erasing, scene.as_agent(ada, &call))
+            .await?;
+        assert_eq!(
+            Refusal::expect(said).detail.as_deref(),
+            Some("chat/no_such_conversation"),
+            "{call}"
+        );
+    }
     Ok(())
 }

@@ -268,3 +268,25 @@ async fn hostile_words_are_words() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn lines_of_the_system_are_not_what_anybody_said() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let chat = scene.visit(ZOE).await?;
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_messages (conversation_id, sender_type, content) values ({}, 'system', 'a parcel left')",
+            id(&chat)
+        ))
+        .await?;
+    scene.index().await?;
+    assert_eq!(scene.finds(ada, "parcel").await?, [""; 0]);
+    scene
+        .as_owner(
+            "update mod_chat_messages set content = 'a parcel came' where sender_type = 'system'",
+        )
+        .await?;
+    scene.index().await?;
+    assert_eq!(scene.finds(ada, "parcel").await?, [""; 0]);
+    Ok(())
+}

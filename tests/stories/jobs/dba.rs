@@ -215,20 +215,24 @@ async fn a_resume_misses_no_lane_that_is_just_put_aside() -> Result<()> {
     scene.enqueue("lane", "bulk", &json!(1)).await?;
     let mut claim = scene.db.as_worker().begin().await?;
     claim.execute("select chat_claim_jobs(8)").await?;
-    let resume = async { anyhow::Ok(scene.psql("chat.resume(kind => 'test.job')").await?) };
-    let commit = async {
-        pg_chat_tests::wait_until("the resume waits for the claim", async || {
-            let waits = scene
-                .count("pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-                .await?;
-            Ok((waits > 0).then_some(()))
-        })
-        .await?;
-        anyhow::Ok(claim.commit().await?)
-    };
-    let (woken, committed) = tokio::join!(resume, commit);
-    committed?;
+    let resume = scene.psql("chat.resume(kind => 'test.job')");
+    let woken = scene.while_open(claim, resume).await?;
     assert_eq!(woken?, 1);
+    assert_eq!(scene.claim(1).await?.len(), 1);
+    Ok(())
+}
+
+/// Whoever adds a job holds the lane until they commit: passed by, it would stay aside for ever.
+#[tokio::test]
+async fn a_resume_misses_no_lane_that_somebody_just_adds_to() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.enqueue("lane", "bulk", &json!(1)).await?;
+    scene.psql("chat.pause(kind => 'test.job')").await?;
+    let mut adds = scene.db.owner().begin().await?;
+    adds.execute("select from chat.lanes where key = 'lane' for update")
+        .await?;
+    let resume = scene.psql("chat.resume(kind => 'test.job')");
+    assert_eq!(scene.while_open(adds, resume).await??, 1);
     assert_eq!(scene.claim(1).await?.len(), 1);
     Ok(())
 }

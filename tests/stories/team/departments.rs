@@ -3,6 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::scene::{Scene, only, uuid_of};
@@ -167,5 +168,40 @@ async fn what_is_wrong_with_a_department_or_an_agent_is_said() -> Result<()> {
             "{rest}"
         );
     }
+    Ok(())
+}
+
+/// A DELETE has its row first; whoever has a chat and looks at its department waits for it, so it must not wait for them.
+#[tokio::test]
+async fn a_department_is_deleted_when_nobody_is_at_work_in_its_chats() -> Result<()> {
+    let (scene, admin) = scene().await?;
+    let sales = scene.save_department(admin, "'Sales'").await?;
+    let is = AgentIs {
+        department: Some(uuid_of(&sales)),
+        ..AgentIs::default()
+    };
+    let ada = scene.site.agent("Ada", is).await?;
+    let zoe = scene.visit(ZOE).await?;
+    let into = format!("department_id = '{}'", uuid_of(&sales));
+    scene.patch(admin, &zoe, &into).await?;
+    let delete = format!(
+        "delete from mod_chat_departments where id = '{}' returning id",
+        uuid_of(&sales)
+    );
+
+    let mut works = scene.db.owner().begin().await?;
+    works
+        .execute("select from mod_chat_conversations for no key update")
+        .await?;
+    let refusal = Refusal::expect(scene.as_agent(admin, &delete).await);
+    assert_eq!(
+        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+        ("PT409", Some("chat/changed_meanwhile"))
+    );
+    works.rollback().await?;
+
+    assert_eq!(scene.as_agent(admin, &delete).await?.len(), 1);
+    assert_eq!(scene.again(&zoe).await?["department_id"], Value::Null);
+    assert_eq!(scene.agent_now(ada).await?["department_id"], Value::Null);
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use pg_chat_tests::webhook::image;
 use pg_chat_tests::{Agent, Refusal, wait_until};
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use super::said;
@@ -166,19 +166,7 @@ async fn a_message_that_arrives_while_its_sender_is_erased_is_taken_at_the_next_
         .execute(&mut *erasing)
         .await?;
     let picture = || image(ZOE, "wamid.meanwhile", "Still there?");
-    let arrives = async { scene.hear(&[picture()]).await };
-    let commits = async {
-        wait_until("the message waits for its sender", async || {
-            let waiting = scene
-                .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
-                .await?;
-            Ok((waiting > 0).then_some(()))
-        })
-        .await?;
-        Ok::<_, anyhow::Error>(erasing.commit().await?)
-    };
-    let (arrived, committed) = tokio::join!(arrives, commits);
-    committed?;
+    let arrived = scene.while_open(erasing, scene.hear(&[picture()])).await?;
     let error = arrived.err().context("the message was taken for done")?;
     let refusal = error
         .downcast_ref::<sqlx::Error>()
@@ -188,6 +176,43 @@ async fn a_message_that_arrives_while_its_sender_is_erased_is_taken_at_the_next_
     assert_eq!(scene.count("mod_chat_messages").await?, 0);
     scene.hear(&[picture()]).await?;
     assert_eq!(scene.count("mod_chat_messages").await?, 1);
+    Ok(())
+}
+
+/// A second change in one transaction looks at the keys again: whoever holds a chat must not wait for an erasing that
+/// waits for that chat.
+#[tokio::test]
+async fn who_holds_a_chat_may_change_it_twice_while_an_erasing_waits_for_it() -> Result<()> {
+    let scene = Scene::open().await?;
+    let chat = scene.visit(ZOE).await?;
+    let zoe = chat["visitor_id"].as_str().context("visitor")?;
+    let mut holds = scene.db.owner().begin().await?;
+    let change = format!(
+        "update mod_chat_conversations set priority = 'high' where id = {}",
+        id(&chat)
+    );
+    holds.execute(AssertSqlSafe(change)).await?;
+    let erase = format!("chat_erase_visitor('{zoe}')");
+    let erases = scene.boss_gets(&erase);
+    let changes = async {
+        wait_until("the erasing waits for the chat", async || {
+            let waiting = scene.count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").await?;
+            Ok((waiting > 0).then_some(()))
+        })
+        .await?;
+        let again = format!(
+            "set local lock_timeout = '1s'; update mod_chat_conversations set priority = 'low' where id = {}",
+            id(&chat)
+        );
+        sqlx::raw_sql(AssertSqlSafe(again))
+            .execute(&mut *holds)
+            .await?;
+        anyhow::Ok(holds.commit().await?)
+    };
+    let (erased, changed) = tokio::join!(erases, changes);
+    changed.context("the change waited for the erasing")?;
+    erased?;
+    assert_eq!(scene.count("mod_chat_conversations").await?, 0);
     Ok(())
 }
 

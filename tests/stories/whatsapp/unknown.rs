@@ -5,7 +5,7 @@ use pg_chat_tests::webhook::status;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 
-use crate::queue::{Attempt, unknown};
+use crate::queue::{Attempt, again_in, unknown};
 use crate::scene::{Scene, id, only};
 
 const ZOE: &str = "15550100002";
@@ -162,5 +162,41 @@ async fn an_agent_may_have_it_sent_again() -> Result<()> {
     assert_eq!(scene.send("wamid.first").await?.number(), 2);
     let refusal = Refusal::expect(scene.as_agent(ada, &resend).await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/nothing_to_resend"));
+    Ok(())
+}
+
+/// The job that a worker holds stays; so the message has two, and a status takes both away.
+#[tokio::test]
+async fn one_that_is_sent_again_while_a_worker_holds_it_is_settled_all_the_same() -> Result<()> {
+    let (scene, ada, first, _) = scene_with_an_unknown().await?;
+    scene
+        .as_owner(
+            "update chat.lanes set next_at = clock_timestamp() where next_at > clock_timestamp()",
+        )
+        .await?;
+    let job = scene.claim_send().await?;
+    scene
+        .as_agent(
+            ada,
+            &format!("select * from chat_resend_message({})", id(&first)),
+        )
+        .await?;
+    let said = scene.begin(&job).await?;
+    let again = Attempt { job, said };
+    assert_eq!(scene.end_send(&again, again_in(60)).await?, "retry");
+    scene
+        .hear_statuses(&[status(ZOE, "wamid.first", "delivered", again.callback())])
+        .await?;
+    assert_eq!(
+        scene.message_now(&first).await?["delivery_state"],
+        "delivered"
+    );
+    assert_eq!(scene.send("wamid.second").await?.said["text"], "second");
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.send_text'")
+            .await?,
+        0
+    );
     Ok(())
 }

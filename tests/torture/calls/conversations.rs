@@ -56,7 +56,7 @@ pub const CALLS: &[Kind] = &[
     function("chat_scheduled", 5, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
-    function("chat_end", 6, visitor, |p| {
+    function("chat_end", 20, visitor, |p| {
         let mut args = vec![("conversation", p.one("conversations"))];
         if p.chance.one_in(2) {
             args.push(("rating", p.chance.number(1, 5)));
