@@ -4,11 +4,11 @@
 -- Leaves out: deleting agents; they are deactivated by chat_save_agent.
 
 grant select on public.mod_chat_departments to authenticated;
-grant insert (id, site_id, name, description, is_default, auto_assign, max_concurrent_chats, sort_order)
+grant insert (id, site_id, name, description, is_default, auto_assign, max_concurrent_chats, sort_order, business_hours, timezone)
     on public.mod_chat_departments to authenticated;
-grant update (name, description, is_default, sort_order) on public.mod_chat_departments to authenticated;
+grant update (name, description, is_default, sort_order, business_hours, timezone) on public.mod_chat_departments to authenticated;
 grant delete on public.mod_chat_departments to authenticated;
-grant select, insert, update (name, description, is_default, sort_order), delete
+grant select, insert, update (name, description, is_default, sort_order, business_hours, timezone), delete
     on public.mod_chat_departments to service_role;
 
 drop policy if exists chat_departments_select on public.mod_chat_departments;

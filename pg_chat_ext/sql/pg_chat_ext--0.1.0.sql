@@ -50,6 +50,19 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'fill_variables_
 create function choose_agent(facts text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'choose_agent_wrapper';
 
+create function hours_problems(hours text, zone text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'hours_problems_wrapper';
+
+create function hours_at(hours text, zone text, at timestamptz)
+returns table (is_open boolean, next_change timestamptz, holiday text)
+language c immutable parallel safe rows 1 as 'MODULE_PATHNAME', 'hours_at_wrapper';
+
+create function business_add(hours text, zone text, start timestamptz, seconds bigint) returns timestamptz
+language c immutable parallel safe as 'MODULE_PATHNAME', 'business_add_wrapper';
+
+create function business_between(hours text, zone text, begins timestamptz, ends timestamptz) returns bigint
+language c immutable parallel safe as 'MODULE_PATHNAME', 'business_between_wrapper';
+
 -- whatsapp
 
 create function delivery_next(current text, incoming text) returns text

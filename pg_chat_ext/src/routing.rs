@@ -1,11 +1,80 @@
-//! Rules of the room `routing`.
+//! Rules of the room `routing`. JSON goes in and out as text.
 
+use chat_rules::routing as rules;
+use chat_rules::routing::hours;
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
 use crate::refuse::refuse;
+use crate::times::{from_postgres, to_postgres};
 
-/// Facts and choice as JSON text (`chat_rules::routing`).
 #[pg_extern(sql = false)]
 fn choose_agent(facts: &str) -> String {
-    chat_rules::routing::choose_agent_json(facts).unwrap_or_else(|error| refuse(error.to_string()))
+    rules::choose_agent_json(facts).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+#[pg_extern(sql = false)]
+fn hours_problems(hours: &str, zone: &str) -> String {
+    hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// One row, so that `select * from` names its columns. Null hours are always open; so in the two below.
+#[pg_extern(sql = false)]
+#[allow(
+    clippy::type_complexity,
+    reason = "pgrx reads the columns from the signature"
+)]
+fn hours_at(
+    hours: Option<&str>,
+    zone: Option<&str>,
+    at: Option<TimestampWithTimeZone>,
+) -> TableIterator<
+    'static,
+    (
+        name!(is_open, bool),
+        name!(next_change, Option<TimestampWithTimeZone>),
+        name!(holiday, Option<String>),
+    ),
+> {
+    let at = moment("at", at);
+    let opening = hours::hours_at(hours, zone.unwrap_or_default(), at)
+        .unwrap_or_else(|error| refuse(error.to_string()));
+    TableIterator::once((
+        opening.is_open,
+        opening.next_change.map(to_postgres),
+        opening.holiday,
+    ))
+}
+
+#[pg_extern(sql = false)]
+fn business_add(
+    hours: Option<&str>,
+    zone: Option<&str>,
+    start: Option<TimestampWithTimeZone>,
+    seconds: Option<i64>,
+) -> Option<TimestampWithTimeZone> {
+    let start = moment("start", start);
+    hours::business_add(hours, zone.unwrap_or_default(), start, seconds?)
+        .unwrap_or_else(|error| refuse(error.to_string()))
+        .map(to_postgres)
+}
+
+#[pg_extern(sql = false)]
+fn business_between(
+    hours: Option<&str>,
+    zone: Option<&str>,
+    begins: Option<TimestampWithTimeZone>,
+    ends: Option<TimestampWithTimeZone>,
+) -> Option<i64> {
+    let (begins, ends) = (moment("begins", begins), moment("ends", ends));
+    hours::business_between(hours, zone.unwrap_or_default(), begins, ends)
+        .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A time that the question cannot do without.
+fn moment(argument: &str, time: Option<TimestampWithTimeZone>) -> chat_rules::Timestamp {
+    time.map_or_else(
+        || refuse(format!("{argument} cannot be null")),
+        from_postgres,
+    )
 }

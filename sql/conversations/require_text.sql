@@ -6,9 +6,13 @@ language plpgsql
 immutable
 as $$
 begin
-    if coalesce(char_length(btrim(p_content)), 0) = 0 or char_length(p_content) > 10000 then
-        raise exception 'a message has 1 to 10000 characters, this one %', coalesce(char_length(p_content), 0)
-            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something, or split it into several messages';
+    if coalesce(btrim(p_content), '') = '' then
+        raise exception 'a message without words'
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something';
+    end if;
+    if char_length(p_content) > 10000 then
+        raise exception 'a message has at most 10000 characters, this one %', char_length(p_content)
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'split it into several messages';
     end if;
 end
 $$;

@@ -9,3 +9,31 @@ language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
 comment on function chat.choose_agent(jsonb) is
     'Who gets a conversation: {agent_id, reason, order, losers} from {department_id, preferred_agent_id, candidates}.';
+
+create or replace function chat.hours_problems(hours jsonb, zone text)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.hours_problems(hours::text, zone)::jsonb $$;
+comment on function chat.hours_problems(jsonb, text) is
+    'Everything wrong with business hours and their time zone: [{at, problem}], empty where they can be used; the last may be never_open.';
+
+create or replace function chat.hours_at(hours jsonb, zone text, at timestamptz)
+returns table (is_open boolean, next_change timestamptz, holiday text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.hours_at(hours::text, zone, at) $$;
+comment on function chat.hours_at(jsonb, text, timestamptz) is
+    'Whether it is open at a moment, when that is otherwise next (null: not within ten years), and the holiday''s name. Null hours: always open.';
+
+create or replace function chat.business_add(hours jsonb, zone text, start timestamptz, seconds bigint)
+returns timestamptz
+language sql immutable parallel safe
+as $$ select chat_rules.business_add(hours::text, zone, start, seconds) $$;
+comment on function chat.business_add(jsonb, text, timestamptz, bigint) is
+    'The earliest moment by which it was open for so many seconds since start; null where ten years do not give so much. Null hours: always open.';
+
+create or replace function chat.business_between(hours jsonb, zone text, begins timestamptz, ends timestamptz)
+returns bigint
+language sql immutable parallel safe
+as $$ select chat_rules.business_between(hours::text, zone, begins, ends) $$;
+comment on function chat.business_between(jsonb, text, timestamptz, timestamptz) is
+    'For how many seconds it is open between two moments; null for more than ten years. Null hours: always open.';

@@ -6,6 +6,9 @@ create or replace trigger _200_stamp before update on public.mod_chat_department
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _300_leave before delete on public.mod_chat_departments
     for each row execute function chat.leave_department();
+create or replace trigger _300_hours before insert or update of business_hours, timezone on public.mod_chat_departments
+    for each row when (new.business_hours is not null or new.timezone is not null)
+    execute function chat.check_hours_of_department();
 create or replace trigger _200_stamp before update on public.mod_chat_agents
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _900_announce_status after update on public.mod_chat_agents

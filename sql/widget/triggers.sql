@@ -1,5 +1,5 @@
 -- What: what happens by itself to widget settings.
--- Why: LC-01's updated_at, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
+-- Why: LC-01's updated_at, hours that can be used, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
 -- Leaves out: everything the widget itself does.
 
 create or replace trigger _200_stamp before update on public.mod_chat_widget_settings
@@ -12,3 +12,6 @@ create or replace trigger _500_claim_number after insert or update of whatsapp_e
     for each row execute function chat.claim_number_by_settings();
 create or replace trigger _300_blocked_ips before insert or update of blocked_ips on public.mod_chat_widget_settings
     for each row execute function chat.check_blocked_ips();
+create or replace trigger _300_hours before insert or update of business_hours, business_hours_enabled, timezone
+    on public.mod_chat_widget_settings
+    for each row execute function chat.check_hours_of_site();

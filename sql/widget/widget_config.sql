@@ -30,6 +30,7 @@ begin
         'online', exists (
             select from public.mod_chat_agents a
             where a.site_id = settings.site_id and a.is_active and a.status = 'online'),
+        'hours', public.chat_hours(settings.site_id),
         'departments', case when settings.pre_chat_department_selector then coalesce((
             select jsonb_agg(jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description)
                 order by d.sort_order, d.name)
@@ -38,7 +39,7 @@ begin
 end
 $$;
 comment on function public.chat_widget_config(uuid) is
-    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
+    'The public part of a site''s settings, whether an agent is online, whether it is open (as chat_hours), and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
 
 create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
 returns void

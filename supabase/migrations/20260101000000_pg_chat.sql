@@ -199,7 +199,7 @@ alter table chat.role_limits enable row level security;
 -- file: sql/team/departments.sql
 -- What: departments, the groups a conversation can be routed to.
 -- Why: LC-01's columns; what its types call non-null is not null.
--- Leaves out: business hours and fallbacks, which come with the routing rules.
+-- Leaves out: what hours mean (routing/hours.sql).
 
 create table if not exists public.mod_chat_departments (
     id uuid primary key default gen_random_uuid(),
@@ -211,6 +211,8 @@ create table if not exists public.mod_chat_departments (
     auto_assign boolean not null default true,
     max_concurrent_chats integer not null default 5 check (max_concurrent_chats >= 0),
     sort_order integer not null default 0,
+    business_hours jsonb,
+    timezone text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_departments_site_id_id_key unique (site_id, id)
@@ -218,6 +220,8 @@ create table if not exists public.mod_chat_departments (
 comment on table public.mod_chat_departments is 'Groups of agents a conversation can be routed to.';
 comment on column public.mod_chat_departments.auto_assign is 'False: its conversations wait to be claimed.';
 comment on column public.mod_chat_departments.max_concurrent_chats is 'Caps each agent''s chats in this department, never their sum.';
+comment on column public.mod_chat_departments.business_hours is 'Its own hours, in either form; null: its site''s.';
+comment on column public.mod_chat_departments.timezone is 'Its own time zone; null: its site''s.';
 alter table public.mod_chat_departments enable row level security;
 
 -- file: sql/team/agents.sql
@@ -844,14 +848,6 @@ create index if not exists mod_chat_conversations_open_by_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, last_message_at desc) where archived_at is null;
 create index if not exists mod_chat_conversations_archived_idx
     on public.mod_chat_conversations (site_id, archived_at desc) where archived_at is not null;
--- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
--- a message; there are few open rows, and the two above hold them.
-create index if not exists idx_chat_conversations_site_status
-    on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_agent
-    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_channel
-    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;
@@ -951,15 +947,20 @@ alter table public.mod_chat_messages enable row level security;
 
 create extension if not exists btree_gin with schema extensions;
 
-create index if not exists mod_chat_conversations_archived_status_idx
+-- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
+-- a message.
+create index if not exists idx_chat_conversations_site_status
     on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_agent
+    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_channel
+    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
+
 create index if not exists mod_chat_conversations_archived_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_department_idx
     on public.mod_chat_conversations (department_id, archived_at desc)
     where archived_at is not null and department_id is not null;
-create index if not exists mod_chat_conversations_archived_channel_idx
-    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_priority_idx
     on public.mod_chat_conversations (site_id, priority, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_number_idx
@@ -1729,6 +1730,34 @@ language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
 comment on function chat.choose_agent(jsonb) is
     'Who gets a conversation: {agent_id, reason, order, losers} from {department_id, preferred_agent_id, candidates}.';
+
+create or replace function chat.hours_problems(hours jsonb, zone text)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.hours_problems(hours::text, zone)::jsonb $$;
+comment on function chat.hours_problems(jsonb, text) is
+    'Everything wrong with business hours and their time zone: [{at, problem}], empty where they can be used; the last may be never_open.';
+
+create or replace function chat.hours_at(hours jsonb, zone text, at timestamptz)
+returns table (is_open boolean, next_change timestamptz, holiday text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.hours_at(hours::text, zone, at) $$;
+comment on function chat.hours_at(jsonb, text, timestamptz) is
+    'Whether it is open at a moment, when that is otherwise next (null: not within ten years), and the holiday''s name. Null hours: always open.';
+
+create or replace function chat.business_add(hours jsonb, zone text, start timestamptz, seconds bigint)
+returns timestamptz
+language sql immutable parallel safe
+as $$ select chat_rules.business_add(hours::text, zone, start, seconds) $$;
+comment on function chat.business_add(jsonb, text, timestamptz, bigint) is
+    'The earliest moment by which it was open for so many seconds since start; null where ten years do not give so much. Null hours: always open.';
+
+create or replace function chat.business_between(hours jsonb, zone text, begins timestamptz, ends timestamptz)
+returns bigint
+language sql immutable parallel safe
+as $$ select chat_rules.business_between(hours::text, zone, begins, ends) $$;
+comment on function chat.business_between(jsonb, text, timestamptz, timestamptz) is
+    'For how many seconds it is open between two moments; null for more than ten years. Null hours: always open.';
 
 -- file: sql/sites/member_role.sql
 -- What: the role of a user in an agency, in pg_chat's words: owner, admin, member, or null.
@@ -3046,9 +3075,13 @@ language plpgsql
 immutable
 as $$
 begin
-    if coalesce(char_length(btrim(p_content)), 0) = 0 or char_length(p_content) > 10000 then
-        raise exception 'a message has 1 to 10000 characters, this one %', coalesce(char_length(p_content), 0)
-            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something, or split it into several messages';
+    if coalesce(btrim(p_content), '') = '' then
+        raise exception 'a message without words'
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'write something';
+    end if;
+    if char_length(p_content) > 10000 then
+        raise exception 'a message has at most 10000 characters, this one %', char_length(p_content)
+            using errcode = 'PT422', detail = 'chat/text_length', hint = 'split it into several messages';
     end if;
 end
 $$;
@@ -5489,6 +5522,144 @@ end
 $$;
 comment on function public.chat_explain_assignment(uuid) is
     'Why a conversation is whose it is: words, the choice with each loser''s reason, and the facts it was made from. PT404 chat/no_such_conversation.';
+
+-- file: sql/routing/hours.sql
+-- What: whether a site or department is open, when that changes, and time counted while it is.
+-- Why: which hours count (a department's own, else its site's, else none) is decided here once.
+-- Leaves out: calendar and clocks, which are the rule's: SQL never turns a moment into a local time for hours, so that
+--      there is one time-zone database (docs/decisions/time-zones.md).
+
+create or replace function chat.hours_of(
+    p_site uuid, p_department uuid, out hours jsonb, out zone text, out problems jsonb)
+language plpgsql
+as $$
+declare
+    settings constant public.mod_chat_widget_settings := chat.settings_of(p_site);
+    own record;
+begin
+    select d.business_hours, d.timezone into own
+    from public.mod_chat_departments d where d.site_id = p_site and d.id = p_department;
+    hours := coalesce(own.business_hours, case when settings.business_hours_enabled then settings.business_hours end);
+    zone := coalesce(own.timezone, settings.timezone);
+    -- Rows that were there before anybody looked at what is saved: a site that cannot be read is not closed for good.
+    problems := (
+        select jsonb_agg(p) from jsonb_array_elements(chat.hours_problems(hours, zone)) p
+        where p ->> 'problem' <> 'never_open');
+    if problems is not null then
+        hours := null;
+    end if;
+end
+$$;
+comment on function chat.hours_of(uuid, uuid) is
+    'The hours that count for a department (null: of the site), their time zone, and what is wrong with them. Null hours: always open. PT404 chat/no_such_site.';
+
+create or replace function public.chat_hours(site uuid, department uuid default null, at timestamptz default now())
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    known record;
+    opening record;
+begin
+    known := chat.hours_of(chat_hours.site, chat_hours.department);
+    perform chat.require_module(chat_hours.site);
+    if chat_hours.department is not null and not exists (
+        select from public.mod_chat_departments d where d.site_id = chat_hours.site and d.id = chat_hours.department)
+    then
+        raise exception 'the site has no department %', chat_hours.department
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or null';
+    end if;
+    select o.* into opening from chat.hours_at(known.hours, known.zone, coalesce(chat_hours.at, now())) o;
+    return jsonb_build_object(
+        'open', opening.is_open,
+        'next_change', opening.next_change,
+        'holiday', opening.holiday,
+        'always', known.hours is null,
+        'timezone', known.zone,
+        'problems', coalesce(known.problems, '[]'));
+end
+$$;
+comment on function public.chat_hours(uuid, uuid, timestamptz) is
+    'Whether a site, or one of its departments, is open now or at another time: {open, next_change, holiday, always, timezone, problems}. next_change is null where nothing changes within ten years; always: no hours are set, or they cannot be read and problems [{at, problem}] says why. PT404 chat/no_such_site, chat/no_such_department; PT403 chat/module_off.';
+
+create or replace function chat.business_due(p_site uuid, p_department uuid, p_start timestamptz, p_interval interval)
+returns timestamptz
+language plpgsql
+as $$
+declare
+    known constant record := chat.hours_of(p_site, p_department);
+begin
+    return chat.business_add(known.hours, known.zone, p_start, ceil(extract(epoch from p_interval))::bigint);
+end
+$$;
+comment on function chat.business_due(uuid, uuid, timestamptz, interval) is
+    'When an interval of business time of a department (null: of the site) is over: the earliest moment by which it was open for so long. A day of the interval is 24 open hours. Null where ten years do not give so much.';
+
+-- file: sql/routing/check_hours.sql
+-- What: business hours and time zones are looked at when they are saved.
+-- Why: whoever types them learns what is wrong and where; whoever waits later must not.
+-- Leaves out: what they mean (chat_rules::routing::hours) and rows that came in before anybody looked (hours.sql).
+
+create or replace function chat.require_hours(p_hours jsonb, p_zone text, p_opens boolean)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    problems constant jsonb := chat.hours_problems(coalesce(p_hours, 'null'), coalesce(p_zone, ''));
+    wrong text;
+begin
+    if problems @> '[{"problem": "unknown_time_zone"}]' then
+        raise exception 'there is no time zone %', coalesce(left(p_zone, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_time_zone', hint = 'use a name of the IANA database, such as Europe/Berlin';
+    end if;
+    -- Hours that are off may be empty.
+    select string_agg(format('%s: %s', p ->> 'at', replace(p ->> 'problem', '_', ' ')), '; ') into wrong
+    from (
+        select p from jsonb_array_elements(problems) with ordinality x (p, place)
+        where p ->> 'problem' <> 'never_open' or p_opens
+        order by place
+        limit 10) told;
+    if wrong is not null then
+        raise exception 'these business hours cannot be used: %', wrong
+            using errcode = 'PT422', detail = 'chat/business_hours',
+                hint = 'for example {"monday": {"enabled": true, "start": "09:00", "end": "17:00"}}, or {"week": {"monday": [{"start": "09:00", "end": "12:00"}]}, "holidays": [{"date": "12-25"}]}';
+    end if;
+end
+$$;
+comment on function chat.require_hours(jsonb, text, boolean) is
+    'Raises unless business hours and time zone can be used, and, where they have to, open at some time. PT422 chat/business_hours, chat/unknown_time_zone.';
+
+create or replace function chat.check_hours_of_site()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require_hours(new.business_hours, new.timezone, new.business_hours_enabled);
+    return new;
+end
+$$;
+comment on function chat.check_hours_of_site() is
+    'Before a site''s hours or time zone are written. PT422 chat/business_hours, chat/unknown_time_zone.';
+
+create or replace function chat.check_hours_of_department()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    -- What a department leaves out is its site's, which was looked at there.
+    perform chat.require_hours(coalesce(new.business_hours, '{}'), coalesce(new.timezone, 'UTC'), new.business_hours is not null);
+    return new;
+end
+$$;
+comment on function chat.check_hours_of_department() is
+    'Before a department''s own hours or time zone are written. PT422 chat/business_hours, chat/unknown_time_zone.';
 
 -- file: sql/team/set_status.sql
 -- What: an agent goes online, away, busy or offline.
@@ -8206,6 +8377,7 @@ begin
         'online', exists (
             select from public.mod_chat_agents a
             where a.site_id = settings.site_id and a.is_active and a.status = 'online'),
+        'hours', public.chat_hours(settings.site_id),
         'departments', case when settings.pre_chat_department_selector then coalesce((
             select jsonb_agg(jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description)
                 order by d.sort_order, d.name)
@@ -8214,7 +8386,7 @@ begin
 end
 $$;
 comment on function public.chat_widget_config(uuid) is
-    'The public part of a site''s settings, whether an agent is online, and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
+    'The public part of a site''s settings, whether an agent is online, whether it is open (as chat_hours), and departments to choose from where the form asks. PT404 chat/no_such_site, PT403 chat/module_off, chat/domain_not_allowed.';
 
 create or replace function chat.require_domain(p_settings public.mod_chat_widget_settings)
 returns void
@@ -10143,6 +10315,9 @@ create or replace trigger _200_stamp before update on public.mod_chat_department
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _300_leave before delete on public.mod_chat_departments
     for each row execute function chat.leave_department();
+create or replace trigger _300_hours before insert or update of business_hours, timezone on public.mod_chat_departments
+    for each row when (new.business_hours is not null or new.timezone is not null)
+    execute function chat.check_hours_of_department();
 create or replace trigger _200_stamp before update on public.mod_chat_agents
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
 create or replace trigger _900_announce_status after update on public.mod_chat_agents
@@ -10155,7 +10330,7 @@ create or replace trigger _600_note_rating after update of rating on public.mod_
 
 -- file: sql/widget/triggers.sql
 -- What: what happens by itself to widget settings.
--- Why: LC-01's updated_at, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
+-- Why: LC-01's updated_at, hours that can be used, the version of the privacy text, and its whatsapp_* columns claim the site's default number.
 -- Leaves out: everything the widget itself does.
 
 create or replace trigger _200_stamp before update on public.mod_chat_widget_settings
@@ -10168,6 +10343,9 @@ create or replace trigger _500_claim_number after insert or update of whatsapp_e
     for each row execute function chat.claim_number_by_settings();
 create or replace trigger _300_blocked_ips before insert or update of blocked_ips on public.mod_chat_widget_settings
     for each row execute function chat.check_blocked_ips();
+create or replace trigger _300_hours before insert or update of business_hours, business_hours_enabled, timezone
+    on public.mod_chat_widget_settings
+    for each row execute function chat.check_hours_of_site();
 
 -- file: sql/assistant/triggers.sql
 -- What: what happens by itself to articles. Why: LC-01's updated_at. Leaves out: everything else, so far.
@@ -10280,11 +10458,11 @@ $$;
 -- Leaves out: deleting agents; they are deactivated by chat_save_agent.
 
 grant select on public.mod_chat_departments to authenticated;
-grant insert (id, site_id, name, description, is_default, auto_assign, max_concurrent_chats, sort_order)
+grant insert (id, site_id, name, description, is_default, auto_assign, max_concurrent_chats, sort_order, business_hours, timezone)
     on public.mod_chat_departments to authenticated;
-grant update (name, description, is_default, sort_order) on public.mod_chat_departments to authenticated;
+grant update (name, description, is_default, sort_order, business_hours, timezone) on public.mod_chat_departments to authenticated;
 grant delete on public.mod_chat_departments to authenticated;
-grant select, insert, update (name, description, is_default, sort_order), delete
+grant select, insert, update (name, description, is_default, sort_order, business_hours, timezone), delete
     on public.mod_chat_departments to service_role;
 
 drop policy if exists chat_departments_select on public.mod_chat_departments;
@@ -10576,11 +10754,12 @@ create policy chat_canned_responses_delete on public.mod_chat_canned_responses f
         and (is_shared or created_by = (select auth.uid())));
 
 -- file: policies/routing.sql
--- What: who may ask why a chat is whose it is.
--- Why: the function asks for the right to view itself.
+-- What: who may ask why a chat is whose it is, and when a site is open.
+-- Why: the first asks for the right to view itself; opening hours are what a widget shows to anybody.
 -- Leaves out: choices and the routing row, which no client role touches.
 
 grant execute on function public.chat_explain_assignment(uuid) to authenticated;
+grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
 
 -- file: policies/whatsapp.sql
 -- What: what of WhatsApp is open to people: sending an unknown or failed message again.

@@ -39,6 +39,7 @@ const SHAPES: &[(&str, &str)] = &[
         "mod_chat_widget_settings.business_hours",
         "BusinessHoursConfig",
     ),
+    ("mod_chat_departments.business_hours", "BusinessHoursConfig"),
     (
         "mod_chat_widget_settings.custom_translations",
         "Record<string, string>",

@@ -112,7 +112,7 @@ gets_through! {
     the_site_of_callback_data: statuses::a_foreign_status_before_the_answer,
         edit("chat.message_of_status", "and m.site_id = p_site", "");
     the_right_to_a_chat: talk::a_hand_on_a_foreign_chat,
-        edit("chat.lock_conversation", "chat.may_in(p_conversation, 'live-chat.conversations.view')", "true");
+        edit("chat.lock_conversation", "if chat.may_in(p_conversation, 'live-chat.conversations.view') then", "if true then");
     the_right_to_a_message: talk::a_hand_on_a_foreign_message,
         edit("chat.actor_of", "and chat.may_in(p_conversation, 'live-chat.conversations.view')", "");
     the_right_to_what_was_said_before: talk::a_hand_on_a_foreign_message,

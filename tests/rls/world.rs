@@ -102,6 +102,7 @@ impl House {
             insert into mod_chat_knowledge_base (site_id, title, content) values ('{site}', 'Hours', 'Nine to five.');
             insert into mod_chat_analytics (site_id, date) values ('{site}', '2026-01-01');
             update mod_chat_visitors set name = 'Zoe' where id = '{visitor}';
+            update mod_chat_widget_settings set business_hours = {HOURS} where site_id = '{site}';
             insert into chat.saved_views (site_id, name, filters, created_by, is_shared, sort_order)
             values ('{site}', 'Urgent', '{{\"priority\": \"urgent\"}}', '{supervisor}', true, 1);",
             deactivated = deactivated.id,
@@ -181,7 +182,9 @@ impl House {
                 vec![site(), text("title"), text("content")]
             }
             "mod_chat_analytics" => vec![site(), ("date", "'2026-01-02'".to_owned())],
-            "mod_chat_visitors" | "mod_chat_widget_settings" => vec![site()],
+            "mod_chat_visitors" => vec![site()],
+            // Hours are turned on only where there are some.
+            "mod_chat_widget_settings" => vec![site(), ("business_hours", HOURS.to_owned())],
             _ => Vec::new(),
         }
     }
@@ -199,12 +202,16 @@ impl House {
             (_, "channel") => "'api'".to_owned(),
             (_, "merged_into") => quoted(self.visitor),
             (_, "blocked_ips") => "'{192.0.2.1}'".to_owned(),
+            (_, "timezone") => "'Asia/Kolkata'".to_owned(),
+            (_, "business_hours") => HOURS.replace("17:00", "18:00"),
             (_, "priority") => "'high'".to_owned(),
             (_, "kind" | "content_type") => "'note'".to_owned(),
             _ => return None,
         })
     }
 }
+
+const HOURS: &str = r#"'{"week": {"monday": [{"start": "09:00", "end": "17:00"}]}}'"#;
 
 fn quoted(id: Uuid) -> String {
     format!("'{id}'")

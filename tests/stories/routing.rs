@@ -3,6 +3,7 @@
 mod choice;
 mod drain;
 mod explained;
+mod hours;
 
 use anyhow::Result;
 use pg_chat_tests::Agent;

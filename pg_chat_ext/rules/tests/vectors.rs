@@ -8,6 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
+use chat_rules::routing::hours;
 use chat_rules::visitors;
 use chat_rules::whatsapp;
 use chat_rules::widget;
@@ -87,6 +88,12 @@ impl<'a> Args<'a> {
         self.0[name].as_bool().unwrap_or_default()
     }
 
+    /// The text of an argument that is JSON itself.
+    fn json(&self, name: &str) -> Option<String> {
+        let value = &self.0[name];
+        (!value.is_null()).then(|| value.to_string())
+    }
+
     fn number(&self, name: &str) -> Option<i64> {
         self.0[name].as_i64()
     }
@@ -157,6 +164,36 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         "choose_agent" => {
             let choice = routing::choose_agent_json(&args.0["facts"].to_string());
             serde_json::from_str(&choice.expect("facts in their form")).expect("JSON")
+        }
+        "hours_problems" => {
+            let hours = args.0["hours"].to_string();
+            let problems = hours::hours_problems_json(&hours, args.word("zone"));
+            serde_json::from_str(&problems.expect("JSON goes in")).expect("JSON")
+        }
+        "hours_at" => {
+            let at = args.time("at").expect("a time");
+            let opening = hours::hours_at(args.json("hours").as_deref(), args.word("zone"), at);
+            let opening = opening.expect("hours that can be used");
+            json!({
+                "is_open": opening.is_open,
+                "next_change": time(opening.next_change),
+                "holiday": opening.holiday,
+            })
+        }
+        "business_add" => {
+            let start = args.time("start").expect("a time");
+            let seconds = args.number("seconds").expect("seconds");
+            let hours = args.json("hours");
+            let due = hours::business_add(hours.as_deref(), args.word("zone"), start, seconds);
+            time(due.expect("hours that can be used"))
+        }
+        "business_between" => {
+            let (begins, ends) = (args.time("begins"), args.time("ends"));
+            let (begins, ends) = (begins.expect("a time"), ends.expect("a time"));
+            let hours = args.json("hours");
+            let seconds =
+                hours::business_between(hours.as_deref(), args.word("zone"), begins, ends);
+            json!(seconds.expect("hours that can be used"))
         }
         "delivery_next" => {
             json!(whatsapp::delivery_next(

@@ -2,7 +2,7 @@
 //! before any migration: Supabase's roles, schemas and default privileges.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::error::{Error, Result};
 use crate::keys::JwtSecret;
@@ -54,6 +54,8 @@ impl Server {
             .password(PASSWORD)
             .database(database)
             .ssl_mode(PgSslMode::Disable)
+            // The whole migration is one statement, and slow: it would stand in the log.
+            .disable_statement_logging()
     }
 
     /// The same as an address to print or to hand to another program.

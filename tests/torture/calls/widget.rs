@@ -9,6 +9,16 @@ pub const CALLS: &[Kind] = &[
     function("chat_widget_config", 5, customer, |p| {
         vec![("site", p.site())]
     }),
+    function("chat_hours", 5, customer, |p| {
+        let mut args = vec![("site", p.site())];
+        if p.chance.one_in(2) {
+            args.push(("department", p.one("departments")));
+        }
+        if p.chance.one_in(3) {
+            args.push(("at", p.chance.time()));
+        }
+        args
+    }),
     function("chat_post_message", 70, visitor, |p| {
         let mut args = vec![("content", p.chance.text())];
         if p.chance.one_in(3) {

@@ -31,6 +31,10 @@ export interface ChatDepartment {
   /** Caps each agent's chats in this department, never their sum. */
   maxConcurrentChats: number
   sortOrder: number
+  /** Its own hours, in either form; null: its site's. */
+  businessHours: BusinessHoursConfig | null
+  /** Its own time zone; null: its site's. */
+  timezone: string | null
   createdAt: string
   updatedAt: string
 }
@@ -502,6 +506,7 @@ export interface ChatFunctions {
   chat_export_visitor: { args: { visitor: string }; returns: unknown }
   chat_find_canned: { args: { site: string; query?: string; page_size?: number }; returns: CannedResponse[] }
   chat_heartbeat: { args: { site: string }; returns: unknown }
+  chat_hours: { args: { site: string; department?: string | null; at?: string }; returns: unknown }
   chat_identify: { args: { user_id: string; user_hash: string; profile?: unknown }; returns: unknown }
   chat_inbox: { args: { filters?: ConversationFilters; after?: unknown | null; page_size?: number }; returns: ConversationListItem[] }
   chat_inbox_count: { args: { filters?: ConversationFilters; most?: number }; returns: unknown }

@@ -15,6 +15,27 @@ export interface BusinessHoursConfig {
   friday?: DayHours
   saturday?: DayHours
   sunday?: DayHours
+  /** The longer form: with week or holidays, and without the days above. */
+  week?: Partial<Record<Weekday, OpenSpan[]>>
+  holidays?: Holiday[]
+}
+
+export type Weekday = 'monday' | 'tuesday' | 'wednesday' | 'thursday' | 'friday' | 'saturday' | 'sunday'
+
+/** "09:00" to "17:00"; an end that is no later than the start is on the next day, "24:00" is a day's end. */
+export interface OpenSpan {
+  start: string
+  end: string
+}
+
+/** A date that is otherwise than its weekday: open in its spans, closed without any. */
+export interface Holiday {
+  /** "2026-12-24", or "12-24" for every year. */
+  date: string
+  /** The last of several dates, where `date` has a year. */
+  until?: string
+  name?: string
+  spans?: OpenSpan[]
 }
 
 /** One day: from start to end, as "09:00". */

@@ -2,6 +2,7 @@
 
 mod choice;
 mod facts;
+pub mod hours;
 
 pub use choice::{Choice, Loser, choose_agent, choose_agent_json};
 pub use facts::{Candidate, Facts};
