@@ -2253,11 +2253,14 @@ begin
         raise exception 'the site has no number %', coalesce(chat_save_role_limit.phone_number_id, 'null')
             using errcode = 'PT422', detail = 'chat/no_such_number', hint = 'use the phone_number_id of a number of the site';
     end if;
-    delete from chat.role_limits l where l.site_id = chat_save_role_limit.site and l.role = chat_save_role_limit.role;
-    if chat_save_role_limit.sees <> 'site' then
+    if chat_save_role_limit.sees = 'site' then
+        delete from chat.role_limits l where l.site_id = chat_save_role_limit.site and l.role = chat_save_role_limit.role;
+    else
         insert into chat.role_limits (site_id, role, sees, phone_number_id)
         values (chat_save_role_limit.site, chat_save_role_limit.role, chat_save_role_limit.sees,
-            case when chat_save_role_limit.sees = 'number' then chat_save_role_limit.phone_number_id end);
+            case when chat_save_role_limit.sees = 'number' then chat_save_role_limit.phone_number_id end)
+        on conflict on constraint role_limits_pkey do update
+        set sees = excluded.sees, phone_number_id = excluded.phone_number_id;
     end if;
     return public.chat_permissions(chat_save_role_limit.site);
 end

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs};
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use crate::scene::{Scene, id, uuid_of};
@@ -163,5 +164,25 @@ async fn owners_of_the_agency_are_never_limited() -> Result<()> {
         ))
         .await?;
     assert_eq!(part.seen_by(part.ada).await?, [1, 1, 1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_admins_who_limit_a_role_at_once_are_both_heard() -> Result<()> {
+    let part = Part::of("'site'").await?;
+    let scene = &part.scene;
+    let mut first = scene.db.owner().begin().await?;
+    let insert = format!(
+        "insert into chat.role_limits (site_id, role, sees) values ('{}', 'agent', 'own')",
+        scene.site.id
+    );
+    first.execute(AssertSqlSafe(insert)).await?;
+    let limit = format!(
+        "chat_save_role_limit('{}', 'agent', 'department')",
+        scene.site.id
+    );
+    let second = scene.said(part.admin, &limit);
+    let said = scene.while_open(first, second).await??;
+    assert_eq!(said["roles"]["agent"]["sees"], "department");
     Ok(())
 }
