@@ -191,7 +191,7 @@ grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, 
     on public.mod_chat_canned_responses to authenticated;
 grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
 grant delete on public.mod_chat_canned_responses to authenticated;
-grant all on public.mod_chat_canned_responses to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_canned_responses to service_role;
 
 drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
 create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated

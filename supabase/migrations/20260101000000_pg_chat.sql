@@ -4361,6 +4361,10 @@ begin
         subject = coalesce(chat_start_conversation.subject, c.subject)
     where c.id = home
         and (c.assigned_agent_id is null or chat_start_conversation.subject is distinct from c.subject);
+    if not chat.sees_conversation(home) then
+        raise exception 'a colleague talks to this person already'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask a supervisor to hand it to you';
+    end if;
     if chat_start_conversation.content is not null then
         insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, content)
         values (coalesce(chat_start_conversation.id, gen_random_uuid()), home, 'agent', agent.id, agent.display_name,
@@ -6632,7 +6636,10 @@ declare
     lifted chat.blocks;
 begin
     select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
-    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view')
+        or lifted.visitor_id is not null and lifted.site_id = any (chat.my_limited_sites())
+            and not chat.sees_visitor(lifted.visitor_id)
+    then
         raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
     end if;
@@ -6652,6 +6659,8 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+    limited constant boolean := chat_blocks.site = any (chat.my_limited_sites());
 begin
     perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
     return coalesce((
@@ -6660,7 +6669,8 @@ begin
             order by b.created_at desc, b.id)
         from chat.blocks b
         left join public.mod_chat_visitors v on v.id = b.visitor_id
-        where b.site_id = chat_blocks.site), '[]');
+        where b.site_id = chat_blocks.site
+            and (b.visitor_id is null or not limited or chat.sees_visitor(b.visitor_id))), '[]');
 end
 $$;
 comment on function public.chat_blocks(uuid) is
@@ -6957,6 +6967,8 @@ security definer
 set search_path = ''
 as $$
 declare
+    -- Whoever sees a part of the site only sees the people of that part.
+    limited constant boolean := chat_live_visitors.site = any (chat.my_limited_sites());
     since timestamptz;
 begin
     perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
@@ -6968,7 +6980,8 @@ begin
     return jsonb_build_object(
         'count', (
             select count(distinct v.visitor_id) from chat.visits v
-            where v.site_id = chat_live_visitors.site and v.last_at > since),
+            where v.site_id = chat_live_visitors.site and v.last_at > since
+                and (not limited or chat.sees_visitor(v.visitor_id))),
         'visitors', coalesce((
             select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
             from (
@@ -6981,8 +6994,10 @@ begin
                 left join lateral (
                     select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
                     where o.visitor_id = v.visitor_id and o.archived_at is null
+                        and (not limited or chat.sees_conversation(o.id))
                     order by o.created_at desc limit 1) c on true
                 where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (not limited or chat.sees_visitor(v.visitor_id))
                     and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
                 order by v.last_at desc, v.id desc
                 limit page_size) shown), '[]'));
@@ -9866,7 +9881,6 @@ create or replace function chat.is_dba()
 returns boolean
 language sql
 stable
-set search_path = ''
 as $$
     select pg_catalog.pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'chat.jobs'::regclass
 $$;
@@ -10437,7 +10451,7 @@ begin
     alter table public.sites enable row level security;
     alter table public.agency_members enable row level security;
     grant select on public.agencies, public.sites, public.agency_members to authenticated;
-    grant all on public.agencies, public.sites, public.agency_members to service_role;
+    grant select, insert, update, delete, truncate on public.agencies, public.sites, public.agency_members to service_role;
 
     drop policy if exists chat_sites_select on public.sites;
     create policy chat_sites_select on public.sites for select to authenticated
@@ -10736,7 +10750,7 @@ grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, 
     on public.mod_chat_canned_responses to authenticated;
 grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
 grant delete on public.mod_chat_canned_responses to authenticated;
-grant all on public.mod_chat_canned_responses to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_canned_responses to service_role;
 
 drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
 create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated
@@ -10831,7 +10845,7 @@ grant update (
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;
-grant all on public.mod_chat_widget_settings to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_widget_settings to service_role;
 revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
@@ -10885,7 +10899,7 @@ grant select on public.mod_chat_knowledge_base to authenticated;
 grant insert (id, site_id, title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant update (title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant delete on public.mod_chat_knowledge_base to authenticated;
-grant all on public.mod_chat_knowledge_base to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_knowledge_base to service_role;
 
 drop policy if exists chat_knowledge_base_select on public.mod_chat_knowledge_base;
 create policy chat_knowledge_base_select on public.mod_chat_knowledge_base for select to authenticated

@@ -115,6 +115,14 @@ impl Site {
         Session::of(&anon.rows(&open).await?[0]["answer"])
     }
 
+    /// The same site in a copy of its database.
+    pub fn in_copy(&self, db: &TestDb) -> Self {
+        Self {
+            pool: db.owner().clone(),
+            ..self.clone()
+        }
+    }
+
     /// Makes one with an agency and an owner of its own.
     pub async fn make(db: &TestDb) -> Result<Self> {
         let owner = Uuid::new_v4();
