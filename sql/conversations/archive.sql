@@ -6,15 +6,20 @@
 
 create extension if not exists btree_gin with schema extensions;
 
-create index if not exists mod_chat_conversations_archived_status_idx
+-- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
+-- a message.
+create index if not exists idx_chat_conversations_site_status
     on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_agent
+    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
+create index if not exists idx_chat_conversations_channel
+    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
+
 create index if not exists mod_chat_conversations_archived_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_department_idx
     on public.mod_chat_conversations (department_id, archived_at desc)
     where archived_at is not null and department_id is not null;
-create index if not exists mod_chat_conversations_archived_channel_idx
-    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_priority_idx
     on public.mod_chat_conversations (site_id, priority, archived_at desc) where archived_at is not null;
 create index if not exists mod_chat_conversations_archived_number_idx

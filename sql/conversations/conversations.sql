@@ -109,14 +109,6 @@ create index if not exists mod_chat_conversations_open_by_agent_idx
     on public.mod_chat_conversations (assigned_agent_id, last_message_at desc) where archived_at is null;
 create index if not exists mod_chat_conversations_archived_idx
     on public.mod_chat_conversations (site_id, archived_at desc) where archived_at is not null;
--- LC-01 has these three over all rows. A message moves last_message_at, so each index that holds open rows takes an entry
--- a message; there are few open rows, and the two above hold them.
-create index if not exists idx_chat_conversations_site_status
-    on public.mod_chat_conversations (site_id, status, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_agent
-    on public.mod_chat_conversations (assigned_agent_id, status, archived_at desc) where archived_at is not null;
-create index if not exists idx_chat_conversations_channel
-    on public.mod_chat_conversations (site_id, channel, archived_at desc) where archived_at is not null;
 create index if not exists idx_chat_conversations_visitor on public.mod_chat_conversations (visitor_id);
 create index if not exists mod_chat_conversations_identity_idx
     on public.mod_chat_conversations (identity_id, archived_at desc) where archived_at is not null;

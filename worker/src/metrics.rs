@@ -18,6 +18,11 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TickedLabels {
+    outcome: String,
+}
+
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabels {
@@ -86,7 +91,7 @@ pub struct Metrics {
     pub attempts: Family<OutcomeLabels, Counter>,
     /// Calls of the queue's bell.
     pub wakes: Family<WakeLabels, Counter>,
-    ticked: Family<OutcomeLabels, Counter>,
+    ticked: Family<TickedLabels, Counter>,
     database_up: Gauge,
     waiting: Family<ClassLabels, Gauge>,
     oldest: Float,
@@ -225,22 +230,10 @@ impl Metrics {
 
     /// A tick moved this.
     pub fn ticked(&self, moved: &Ticked) {
-        let Ticked {
-            routed,
-            expired,
-            settled,
-            orphans,
-            lanes,
-        } = *moved;
-        for (outcome, count) in [
-            ("routed", routed),
-            ("expired", expired),
-            ("settled", settled),
-            ("orphans", orphans),
-            ("lanes", lanes),
-        ] {
+        for (outcome, &count) in &moved.0 {
+            let outcome = outcome.clone();
             self.ticked
-                .get_or_create(&OutcomeLabels { outcome })
+                .get_or_create(&TickedLabels { outcome })
                 .inc_by(count);
         }
     }

@@ -3,9 +3,11 @@
 
 use anyhow::{Context, Result};
 use chat_rules::whatsapp::{cut_runs, parse};
+use pg_chat_tests::Number;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{self, image, text};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::scene::{Scene, id};
 
@@ -17,7 +19,11 @@ const VAL: &str = "15550100005";
 impl Scene {
     /// What the short path answers to one message; null when it left it to the passes.
     async fn plain(&self, message: &Value) -> Result<Value> {
-        let body = webhook::body_of_messages(&self.number, std::slice::from_ref(message));
+        self.plain_to(&self.number, message).await
+    }
+
+    async fn plain_to(&self, number: &Number, message: &Value) -> Result<Value> {
+        let body = webhook::body_of_messages(number, std::slice::from_ref(message));
         let run = cut_runs(parse(serde_json::to_string(&body)?.as_bytes())?)
             .pop()
             .context("a message makes a run")?;
@@ -25,7 +31,7 @@ impl Scene {
         let answer = self
             .row(&format!(
                 "select chat.receive_plain('{}', '{item}') as answer",
-                self.number.app
+                number.app
             ))
             .await?;
         Ok(answer["answer"].clone())
@@ -130,6 +136,24 @@ async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
     assert_eq!(scene.again(&chat).await?, before);
     assert_eq!(scene.count("mod_chat_messages").await?, 3);
     assert_eq!(scene.count("chat.identity_aliases").await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_text_for_a_number_that_its_app_may_not_take_is_left_to_the_passes() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.visit(ZOE).await?;
+    let hello = text(ZOE, "wamid.2", "Hello");
+    let of_another_app = Number {
+        app: Uuid::nil(),
+        ..scene.number.clone()
+    };
+    assert_eq!(scene.plain_to(&of_another_app, &hello).await?, Value::Null);
+    scene
+        .as_owner("update chat.whatsapp_numbers set confirmed_at = null")
+        .await?;
+    assert_eq!(scene.plain(&hello).await?, Value::Null);
+    assert_eq!(scene.count("mod_chat_messages").await?, 1);
     Ok(())
 }
 

@@ -113,16 +113,15 @@ pub enum JobOutcome {
     Dead { why: String },
 }
 
-/// What one tick moved.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-#[allow(missing_docs)] // the words of chat_tick
-pub struct Ticked {
-    pub routed: u64,
-    pub expired: u64,
-    pub settled: u64,
-    pub orphans: u64,
-    pub lanes: u64,
+/// What one tick moved: how many of each, in the words of `chat_tick`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Ticked(pub BTreeMap<String, u64>);
+
+impl Ticked {
+    /// Whether it moved anything; there may be jobs then.
+    pub fn anything(&self) -> bool {
+        self.0.values().any(|&count| count > 0)
+    }
 }
 
 /// What the database made of one app, account and number of the configuration.

@@ -27,7 +27,7 @@ pub async fn run(
             Ok(moved) => {
                 failing = false;
                 metrics.ticked(&moved);
-                if moved.routed + moved.expired + moved.settled + moved.orphans > 0 {
+                if moved.anything() {
                     debug!(?moved, "tick");
                     wake.call(Source::Tick);
                 }
