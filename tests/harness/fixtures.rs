@@ -143,6 +143,16 @@ impl Site {
         })
     }
 
+    /// Says how the site hands out its chats: a strategy of `chat_save_routing`.
+    pub async fn hand_out_by(&self, strategy: &str) -> Result<()> {
+        sqlx::query("insert into chat.routing_settings (site_id, strategy) values ($1, $2)")
+            .bind(self.id)
+            .bind(strategy)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Makes a user a member of the agency: owner, admin or member.
     pub async fn member(&self, role: &str) -> Result<Uuid> {
         let user = Uuid::new_v4();
