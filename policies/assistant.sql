@@ -6,7 +6,7 @@ grant select on public.mod_chat_knowledge_base to authenticated;
 grant insert (id, site_id, title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant update (title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant delete on public.mod_chat_knowledge_base to authenticated;
-grant all on public.mod_chat_knowledge_base to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_knowledge_base to service_role;
 
 drop policy if exists chat_knowledge_base_select on public.mod_chat_knowledge_base;
 create policy chat_knowledge_base_select on public.mod_chat_knowledge_base for select to authenticated

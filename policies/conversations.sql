@@ -90,12 +90,14 @@ declare
     assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id
         or new.status = 'pending' and old.assigned_agent_id is not null;
     claim constant boolean := assigned and old.assigned_agent_id is null
-        and new.department_id is not distinct from old.department_id and new.priority = old.priority;
+        and new.department_id is not distinct from old.department_id and new.priority = old.priority
+        and new.skills is not distinct from old.skills;
 begin
     perform chat.require_for_change(
         old.site_id,
         new.status <> old.status and not (claim and new.status = 'active'),
-        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
+        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority
+            or new.skills is distinct from old.skills,
         case when claim then new.assigned_agent_id end,
         new.subject is distinct from old.subject or new.tags <> old.tags or new.internal_notes is distinct from old.internal_notes);
     return new;
@@ -109,9 +111,9 @@ create or replace trigger _100_guard before update on public.mod_chat_conversati
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_conversations to authenticated;
-grant update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes)
+grant update (status, assigned_agent_id, department_id, priority, skills, subject, tags, internal_notes)
     on public.mod_chat_conversations to authenticated;
-grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
+grant select, update (status, assigned_agent_id, department_id, priority, skills, subject, tags, internal_notes, metadata)
     on public.mod_chat_conversations to service_role;
 
 drop policy if exists chat_conversations_select on public.mod_chat_conversations;
@@ -148,6 +150,7 @@ grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, bo
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+grant execute on function chat.clean_skills(text[]) to authenticated, service_role;
 
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
@@ -191,7 +194,7 @@ grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, 
     on public.mod_chat_canned_responses to authenticated;
 grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
 grant delete on public.mod_chat_canned_responses to authenticated;
-grant all on public.mod_chat_canned_responses to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_canned_responses to service_role;
 
 drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
 create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated

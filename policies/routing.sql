@@ -1,6 +1,16 @@
--- What: who may ask why a chat is whose it is, and when a site is open.
--- Why: the first asks for the right to view itself; opening hours are what a widget shows to anybody.
--- Leaves out: choices and the routing row, which no client role touches.
+-- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out, and ask when
+--       a site is open.
+-- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
+-- Leaves out: choices, settings and the routing row, which no client role touches.
 
-grant execute on function public.chat_explain_assignment(uuid) to authenticated;
+grant execute on function
+    public.chat_explain_assignment(uuid),
+    public.chat_claim(uuid, boolean),
+    public.chat_assign(uuid, uuid, boolean),
+    public.chat_unassign(uuid),
+    public.chat_transfer(uuid, uuid, uuid, text, boolean),
+    public.chat_routing(uuid),
+    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
+    public.chat_save_skills(uuid, uuid, text[])
+to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;

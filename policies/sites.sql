@@ -16,7 +16,7 @@ begin
     alter table public.sites enable row level security;
     alter table public.agency_members enable row level security;
     grant select on public.agencies, public.sites, public.agency_members to authenticated;
-    grant all on public.agencies, public.sites, public.agency_members to service_role;
+    grant select, insert, update, delete, truncate on public.agencies, public.sites, public.agency_members to service_role;
 
     drop policy if exists chat_sites_select on public.sites;
     create policy chat_sites_select on public.sites for select to authenticated

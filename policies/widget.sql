@@ -60,7 +60,7 @@ grant update (
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;
-grant all on public.mod_chat_widget_settings to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_widget_settings to service_role;
 revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;

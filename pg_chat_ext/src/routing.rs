@@ -13,6 +13,13 @@ fn choose_agent(facts: &str) -> String {
     rules::choose_agent_json(facts).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
+/// Facts and judgement as JSON text.
+#[pg_extern(sql = false)]
+fn judge_by_hand(facts: &str, agent_id: &str, overrides: bool, claims: bool) -> String {
+    rules::judge_by_hand_json(facts, agent_id, overrides, claims)
+        .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
 #[pg_extern(sql = false)]
 fn hours_problems(hours: &str, zone: &str) -> String {
     hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))

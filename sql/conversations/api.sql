@@ -135,6 +135,10 @@ begin
         subject = coalesce(chat_start_conversation.subject, c.subject)
     where c.id = home
         and (c.assigned_agent_id is null or chat_start_conversation.subject is distinct from c.subject);
+    if not chat.sees_conversation(home) then
+        raise exception 'a colleague talks to this person already'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask a supervisor to hand it to you';
+    end if;
     if chat_start_conversation.content is not null then
         insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, content)
         values (coalesce(chat_start_conversation.id, gen_random_uuid()), home, 'agent', agent.id, agent.display_name,

@@ -47,6 +47,8 @@ create table if not exists public.mod_chat_conversations (
     inbound_count bigint not null default 0,
     outbound_public_count bigint not null default 0,
     last_agent_id uuid,
+    returned_by uuid,
+    skills text[],
     choice_id bigint,
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
@@ -85,7 +87,9 @@ comment on column public.mod_chat_conversations.row_change_before is 'The visito
 comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
 comment on column public.mod_chat_conversations.outbound_public_count is 'Messages to the visitor; the visitor''s cursor remembers it.';
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
-comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
+comment on column public.mod_chat_conversations.returned_by is 'Who gave it back to the queue; routing asks somebody else first. Counts while it is last_agent_id.';
+comment on column public.mod_chat_conversations.skills is 'What whoever takes it should know, where the strategy is skills.';
+comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
 comment on column public.mod_chat_conversations.abandoned_at is 'When the visitor gave up before any agent had joined.';

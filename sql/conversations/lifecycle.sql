@@ -80,6 +80,7 @@ begin
             new.choice_id := null;
         end if;
         if new.assigned_agent_id is not null then
+            new.returned_by := null;
             new.agent_joined_at := at;
             new.wait_time_seconds := coalesce(
                 old.wait_time_seconds,
@@ -95,6 +96,9 @@ begin
             raise exception 'a conversation has at most 50 tags of 64 characters'
                 using errcode = 'PT422', detail = 'chat/tags', hint = 'take some away, or make them shorter';
         end if;
+    end if;
+    if new.skills is distinct from old.skills then
+        new.skills := nullif(chat.clean_skills(new.skills), '{}');
     end if;
     if char_length(new.subject) > 500 and new.subject is distinct from old.subject then
         raise exception 'a subject has at most 500 characters, this one %', char_length(new.subject)

@@ -6,7 +6,6 @@ create or replace function chat.is_dba()
 returns boolean
 language sql
 stable
-set search_path = ''
 as $$
     select pg_catalog.pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'chat.jobs'::regclass
 $$;

@@ -16,36 +16,6 @@ end
 $$;
 comment on function chat.lock_routing(uuid) is 'Locks the site''s routing row, making it first where there is none.';
 
-create or replace function chat.routing_facts(p_site uuid, p_department uuid, p_preferred uuid, p_conversation uuid, p_at timestamptz)
-returns jsonb
-language plpgsql
-stable
-as $$
-begin
-    return (
-        select jsonb_build_object(
-            'at', p_at,
-            'conversation_id', p_conversation,
-            'department_id', p_department,
-            'preferred_agent_id', p_preferred,
-            'candidates', coalesce((
-                select jsonb_agg(jsonb_build_object(
-                    'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
-                    'load', a.current_chat_count, 'max', a.max_concurrent_chats,
-                    'department_load', case when p_department is null then 0 else (
-                        select count(*) from public.mod_chat_conversations c
-                        where c.assigned_agent_id = a.id and c.department_id = p_department and c.archived_at is null
-                            and (c.status = 'active' or c.status = 'waiting' and c.snoozed_until is null)) end,
-                    'department_max', d.max_concurrent_chats,
-                    'last_assigned_at', a.last_assigned_at) order by a.id)
-                from public.mod_chat_agents a
-                left join public.mod_chat_departments d on d.id = p_department
-                where a.site_id = p_site and a.is_active), '[]')));
-end
-$$;
-comment on function chat.routing_facts(uuid, uuid, uuid, uuid, timestamptz) is
-    'What the choice of an agent depends on, as chat_rules::routing takes it.';
-
 create or replace function chat.drain(p_site uuid)
 returns integer
 language plpgsql
@@ -54,6 +24,7 @@ set search_path = ''
 as $$
 declare
     waiting record;
+    at timestamptz;
     facts jsonb;
     choice jsonb;
     chosen uuid;
@@ -61,6 +32,7 @@ declare
     drained integer := 0;
     full_departments uuid[] := '{}';
     nobody_for_any boolean := false;
+    nobody_for text[] := '{}';
 begin
     loop
         exit when not exists (
@@ -68,36 +40,53 @@ begin
             where a.site_id = p_site and a.is_active and a.status = 'online'
                 and a.current_chat_count < a.max_concurrent_chats);
 
-        -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it.
-        select c.id, c.department_id, c.last_agent_id, c.visitor_id into waiting
+        -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it. Whom nobody can take
+        -- nobody can take any other of the same needs; and where it needs no more than any other of its department does,
+        -- none of that department, which costs the many that wait for it next to nothing.
+        at := clock_timestamp();
+        select c as chat, n.needs, n.needs = concat_ws('|', c.department_id) as needs_least into waiting
         from public.mod_chat_conversations c
         left join public.mod_chat_departments d on d.id = c.department_id
+        left join lateral (
+            select x.fallback_seconds, x.skills_wait_seconds, x.strategy = 'skills' as by_skills
+            from chat.routing_settings x
+            where x.site_id = p_site and (x.department_id = c.department_id or x.department_id is null)
+            order by x.department_id nulls last
+            limit 1) s on true
+        cross join lateral (select concat_ws('|', c.department_id,
+            case when c.pending_since > at - make_interval(secs => s.fallback_seconds) then 'no fallback yet' end,
+            case when s.by_skills and (c.pending_since <= at - make_interval(secs => s.skills_wait_seconds)) is not true
+                then c.skills::text end,
+            case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
         where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null
             and coalesce(d.auto_assign, true)
-            and (c.department_id is null and not nobody_for_any or c.department_id <> all (full_departments))
+            and case when c.department_id is null then not nobody_for_any else c.department_id <> all (full_departments) end
+            and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
         order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
         exit when not found;
 
-        facts := chat.routing_facts(p_site, waiting.department_id, waiting.last_agent_id, waiting.id, clock_timestamp());
+        facts := chat.routing_facts(waiting.chat, at);
         choice := chat.choose_agent(facts);
         chosen := (choice ->> 'agent_id')::uuid;
         if chosen is null then
-            if waiting.department_id is null then
+            if not waiting.needs_least then
+                nobody_for := nobody_for || waiting.needs;
+            elsif facts ->> 'department_id' is null then
                 nobody_for_any := true;
             else
-                full_departments := full_departments || waiting.department_id;
+                full_departments := full_departments || (facts ->> 'department_id')::uuid;
             end if;
             continue;
         end if;
 
         insert into chat.choices (site_id, conversation_id, agent_id, at, facts, choice)
-        values (p_site, waiting.id, chosen, (facts ->> 'at')::timestamptz, facts, choice)
+        values (p_site, (waiting.chat).id, chosen, at, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
         set assigned_agent_id = chosen, status = 'active', choice_id = kept
-        where id = waiting.id;
+        where id = (waiting.chat).id;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
         where id = chosen;

@@ -1,6 +1,6 @@
 -- What: why a conversation is whose it is, in words and facts.
 -- Why: every choice kept its facts; nothing is guessed afterwards.
--- Leaves out: replay under other rules.
+-- Leaves out: the sentences (in_words.sql); replay under other rules.
 
 create or replace function public.chat_explain_assignment(conversation uuid)
 returns jsonb
@@ -13,6 +13,8 @@ declare
     c public.mod_chat_conversations;
     k chat.choices;
     agent text;
+    by_name text;
+    auto_assign boolean;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
     if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
@@ -21,28 +23,35 @@ begin
     end if;
     select a.display_name into agent from public.mod_chat_agents a where a.id = c.assigned_agent_id;
     select * into k from chat.choices x where x.id = c.choice_id;
+    select a.display_name into by_name from public.mod_chat_agents a where a.id = (k.choice ->> 'by_agent_id')::uuid;
+    if c.status = 'pending' then
+        -- What it waits for is a question of now.
+        select coalesce(d.auto_assign, true) into auto_assign
+        from (select) one left join public.mod_chat_departments d on d.id = c.department_id;
+        k.facts := chat.routing_facts(c, clock_timestamp());
+        k.choice := chat.choose_agent(k.facts);
+        k.at := null;
+    end if;
     return jsonb_build_object(
         'conversation_id', c.id,
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
         'in_words', case
-            when c.assigned_agent_id is null then
-                'Nobody has it: ' || case c.status
-                    when 'pending' then 'it waits since ' || c.pending_since || ' for an agent with room'
-                    else 'it is ' || c.status end
+            when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
+            when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
-            else agent || case k.choice ->> 'reason'
-                when 'preferred' then ' had it before and has room'
-                when 'only_one_free' then ' was the only one online with room'
-                when 'least_busy' then ' was the least busy'
-                when 'waited_longest' then ' had waited longest for a chat among the least busy'
-                when 'first_by_id' then ' came first among equals'
-            end
+            else chat.choice_in_words(agent, k.choice, by_name)
         end,
         'chosen_at', k.at,
         'choice', k.choice,
-        'facts', k.facts);
+        'facts', k.facts,
+        'history', coalesce((
+            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'order' - 'losers')
+                order by h.id)
+            from (
+                select x.* from chat.choices x
+                where x.conversation_id = c.id order by x.id desc limit 50) h), '[]'));
 end
 $$;
 comment on function public.chat_explain_assignment(uuid) is
-    'Why a conversation is whose it is: words, the choice with each loser''s reason, and the facts it was made from. PT404 chat/no_such_conversation.';
+    'Why a conversation is whose it is, or why it waits: words, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';

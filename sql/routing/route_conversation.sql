@@ -45,7 +45,13 @@ begin
             where r.site_id = new.site_id
             returning r.next_session - 1 as n)
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0')
+        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0'),
+            -- What nobody has sorted is the default department's.
+            department_id = coalesce(c.department_id, (
+                select d.id from public.mod_chat_departments d
+                where d.site_id = new.site_id and d.is_default and d.is_active
+                order by d.sort_order, d.id
+                limit 1))
         from counted
         where c.id = new.id and c.session_number is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
@@ -57,4 +63,4 @@ begin
 end
 $$;
 comment on function chat.route_conversation() is
-    'At commit, under the site''s routing row: session number, loads, and the drain.';
+    'At commit, under the site''s routing row: session number and default department of a new one, loads, and the drain.';

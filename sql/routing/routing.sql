@@ -1,7 +1,7 @@
 -- What: one row a site that every routing decision locks, and the decisions kept.
 -- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
 --      agent and nobody goes over capacity.
--- Leaves out: rules, hours, SLA.
+-- Leaves out: how it is decided (settings.sql), hours, SLA.
 
 create table if not exists chat.routing (
     site_id uuid primary key references public.sites (id) on delete cascade,
@@ -14,13 +14,18 @@ create table if not exists chat.choices (
     id bigint generated always as identity primary key,
     site_id uuid not null references public.sites (id) on delete cascade,
     conversation_id uuid not null,
-    agent_id uuid not null,
+    agent_id uuid,
+    by_user uuid,
     at timestamptz not null,
     facts jsonb not null,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
-comment on table chat.choices is 'Each choice of an agent with the facts it was made from, so it can be explained and replayed.';
+comment on table chat.choices is 'Each choice of an agent, by routing or by a person, with the facts it was made from, so it can be explained and replayed.';
+comment on column chat.choices.agent_id is 'Who got it; null: a person gave it back to the queue.';
+comment on column chat.choices.by_user is 'The person who chose; null: routing did.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
+-- What an agent got within the hour.
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) where by_user is null;
 alter table chat.choices enable row level security;

@@ -8,7 +8,14 @@ returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
 comment on function chat.choose_agent(jsonb) is
-    'Who gets a conversation: {agent_id, reason, order, losers} from {department_id, preferred_agent_id, candidates}.';
+    'Who gets a conversation: {agent_id, reason, order, losers} from what chat.routing_facts gives.';
+
+create or replace function chat.judge_by_hand(facts jsonb, agent_id text, overrides boolean, claims boolean)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims)::jsonb $$;
+comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
+    'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb

@@ -11,6 +11,8 @@ security definer
 set search_path = ''
 as $$
 declare
+    -- Whoever sees a part of the site only sees the people of that part.
+    limited constant boolean := chat_live_visitors.site = any (chat.my_limited_sites());
     since timestamptz;
 begin
     perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
@@ -22,7 +24,8 @@ begin
     return jsonb_build_object(
         'count', (
             select count(distinct v.visitor_id) from chat.visits v
-            where v.site_id = chat_live_visitors.site and v.last_at > since),
+            where v.site_id = chat_live_visitors.site and v.last_at > since
+                and (not limited or chat.sees_visitor(v.visitor_id))),
         'visitors', coalesce((
             select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
             from (
@@ -35,8 +38,10 @@ begin
                 left join lateral (
                     select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
                     where o.visitor_id = v.visitor_id and o.archived_at is null
+                        and (not limited or chat.sees_conversation(o.id))
                     order by o.created_at desc limit 1) c on true
                 where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (not limited or chat.sees_visitor(v.visitor_id))
                     and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
                 order by v.last_at desc, v.id desc
                 limit page_size) shown), '[]'));

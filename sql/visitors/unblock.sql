@@ -12,7 +12,10 @@ declare
     lifted chat.blocks;
 begin
     select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
-    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view')
+        or lifted.visitor_id is not null and lifted.site_id = any (chat.my_limited_sites())
+            and not chat.sees_visitor(lifted.visitor_id)
+    then
         raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
     end if;
@@ -32,6 +35,8 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+    limited constant boolean := chat_blocks.site = any (chat.my_limited_sites());
 begin
     perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
     return coalesce((
@@ -40,7 +45,8 @@ begin
             order by b.created_at desc, b.id)
         from chat.blocks b
         left join public.mod_chat_visitors v on v.id = b.visitor_id
-        where b.site_id = chat_blocks.site), '[]');
+        where b.site_id = chat_blocks.site
+            and (b.visitor_id is null or not limited or chat.sees_visitor(b.visitor_id))), '[]');
 end
 $$;
 comment on function public.chat_blocks(uuid) is

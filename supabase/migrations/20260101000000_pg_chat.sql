@@ -251,6 +251,7 @@ create table if not exists public.mod_chat_agents (
     total_responses integer not null default 0,
     total_response_seconds bigint not null default 0,
     total_rating_stars integer not null default 0,
+    skills text[] not null default '{}',
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint mod_chat_agents_site_id_id_key unique (site_id, id),
@@ -266,6 +267,7 @@ comment on column public.mod_chat_agents.total_responses is
     'Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses.';
 comment on column public.mod_chat_agents.total_rating_stars is 'avg_rating = total_rating_stars / total_ratings.';
 comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
+comment on column public.mod_chat_agents.skills is 'What the agent can do, lower case; by chat_save_skills.';
 create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);
 create index if not exists mod_chat_agents_user_id_idx on public.mod_chat_agents (user_id) where is_active;
 alter table public.mod_chat_agents enable row level security;
@@ -786,6 +788,8 @@ create table if not exists public.mod_chat_conversations (
     inbound_count bigint not null default 0,
     outbound_public_count bigint not null default 0,
     last_agent_id uuid,
+    returned_by uuid,
+    skills text[],
     choice_id bigint,
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
@@ -824,7 +828,9 @@ comment on column public.mod_chat_conversations.row_change_before is 'The visito
 comment on column public.mod_chat_conversations.inbound_count is 'Messages of the visitor; agents'' cursors remember it.';
 comment on column public.mod_chat_conversations.outbound_public_count is 'Messages to the visitor; the visitor''s cursor remembers it.';
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
-comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices) that assigned it; null when a person did.';
+comment on column public.mod_chat_conversations.returned_by is 'Who gave it back to the queue; routing asks somebody else first. Counts while it is last_agent_id.';
+comment on column public.mod_chat_conversations.skills is 'What whoever takes it should know, where the strategy is skills.';
+comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
 comment on column public.mod_chat_conversations.abandoned_at is 'When the visitor gave up before any agent had joined.';
@@ -1460,7 +1466,7 @@ alter table chat.orphan_statuses enable row level security;
 -- What: one row a site that every routing decision locks, and the decisions kept.
 -- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
 --      agent and nobody goes over capacity.
--- Leaves out: rules, hours, SLA.
+-- Leaves out: how it is decided (settings.sql), hours, SLA.
 
 create table if not exists chat.routing (
     site_id uuid primary key references public.sites (id) on delete cascade,
@@ -1473,16 +1479,51 @@ create table if not exists chat.choices (
     id bigint generated always as identity primary key,
     site_id uuid not null references public.sites (id) on delete cascade,
     conversation_id uuid not null,
-    agent_id uuid not null,
+    agent_id uuid,
+    by_user uuid,
     at timestamptz not null,
     facts jsonb not null,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
-comment on table chat.choices is 'Each choice of an agent with the facts it was made from, so it can be explained and replayed.';
+comment on table chat.choices is 'Each choice of an agent, by routing or by a person, with the facts it was made from, so it can be explained and replayed.';
+comment on column chat.choices.agent_id is 'Who got it; null: a person gave it back to the queue.';
+comment on column chat.choices.by_user is 'The person who chose; null: routing did.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
+-- What an agent got within the hour.
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) where by_user is null;
 alter table chat.choices enable row level security;
+
+-- file: sql/routing/settings.sql
+-- What: how a site, or one of its departments, hands out conversations.
+-- Why: a department's own row counts, else its site's (no department), else the defaults below. Apart from LC-01's
+--      departments, because routing reads it under its lock and only a function changes it.
+-- Leaves out: auto_assign and capacity (team/departments.sql), and what each strategy does (chat_rules::routing).
+
+create table if not exists chat.routing_settings (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    department_id uuid,
+    strategy text not null default 'least_busy'
+        check (strategy in ('least_busy', 'round_robin', 'sticky', 'skills')),
+    hourly_limit integer check (hourly_limit > 0),
+    skills_wait_seconds integer default 300 check (skills_wait_seconds >= 0),
+    fallback_seconds integer check (fallback_seconds >= 0),
+    fallback_department_id uuid,
+    constraint routing_settings_key unique nulls not distinct (site_id, department_id),
+    constraint routing_settings_department_id_fkey foreign key (site_id, department_id)
+        references public.mod_chat_departments (site_id, id) on delete cascade,
+    constraint routing_settings_fallback_department_id_fkey foreign key (site_id, fallback_department_id)
+        references public.mod_chat_departments (site_id, id) on delete set null (fallback_department_id)
+);
+comment on table chat.routing_settings is 'Sites (department null) and departments that have changed how conversations are handed out.';
+comment on column chat.routing_settings.hourly_limit is 'Routing gives one agent at most so many within an hour; null: no such limit.';
+comment on column chat.routing_settings.skills_wait_seconds is
+    'With the strategy skills: so long a conversation waits for somebody who has them all; null: for ever.';
+comment on column chat.routing_settings.fallback_seconds is
+    'After so long others may take what waits for a department; null: never.';
+comment on column chat.routing_settings.fallback_department_id is 'Whose agents the others are; null: anybody of the site.';
+alter table chat.routing_settings enable row level security;
 
 -- file: sql/jobs/jobs.sql
 -- What: the queue: lanes and their jobs.
@@ -1729,7 +1770,14 @@ returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
 comment on function chat.choose_agent(jsonb) is
-    'Who gets a conversation: {agent_id, reason, order, losers} from {department_id, preferred_agent_id, candidates}.';
+    'Who gets a conversation: {agent_id, reason, order, losers} from what chat.routing_facts gives.';
+
+create or replace function chat.judge_by_hand(facts jsonb, agent_id text, overrides boolean, claims boolean)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims)::jsonb $$;
+comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
+    'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb
@@ -2622,6 +2670,54 @@ $$;
 comment on function public.chat_claim_jobs(integer) is
     'Leases up to so many jobs, one a lane, most urgent first; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';
 
+-- file: sql/team/skills.sql
+-- What: skills: what an agent can do and what a conversation needs, as words.
+-- Why: both sides say them the same way, so that `German ` and `german` meet.
+-- Leaves out: what comes of them; that is the strategy skills (chat_rules::routing).
+
+create or replace function chat.clean_skills(p_skills text[])
+returns text[]
+language plpgsql
+immutable
+as $$
+declare
+    cleaned constant text[] := array(
+        select lower(btrim(s.skill)) from unnest(p_skills) with ordinality s (skill, place)
+        where btrim(s.skill) <> '' group by lower(btrim(s.skill)) order by min(s.place));
+begin
+    if cardinality(cleaned) > 20 or exists (select from unnest(cleaned) s (skill) where char_length(s.skill) > 64) then
+        raise exception 'there are at most 20 skills of 64 characters'
+            using errcode = 'PT422', detail = 'chat/skills', hint = 'take some away, or make them shorter';
+    end if;
+    return cleaned;
+end
+$$;
+comment on function chat.clean_skills(text[]) is
+    'Skills as they are kept: lower case, each once, without empty ones; null has none. PT422 chat/skills.';
+
+create or replace function public.chat_save_skills(site uuid, agent uuid, skills text[])
+returns setof public.mod_chat_agents
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_save_skills.site, 'live-chat.agents.manage');
+    perform chat.lock_routing(chat_save_skills.site);
+    update public.mod_chat_agents a
+    set skills = chat.clean_skills(chat_save_skills.skills)
+    where a.site_id = chat_save_skills.site and a.id = chat_save_skills.agent;
+    if not found then
+        raise exception 'the site has no agent %', chat_save_skills.agent
+            using errcode = 'PT404', detail = 'chat/no_such_agent', hint = 'use the id of an agent of the site';
+    end if;
+    perform chat.drain(chat_save_skills.site);
+    return query select a.* from public.mod_chat_agents a where a.id = chat_save_skills.agent;
+end
+$$;
+comment on function public.chat_save_skills(uuid, uuid, text[]) is
+    'What an agent can do, all of it; waiting chats that need it go out at once. Needs live-chat.agents.manage. PT403 chat/not_allowed, PT404 chat/no_such_agent, PT422 chat/skills.';
+
 -- file: sql/conversations/lifecycle.sql
 -- What: what follows from a change of a conversation's own fields: status and assignment fit each other, times are
 --       stamped, the change gets its number.
@@ -2705,6 +2801,7 @@ begin
             new.choice_id := null;
         end if;
         if new.assigned_agent_id is not null then
+            new.returned_by := null;
             new.agent_joined_at := at;
             new.wait_time_seconds := coalesce(
                 old.wait_time_seconds,
@@ -2720,6 +2817,9 @@ begin
             raise exception 'a conversation has at most 50 tags of 64 characters'
                 using errcode = 'PT422', detail = 'chat/tags', hint = 'take some away, or make them shorter';
         end if;
+    end if;
+    if new.skills is distinct from old.skills then
+        new.skills := nullif(chat.clean_skills(new.skills), '{}');
     end if;
     if char_length(new.subject) > 500 and new.subject is distinct from old.subject then
         raise exception 'a subject has at most 500 characters, this one %', char_length(new.subject)
@@ -4364,6 +4464,10 @@ begin
         subject = coalesce(chat_start_conversation.subject, c.subject)
     where c.id = home
         and (c.assigned_agent_id is null or chat_start_conversation.subject is distinct from c.subject);
+    if not chat.sees_conversation(home) then
+        raise exception 'a colleague talks to this person already'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask a supervisor to hand it to you';
+    end if;
     if chat_start_conversation.content is not null then
         insert into public.mod_chat_messages (id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, content)
         values (coalesce(chat_start_conversation.id, gen_random_uuid()), home, 'agent', agent.id, agent.display_name,
@@ -5302,6 +5406,181 @@ end
 $$;
 comment on function chat.announce_agent_status() is 'After an agent''s status changed: event row and broadcast to the site.';
 
+-- file: sql/routing/save_routing.sql
+-- What: says how a site or a department hands out conversations, and tells it.
+-- Why: a function, because it decides routing: it takes the site's routing row and hands out what may go now.
+-- Leaves out: auto_assign and capacity of departments (team/save_department.sql), skills (team/save_skills.sql).
+
+create or replace function chat.routing_settings_of(p_site uuid, p_department uuid)
+returns chat.routing_settings
+language plpgsql
+stable
+as $$
+declare
+    settings chat.routing_settings;
+begin
+    select s.* into settings
+    from chat.routing_settings s
+    where s.site_id = p_site and (s.department_id = p_department or s.department_id is null)
+    order by s.department_id nulls last
+    limit 1;
+    settings.strategy := coalesce(settings.strategy, 'least_busy');
+    return settings;
+end
+$$;
+comment on function chat.routing_settings_of(uuid, uuid) is
+    'How a department''s conversations (null: those of none) are handed out: its own settings, else its site''s, else the defaults.';
+
+create or replace function public.chat_routing(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_routing.site, 'live-chat.conversations.view');
+    return coalesce((
+        select jsonb_agg(jsonb_build_object(
+            'department_id', d.id, 'department_name', d.name, 'auto_assign', coalesce(d.auto_assign, true),
+            'is_own', o.site_id is not null, 'strategy', s.strategy, 'hourly_limit', s.hourly_limit,
+            'skills_wait_seconds', s.skills_wait_seconds, 'fallback_seconds', s.fallback_seconds,
+            'fallback_department_id', s.fallback_department_id) order by d.sort_order nulls first, d.name)
+        from (
+            select null::uuid as id, null::text as name, null::boolean as auto_assign, null::integer as sort_order
+            union all
+            select x.id, x.name, x.auto_assign, x.sort_order
+            from public.mod_chat_departments x where x.site_id = chat_routing.site and x.is_active) d
+        left join chat.routing_settings o on o.site_id = chat_routing.site and o.department_id is not distinct from d.id
+        cross join lateral chat.routing_settings_of(chat_routing.site, d.id) s), '[]');
+end
+$$;
+comment on function public.chat_routing(uuid) is
+    'How a site hands out conversations: first those of no department, then each active department''s: [{department_id, department_name, auto_assign, is_own, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id}]. is_own false: its site''s, or the defaults. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+create or replace function public.chat_save_routing(
+    site uuid,
+    department uuid default null,
+    strategy text default 'least_busy',
+    hourly_limit integer default null,
+    skills_wait_seconds integer default 300,
+    fallback_seconds integer default null,
+    fallback_department uuid default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    stranger uuid;
+begin
+    perform chat.require(chat_save_routing.site, 'live-chat.agents.manage');
+    if chat_save_routing.strategy is null
+        or chat_save_routing.strategy not in ('least_busy', 'round_robin', 'sticky', 'skills')
+    then
+        raise exception 'there is no strategy %', coalesce(left(chat_save_routing.strategy, 50), 'null')
+            using errcode = 'PT422', detail = 'chat/unknown_strategy', hint = 'use least_busy, round_robin, sticky or skills';
+    end if;
+    if chat_save_routing.hourly_limit < 1
+        or least(chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds) < 0
+    then
+        raise exception 'an hourly limit is 1 or more, a wait 0 seconds or more'
+            using errcode = 'PT422', detail = 'chat/routing_limits', hint = 'leave a limit out where there is none';
+    end if;
+    if chat_save_routing.fallback_department is not null
+        and (chat_save_routing.fallback_seconds is null or chat_save_routing.fallback_department = chat_save_routing.department)
+    then
+        raise exception 'a fallback is another department, after a time'
+            using errcode = 'PT422', detail = 'chat/fallback', hint = 'give fallback_seconds and another department, or leave both out';
+    end if;
+    select w.id into stranger
+    from (values (chat_save_routing.department), (chat_save_routing.fallback_department)) w (id)
+    where w.id is not null and not exists (
+        select from public.mod_chat_departments d where d.site_id = chat_save_routing.site and d.id = w.id and d.is_active);
+    if found then
+        raise exception 'the site has no active department %', stranger
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site, or null';
+    end if;
+    perform chat.lock_routing(chat_save_routing.site);
+    insert into chat.routing_settings as s (
+        site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id)
+    values (
+        chat_save_routing.site, chat_save_routing.department, chat_save_routing.strategy, chat_save_routing.hourly_limit,
+        chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds, chat_save_routing.fallback_department)
+    on conflict (site_id, department_id) do update
+    set strategy = excluded.strategy,
+        hourly_limit = excluded.hourly_limit,
+        skills_wait_seconds = excluded.skills_wait_seconds,
+        fallback_seconds = excluded.fallback_seconds,
+        fallback_department_id = excluded.fallback_department_id;
+    perform chat.drain(chat_save_routing.site);
+    return public.chat_routing(chat_save_routing.site);
+end
+$$;
+comment on function public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid) is
+    'How a department''s conversations (null: those of none, and of departments without settings of their own) are handed out, whole: strategy least_busy, round_robin, sticky or skills; hourly_limit an agent; how long a chat waits for skills (null: for ever); after how long a fallback department''s agents (null: anybody''s) may take it. Waiting chats go out at once. Answers as chat_routing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/unknown_strategy, chat/routing_limits, chat/fallback.';
+
+-- file: sql/routing/facts.sql
+-- What: everything the choice of an agent for a conversation depends on.
+-- Why: gathered once, under the site's routing row, and kept with the choice; chat_rules::routing decides from nothing else.
+-- Leaves out: what no strategy of the site reads: skills, last hour and acquaintance are looked up only where they count.
+
+create or replace function chat.routing_facts(p_conversation public.mod_chat_conversations, p_at timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    c constant public.mod_chat_conversations := p_conversation;
+    settings constant chat.routing_settings := chat.routing_settings_of(c.site_id, c.department_id);
+    with_skills constant boolean := settings.strategy = 'skills';
+begin
+    return jsonb_build_object(
+        'at', p_at,
+        'conversation_id', c.id,
+        'department_id', c.department_id,
+        'preferred_agent_id', c.last_agent_id,
+        'strategy', settings.strategy)
+        || jsonb_strip_nulls(jsonb_build_object(
+            -- Whoever gave it back gets it again after somebody else has had it.
+            'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
+            'waited_seconds', floor(extract(epoch from p_at - c.pending_since)),
+            'hourly_limit', settings.hourly_limit,
+            'fallback_seconds', settings.fallback_seconds,
+            'fallback_department_id', settings.fallback_department_id,
+            'skills', case when with_skills then to_jsonb(c.skills) end,
+            'skills_wait_seconds', case when with_skills then settings.skills_wait_seconds end,
+            'known_agent_id', case when settings.strategy = 'sticky' then (
+                select coalesce(x.assigned_agent_id, x.last_agent_id)
+                from public.mod_chat_conversations x
+                where x.visitor_id = c.visitor_id and x.id <> c.id
+                    and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
+                order by coalesce(x.agent_joined_at, x.created_at) desc
+                limit 1) end))
+        || jsonb_build_object('candidates', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
+                'load', a.current_chat_count, 'max', a.max_concurrent_chats,
+                'department_load', case when c.department_id is null then 0 else (
+                    select count(*) from public.mod_chat_conversations x
+                    where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
+                        and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end,
+                'department_max', d.max_concurrent_chats,
+                'last_assigned_at', a.last_assigned_at)
+                || case when with_skills then jsonb_build_object('skills', a.skills) else '{}' end
+                || case when settings.hourly_limit is not null then jsonb_build_object('got_this_hour', (
+                    select count(*) from chat.choices k
+                    where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)) else '{}' end
+                order by a.id)
+            from public.mod_chat_agents a
+            left join public.mod_chat_departments d on d.id = c.department_id
+            where a.site_id = c.site_id and a.is_active), '[]'));
+end
+$$;
+comment on function chat.routing_facts(public.mod_chat_conversations, timestamptz) is
+    'What the choice of an agent for a conversation depends on, as chat_rules::routing takes it.';
+
 -- file: sql/routing/drain.sql
 -- What: hands waiting conversations to agents with room, oldest most urgent first, until nobody waits or nobody has room.
 -- Why: called under the site's routing row by everything that changes who waits or who has room, so neither can be missed.
@@ -5321,36 +5600,6 @@ end
 $$;
 comment on function chat.lock_routing(uuid) is 'Locks the site''s routing row, making it first where there is none.';
 
-create or replace function chat.routing_facts(p_site uuid, p_department uuid, p_preferred uuid, p_conversation uuid, p_at timestamptz)
-returns jsonb
-language plpgsql
-stable
-as $$
-begin
-    return (
-        select jsonb_build_object(
-            'at', p_at,
-            'conversation_id', p_conversation,
-            'department_id', p_department,
-            'preferred_agent_id', p_preferred,
-            'candidates', coalesce((
-                select jsonb_agg(jsonb_build_object(
-                    'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
-                    'load', a.current_chat_count, 'max', a.max_concurrent_chats,
-                    'department_load', case when p_department is null then 0 else (
-                        select count(*) from public.mod_chat_conversations c
-                        where c.assigned_agent_id = a.id and c.department_id = p_department and c.archived_at is null
-                            and (c.status = 'active' or c.status = 'waiting' and c.snoozed_until is null)) end,
-                    'department_max', d.max_concurrent_chats,
-                    'last_assigned_at', a.last_assigned_at) order by a.id)
-                from public.mod_chat_agents a
-                left join public.mod_chat_departments d on d.id = p_department
-                where a.site_id = p_site and a.is_active), '[]')));
-end
-$$;
-comment on function chat.routing_facts(uuid, uuid, uuid, uuid, timestamptz) is
-    'What the choice of an agent depends on, as chat_rules::routing takes it.';
-
 create or replace function chat.drain(p_site uuid)
 returns integer
 language plpgsql
@@ -5359,6 +5608,7 @@ set search_path = ''
 as $$
 declare
     waiting record;
+    at timestamptz;
     facts jsonb;
     choice jsonb;
     chosen uuid;
@@ -5366,6 +5616,7 @@ declare
     drained integer := 0;
     full_departments uuid[] := '{}';
     nobody_for_any boolean := false;
+    nobody_for text[] := '{}';
 begin
     loop
         exit when not exists (
@@ -5373,36 +5624,53 @@ begin
             where a.site_id = p_site and a.is_active and a.status = 'online'
                 and a.current_chat_count < a.max_concurrent_chats);
 
-        -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it.
-        select c.id, c.department_id, c.last_agent_id, c.visitor_id into waiting
+        -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it. Whom nobody can take
+        -- nobody can take any other of the same needs; and where it needs no more than any other of its department does,
+        -- none of that department, which costs the many that wait for it next to nothing.
+        at := clock_timestamp();
+        select c as chat, n.needs, n.needs = concat_ws('|', c.department_id) as needs_least into waiting
         from public.mod_chat_conversations c
         left join public.mod_chat_departments d on d.id = c.department_id
+        left join lateral (
+            select x.fallback_seconds, x.skills_wait_seconds, x.strategy = 'skills' as by_skills
+            from chat.routing_settings x
+            where x.site_id = p_site and (x.department_id = c.department_id or x.department_id is null)
+            order by x.department_id nulls last
+            limit 1) s on true
+        cross join lateral (select concat_ws('|', c.department_id,
+            case when c.pending_since > at - make_interval(secs => s.fallback_seconds) then 'no fallback yet' end,
+            case when s.by_skills and (c.pending_since <= at - make_interval(secs => s.skills_wait_seconds)) is not true
+                then c.skills::text end,
+            case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
         where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null
             and coalesce(d.auto_assign, true)
-            and (c.department_id is null and not nobody_for_any or c.department_id <> all (full_departments))
+            and case when c.department_id is null then not nobody_for_any else c.department_id <> all (full_departments) end
+            and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
         order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
         exit when not found;
 
-        facts := chat.routing_facts(p_site, waiting.department_id, waiting.last_agent_id, waiting.id, clock_timestamp());
+        facts := chat.routing_facts(waiting.chat, at);
         choice := chat.choose_agent(facts);
         chosen := (choice ->> 'agent_id')::uuid;
         if chosen is null then
-            if waiting.department_id is null then
+            if not waiting.needs_least then
+                nobody_for := nobody_for || waiting.needs;
+            elsif facts ->> 'department_id' is null then
                 nobody_for_any := true;
             else
-                full_departments := full_departments || waiting.department_id;
+                full_departments := full_departments || (facts ->> 'department_id')::uuid;
             end if;
             continue;
         end if;
 
         insert into chat.choices (site_id, conversation_id, agent_id, at, facts, choice)
-        values (p_site, waiting.id, chosen, (facts ->> 'at')::timestamptz, facts, choice)
+        values (p_site, (waiting.chat).id, chosen, at, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
         set assigned_agent_id = chosen, status = 'active', choice_id = kept
-        where id = waiting.id;
+        where id = (waiting.chat).id;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
         where id = chosen;
@@ -5462,7 +5730,13 @@ begin
             where r.site_id = new.site_id
             returning r.next_session - 1 as n)
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0')
+        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0'),
+            -- What nobody has sorted is the default department's.
+            department_id = coalesce(c.department_id, (
+                select d.id from public.mod_chat_departments d
+                where d.site_id = new.site_id and d.is_default and d.is_active
+                order by d.sort_order, d.id
+                limit 1))
         from counted
         where c.id = new.id and c.session_number is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
@@ -5474,12 +5748,286 @@ begin
 end
 $$;
 comment on function chat.route_conversation() is
-    'At commit, under the site''s routing row: session number, loads, and the drain.';
+    'At commit, under the site''s routing row: session number and default department of a new one, loads, and the drain.';
+
+-- file: sql/routing/by_hand.sql
+-- What: a person gives a conversation to an agent, to a department, or back to the queue.
+-- Why: claim, assign, transfer and unassign are one change with one order of locks: the conversation, which the caller
+--      has locked, then the routing row, then agents. Under it room is a fact, and so is who is still an agent.
+-- Leaves out: who may do it (claim.sql, transfer.sql) and what stands against it (chat_rules::routing).
+
+create or replace function chat.assign_by_hand(
+    p_conversation public.mod_chat_conversations, p_reason text, p_agent uuid, p_department uuid, p_override boolean)
+returns setof public.mod_chat_conversations
+language plpgsql
+as $$
+declare
+    before constant public.mod_chat_conversations := p_conversation;
+    after public.mod_chat_conversations := p_conversation;
+    at constant timestamptz := clock_timestamp();
+    facts jsonb;
+    judgement jsonb;
+    kept bigint;
+begin
+    if before.archived_at is not null then
+        raise exception 'this conversation is %', before.status
+            using errcode = 'PT409', detail = 'chat/conversation_ended', hint = 'open it again first: make it pending or active';
+    end if;
+    if p_agent is not null and (p_agent, p_department) is not distinct from (before.assigned_agent_id, before.department_id) then
+        return query select c.* from public.mod_chat_conversations c where c.id = before.id;
+        return;
+    end if;
+
+    perform chat.lock_routing(before.site_id);
+    after.department_id := p_department;
+    facts := chat.routing_facts(after, at);
+    -- Whoever has it already has the room for it.
+    if p_agent is not null and p_agent is distinct from before.assigned_agent_id then
+        judgement := chat.judge_by_hand(facts, p_agent::text, coalesce(p_override, false), p_reason = 'claimed');
+        case judgement ->> 'refusal'
+            when 'chat/no_such_agent' then
+                raise exception 'the site has no active agent %', p_agent
+                    using errcode = 'PT404', detail = 'chat/no_such_agent', hint = 'use the id of an active agent of the site';
+            when 'chat/agent_full' then
+                raise exception 'this agent has as many chats as they may'
+                    using errcode = 'PT409', detail = 'chat/agent_full',
+                        hint = 'choose somebody with room, or assign it with override => true';
+            when 'chat/agent_offline' then
+                raise exception 'this agent is offline'
+                    using errcode = 'PT409', detail = 'chat/agent_offline',
+                        hint = 'choose somebody who is there, or assign it with override => true';
+            else
+        end case;
+    end if;
+
+    insert into chat.choices (site_id, conversation_id, agent_id, by_user, at, facts, choice)
+    values (before.site_id, before.id, p_agent, auth.uid(), at, facts, jsonb_build_object(
+        'agent_id', p_agent,
+        'reason', p_reason,
+        'department_id', p_department,
+        'from_agent_id', before.assigned_agent_id,
+        'by_agent_id', (
+            select a.id from public.mod_chat_agents a where a.site_id = before.site_id and a.user_id = auth.uid()),
+        'beyond', coalesce(judgement -> 'beyond', '[]')))
+    returning id into kept;
+    -- With a choice of its own the change is not routed again at commit; it is here.
+    update public.mod_chat_conversations c
+    set assigned_agent_id = p_agent,
+        department_id = p_department,
+        returned_by = case when p_agent is null then before.assigned_agent_id end,
+        choice_id = kept
+    where c.id = before.id;
+    perform chat.recount_load(before.site_id, array[before.assigned_agent_id, p_agent]);
+    perform chat.drain(before.site_id);
+    return query select c.* from public.mod_chat_conversations c where c.id = before.id;
+end
+$$;
+comment on function chat.assign_by_hand(public.mod_chat_conversations, text, uuid, uuid, boolean) is
+    'Gives a conversation the caller has locked to an agent (null: to the queue) of a department, keeps why, and routes. PT404 chat/no_such_agent; PT409 chat/conversation_ended, chat/agent_full, chat/agent_offline.';
+
+-- file: sql/routing/claim.sql
+-- What: an agent takes a waiting conversation; a supervisor assigns one, or takes it away; an agent gives one back.
+-- Why: functions, because room is looked at under the routing row and the reason is kept with the facts. A dashboard's
+--      plain PATCH of assigned_agent_id still works and asks nobody for room.
+-- Leaves out: handing over (transfer.sql).
+
+create or replace function public.chat_claim(conversation uuid, override boolean default false)
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    c constant public.mod_chat_conversations :=
+        chat.lock_conversation(chat_claim.conversation, 'live-chat.conversations.reply');
+    me constant uuid := chat.my_agent(c.site_id);
+begin
+    if c.assigned_agent_id <> me then
+        raise exception 'somebody else has this conversation'
+            using errcode = 'PT409', detail = 'chat/already_assigned', hint = 'ask them, or a supervisor, to hand it over with chat_transfer';
+    end if;
+    if chat_claim.override then
+        perform chat.require(c.site_id, 'live-chat.conversations.assign');
+    end if;
+    return query select * from chat.assign_by_hand(c, 'claimed', me, c.department_id, chat_claim.override);
+end
+$$;
+comment on function public.chat_claim(uuid, boolean) is
+    'The caller takes a conversation that nobody has. Beyond their own room only with override and the right to assign; that is kept. Needs live-chat.conversations.reply. PT403 chat/not_allowed, chat/not_an_agent; PT404 chat/no_such_conversation; PT409 chat/already_assigned, chat/agent_full, chat/conversation_ended.';
+
+create or replace function public.chat_assign(conversation uuid, agent uuid, override boolean default false)
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    c constant public.mod_chat_conversations :=
+        chat.lock_conversation(chat_assign.conversation, 'live-chat.conversations.assign');
+begin
+    if chat_assign.agent is null then
+        raise exception 'to assign is to name an agent'
+            using errcode = 'PT422', detail = 'chat/no_agent_named', hint = 'call chat_unassign to give it back to the queue';
+    end if;
+    return query select * from chat.assign_by_hand(c, 'assigned', chat_assign.agent, c.department_id, chat_assign.override);
+end
+$$;
+comment on function public.chat_assign(uuid, uuid, boolean) is
+    'Gives a conversation to an agent, whoever has it. Beyond the agent''s room, or to one who is offline, only with override; what it overrode is kept. Needs live-chat.conversations.assign. PT403 chat/not_allowed; PT404 chat/no_such_conversation, chat/no_such_agent; PT409 chat/agent_full, chat/agent_offline, chat/conversation_ended; PT422 chat/no_agent_named.';
+
+create or replace function chat.require_hand(p_conversation public.mod_chat_conversations)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    -- One's own conversation needs no right to assign others.
+    if not exists (
+        select from public.mod_chat_agents a
+        where a.id = p_conversation.assigned_agent_id and a.user_id = auth.uid() and a.is_active)
+    then
+        perform chat.require(p_conversation.site_id, 'live-chat.conversations.assign');
+    end if;
+end
+$$;
+comment on function chat.require_hand(public.mod_chat_conversations) is
+    'Raises PT403 chat/not_allowed unless the conversation is the caller''s own, or they may assign.';
+
+create or replace function public.chat_unassign(conversation uuid)
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    c constant public.mod_chat_conversations :=
+        chat.lock_conversation(chat_unassign.conversation, 'live-chat.conversations.reply');
+begin
+    perform chat.require_hand(c);
+    if c.assigned_agent_id is null then
+        raise exception 'nobody has this conversation'
+            using errcode = 'PT409', detail = 'chat/not_assigned', hint = 'it waits in the queue already';
+    end if;
+    return query select * from chat.assign_by_hand(c, 'unassigned', null, c.department_id, false);
+end
+$$;
+comment on function public.chat_unassign(uuid) is
+    'Gives a conversation back to the queue: the caller''s own, or, with live-chat.conversations.assign, anybody''s. Routing gives it to somebody else, not again to who had it. Needs live-chat.conversations.reply. PT403 chat/not_allowed; PT404 chat/no_such_conversation; PT409 chat/not_assigned, chat/conversation_ended.';
+
+-- file: sql/routing/transfer.sql
+-- What: a conversation is handed over to another agent or department, with a note for colleagues.
+-- Why: giver, taker and visitor see one line in the conversation that says so, and are told as of every change; the note is
+--      there before the taker has it.
+-- Leaves out: what stands against it and what follows (by_hand.sql).
+
+create or replace function public.chat_transfer(
+    conversation uuid, agent uuid default null, department uuid default null, note text default null,
+    override boolean default false)
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    c constant public.mod_chat_conversations :=
+        chat.lock_conversation(chat_transfer.conversation, 'live-chat.conversations.reply');
+    target record;
+begin
+    perform chat.require_hand(c);
+    if c.archived_at is not null then
+        raise exception 'this conversation is %', c.status
+            using errcode = 'PT409', detail = 'chat/conversation_ended', hint = 'open it again first: make it pending or active';
+    end if;
+    if chat_transfer.override then
+        perform chat.require(c.site_id, 'live-chat.conversations.assign');
+    end if;
+    if chat_transfer.agent is null and chat_transfer.department is null
+        or chat_transfer.agent = c.assigned_agent_id and coalesce(chat_transfer.department, c.department_id) is not distinct from c.department_id
+    then
+        raise exception 'a conversation is handed over to somebody else'
+            using errcode = 'PT422', detail = 'chat/transfer_target', hint = 'name another agent, a department, or both';
+    end if;
+    select d.name, d.is_active into target
+    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department;
+    if chat_transfer.department is not null and target.is_active is not true then
+        raise exception 'the site has no active department %', chat_transfer.department
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site';
+    end if;
+
+    if chat_transfer.note is not null then
+        perform chat.require_text(chat_transfer.note);
+        insert into public.mod_chat_messages (conversation_id, sender_type, sender_id, sender_name, sender_avatar, kind, content)
+        select c.id, 'agent', a.id::text, a.display_name, a.avatar_url, 'note', chat_transfer.note
+        from public.mod_chat_agents a where a.id = chat.my_agent(c.site_id);
+    end if;
+    -- Visitors read it too, so it names no colleague.
+    insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata)
+    values (c.id, 'system', 'event', coalesce('Handed over to ' || target.name, 'Handed over to a colleague'),
+        jsonb_build_object('event', 'transferred', 'from_agent_id', c.assigned_agent_id, 'agent_id', chat_transfer.agent,
+            'department_id', chat_transfer.department));
+    return query select * from chat.assign_by_hand(c, 'transferred', chat_transfer.agent,
+        coalesce(chat_transfer.department, c.department_id), chat_transfer.override);
+end
+$$;
+comment on function public.chat_transfer(uuid, uuid, uuid, text, boolean) is
+    'Hands a conversation over to an agent, to a department (which routes it, not to the giver), or to an agent in a department; the note is for colleagues, and a line tells both sides. One''s own needs live-chat.conversations.reply, anybody''s live-chat.conversations.assign; override as in chat_assign. PT403 chat/not_allowed, chat/not_an_agent; PT404 chat/no_such_conversation, chat/no_such_agent, chat/no_such_department; PT409 chat/agent_full, chat/agent_offline, chat/conversation_ended; PT422 chat/transfer_target, chat/text_length.';
+
+-- file: sql/routing/in_words.sql
+-- What: a kept choice, and why nobody can take a conversation, as sentences.
+-- Why: people ask "why Ada?" and "why nobody?"; each reason of the rule has one sentence, here.
+-- Leaves out: the facts (explain_assignment.sql gives them beside).
+
+create or replace function chat.choice_in_words(p_agent text, p_choice jsonb, p_by text)
+returns text
+language sql
+immutable
+as $$
+    select case p_choice ->> 'reason'
+        when 'preferred' then p_agent || ' had it before and has room'
+        when 'only_one_free' then p_agent || ' was the only one online with room'
+        when 'own_department' then p_agent || ' is of its department, others only stand in'
+        when 'least_busy' then p_agent || ' was the least busy'
+        when 'waited_longest' then p_agent || ' had waited longest for a chat among the least busy'
+        when 'next_in_turn' then p_agent || ' was next in turn'
+        when 'knows_visitor' then p_agent || ' talked to this person last'
+        when 'best_skills' then p_agent || ' has the most of the skills it needs'
+        when 'first_by_id' then p_agent || ' came first among equals'
+        when 'claimed' then p_agent || ' took it'
+        when 'assigned' then p_agent || ' has it because ' || coalesce(p_by, 'somebody in charge') || ' assigned it'
+        when 'transferred' then p_agent || ' has it because ' || coalesce(p_by, 'somebody in charge') || ' handed it over'
+    end || case
+        when p_choice -> 'beyond' ?| array['full', 'department_full'] then ', beyond their room'
+        else '' end
+$$;
+comment on function chat.choice_in_words(text, jsonb, text) is
+    'Why an agent has a conversation, from the kept choice and the names of the agent and of the person who chose.';
+
+create or replace function chat.waiting_in_words(p_since timestamptz, p_auto_assign boolean, p_reason text)
+returns text
+language sql
+stable
+as $$
+    select 'Nobody has it: it waits since ' || p_since || case
+        when not p_auto_assign then ' for somebody to claim it'
+        else ' for an agent with room; ' || case p_reason
+            when 'full' then 'whoever could take it is full'
+            when 'department_full' then 'whoever could take it has as many of this department as they may'
+            when 'hourly_limit' then 'whoever could take it got as many within the hour as they may'
+            when 'lacks_skills' then 'nobody who is there has the skills it needs'
+            when 'gave_it_back' then 'the only one who is there gave it back'
+            when 'other_department' then 'nobody of its department is there'
+            when 'not_online' then 'nobody is online'
+            when 'no_candidates' then 'the site has no agents'
+            else 'it is about to be handed out' end
+    end
+$$;
+comment on function chat.waiting_in_words(timestamptz, boolean, text) is
+    'Why a conversation waits: since when, whether its department assigns by itself, and what the rule says now.';
 
 -- file: sql/routing/explain_assignment.sql
 -- What: why a conversation is whose it is, in words and facts.
 -- Why: every choice kept its facts; nothing is guessed afterwards.
--- Leaves out: replay under other rules.
+-- Leaves out: the sentences (in_words.sql); replay under other rules.
 
 create or replace function public.chat_explain_assignment(conversation uuid)
 returns jsonb
@@ -5492,6 +6040,8 @@ declare
     c public.mod_chat_conversations;
     k chat.choices;
     agent text;
+    by_name text;
+    auto_assign boolean;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
     if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
@@ -5500,31 +6050,38 @@ begin
     end if;
     select a.display_name into agent from public.mod_chat_agents a where a.id = c.assigned_agent_id;
     select * into k from chat.choices x where x.id = c.choice_id;
+    select a.display_name into by_name from public.mod_chat_agents a where a.id = (k.choice ->> 'by_agent_id')::uuid;
+    if c.status = 'pending' then
+        -- What it waits for is a question of now.
+        select coalesce(d.auto_assign, true) into auto_assign
+        from (select) one left join public.mod_chat_departments d on d.id = c.department_id;
+        k.facts := chat.routing_facts(c, clock_timestamp());
+        k.choice := chat.choose_agent(k.facts);
+        k.at := null;
+    end if;
     return jsonb_build_object(
         'conversation_id', c.id,
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
         'in_words', case
-            when c.assigned_agent_id is null then
-                'Nobody has it: ' || case c.status
-                    when 'pending' then 'it waits since ' || c.pending_since || ' for an agent with room'
-                    else 'it is ' || c.status end
+            when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
+            when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
-            else agent || case k.choice ->> 'reason'
-                when 'preferred' then ' had it before and has room'
-                when 'only_one_free' then ' was the only one online with room'
-                when 'least_busy' then ' was the least busy'
-                when 'waited_longest' then ' had waited longest for a chat among the least busy'
-                when 'first_by_id' then ' came first among equals'
-            end
+            else chat.choice_in_words(agent, k.choice, by_name)
         end,
         'chosen_at', k.at,
         'choice', k.choice,
-        'facts', k.facts);
+        'facts', k.facts,
+        'history', coalesce((
+            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'order' - 'losers')
+                order by h.id)
+            from (
+                select x.* from chat.choices x
+                where x.conversation_id = c.id order by x.id desc limit 50) h), '[]'));
 end
 $$;
 comment on function public.chat_explain_assignment(uuid) is
-    'Why a conversation is whose it is: words, the choice with each loser''s reason, and the facts it was made from. PT404 chat/no_such_conversation.';
+    'Why a conversation is whose it is, or why it waits: words, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';
 
 -- file: sql/routing/hours.sql
 -- What: whether a site or department is open, when that changes, and time counted while it is.
@@ -6635,7 +7192,10 @@ declare
     lifted chat.blocks;
 begin
     select b.* into lifted from chat.blocks b where b.id = chat_unblock.block for update;
-    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view') then
+    if not found or not chat.may(lifted.site_id, 'live-chat.conversations.view')
+        or lifted.visitor_id is not null and lifted.site_id = any (chat.my_limited_sites())
+            and not chat.sees_visitor(lifted.visitor_id)
+    then
         raise exception 'there is no block %', coalesce(chat_unblock.block::text, 'null')
             using errcode = 'PT404', detail = 'chat/no_such_block', hint = 'chat_blocks lists them with their ids';
     end if;
@@ -6655,6 +7215,8 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+    limited constant boolean := chat_blocks.site = any (chat.my_limited_sites());
 begin
     perform chat.require(chat_blocks.site, 'live-chat.conversations.view');
     return coalesce((
@@ -6663,7 +7225,8 @@ begin
             order by b.created_at desc, b.id)
         from chat.blocks b
         left join public.mod_chat_visitors v on v.id = b.visitor_id
-        where b.site_id = chat_blocks.site), '[]');
+        where b.site_id = chat_blocks.site
+            and (b.visitor_id is null or not limited or chat.sees_visitor(b.visitor_id))), '[]');
 end
 $$;
 comment on function public.chat_blocks(uuid) is
@@ -6960,6 +7523,8 @@ security definer
 set search_path = ''
 as $$
 declare
+    -- Whoever sees a part of the site only sees the people of that part.
+    limited constant boolean := chat_live_visitors.site = any (chat.my_limited_sites());
     since timestamptz;
 begin
     perform chat.require(chat_live_visitors.site, 'live-chat.conversations.view');
@@ -6971,7 +7536,8 @@ begin
     return jsonb_build_object(
         'count', (
             select count(distinct v.visitor_id) from chat.visits v
-            where v.site_id = chat_live_visitors.site and v.last_at > since),
+            where v.site_id = chat_live_visitors.site and v.last_at > since
+                and (not limited or chat.sees_visitor(v.visitor_id))),
         'visitors', coalesce((
             select jsonb_agg(to_jsonb(shown) order by shown.last_at desc, shown.visit_id desc)
             from (
@@ -6984,8 +7550,10 @@ begin
                 left join lateral (
                     select o.id, o.status, o.assigned_agent_id from public.mod_chat_conversations o
                     where o.visitor_id = v.visitor_id and o.archived_at is null
+                        and (not limited or chat.sees_conversation(o.id))
                     order by o.created_at desc limit 1) c on true
                 where v.site_id = chat_live_visitors.site and v.last_at > since
+                    and (not limited or chat.sees_visitor(v.visitor_id))
                     and (chat_live_visitors.before is null or v.last_at < chat_live_visitors.before)
                 order by v.last_at desc, v.id desc
                 limit page_size) shown), '[]'));
@@ -9869,7 +10437,6 @@ create or replace function chat.is_dba()
 returns boolean
 language sql
 stable
-set search_path = ''
 as $$
     select pg_catalog.pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'chat.jobs'::regclass
 $$;
@@ -10440,7 +11007,7 @@ begin
     alter table public.sites enable row level security;
     alter table public.agency_members enable row level security;
     grant select on public.agencies, public.sites, public.agency_members to authenticated;
-    grant all on public.agencies, public.sites, public.agency_members to service_role;
+    grant select, insert, update, delete, truncate on public.agencies, public.sites, public.agency_members to service_role;
 
     drop policy if exists chat_sites_select on public.sites;
     create policy chat_sites_select on public.sites for select to authenticated
@@ -10638,12 +11205,14 @@ declare
     assigned constant boolean := new.assigned_agent_id is distinct from old.assigned_agent_id
         or new.status = 'pending' and old.assigned_agent_id is not null;
     claim constant boolean := assigned and old.assigned_agent_id is null
-        and new.department_id is not distinct from old.department_id and new.priority = old.priority;
+        and new.department_id is not distinct from old.department_id and new.priority = old.priority
+        and new.skills is not distinct from old.skills;
 begin
     perform chat.require_for_change(
         old.site_id,
         new.status <> old.status and not (claim and new.status = 'active'),
-        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority,
+        assigned or new.department_id is distinct from old.department_id or new.priority <> old.priority
+            or new.skills is distinct from old.skills,
         case when claim then new.assigned_agent_id end,
         new.subject is distinct from old.subject or new.tags <> old.tags or new.internal_notes is distinct from old.internal_notes);
     return new;
@@ -10657,9 +11226,9 @@ create or replace trigger _100_guard before update on public.mod_chat_conversati
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 grant select on public.mod_chat_conversations to authenticated;
-grant update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes)
+grant update (status, assigned_agent_id, department_id, priority, skills, subject, tags, internal_notes)
     on public.mod_chat_conversations to authenticated;
-grant select, update (status, assigned_agent_id, department_id, priority, subject, tags, internal_notes, metadata)
+grant select, update (status, assigned_agent_id, department_id, priority, skills, subject, tags, internal_notes, metadata)
     on public.mod_chat_conversations to service_role;
 
 drop policy if exists chat_conversations_select on public.mod_chat_conversations;
@@ -10696,6 +11265,7 @@ grant execute on function chat.author_of(uuid), chat.require_for_change(uuid, bo
 -- The lifecycle is an invoker trigger: who may PATCH may run the rule it asks.
 grant execute on function chat.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
+grant execute on function chat.clean_skills(text[]) to authenticated, service_role;
 
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
@@ -10739,7 +11309,7 @@ grant insert (id, site_id, title, content, shortcut, category, tags, is_shared, 
     on public.mod_chat_canned_responses to authenticated;
 grant update (title, content, shortcut, category, tags, is_shared, is_active) on public.mod_chat_canned_responses to authenticated;
 grant delete on public.mod_chat_canned_responses to authenticated;
-grant all on public.mod_chat_canned_responses to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_canned_responses to service_role;
 
 drop policy if exists chat_canned_responses_select on public.mod_chat_canned_responses;
 create policy chat_canned_responses_select on public.mod_chat_canned_responses for select to authenticated
@@ -10757,11 +11327,21 @@ create policy chat_canned_responses_delete on public.mod_chat_canned_responses f
         and (is_shared or created_by = (select auth.uid())));
 
 -- file: policies/routing.sql
--- What: who may ask why a chat is whose it is, and when a site is open.
--- Why: the first asks for the right to view itself; opening hours are what a widget shows to anybody.
--- Leaves out: choices and the routing row, which no client role touches.
+-- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out, and ask when
+--       a site is open.
+-- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
+-- Leaves out: choices, settings and the routing row, which no client role touches.
 
-grant execute on function public.chat_explain_assignment(uuid) to authenticated;
+grant execute on function
+    public.chat_explain_assignment(uuid),
+    public.chat_claim(uuid, boolean),
+    public.chat_assign(uuid, uuid, boolean),
+    public.chat_unassign(uuid),
+    public.chat_transfer(uuid, uuid, uuid, text, boolean),
+    public.chat_routing(uuid),
+    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
+    public.chat_save_skills(uuid, uuid, text[])
+to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
 
 -- file: policies/whatsapp.sql
@@ -10834,7 +11414,7 @@ grant update (
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;
-grant all on public.mod_chat_widget_settings to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_widget_settings to service_role;
 revoke all on function chat.require_for_settings(uuid, boolean, boolean), chat.guard_settings()
     from public, anon, authenticated, service_role;
 grant execute on function chat.require_for_settings(uuid, boolean, boolean) to authenticated;
@@ -10888,7 +11468,7 @@ grant select on public.mod_chat_knowledge_base to authenticated;
 grant insert (id, site_id, title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant update (title, content, category, tags, is_active) on public.mod_chat_knowledge_base to authenticated;
 grant delete on public.mod_chat_knowledge_base to authenticated;
-grant all on public.mod_chat_knowledge_base to service_role;
+grant select, insert, update, delete, truncate on public.mod_chat_knowledge_base to service_role;
 
 drop policy if exists chat_knowledge_base_select on public.mod_chat_knowledge_base;
 create policy chat_knowledge_base_select on public.mod_chat_knowledge_base for select to authenticated

@@ -8,18 +8,12 @@ use crate::finds_nothing;
 /// A definer function runs with its owner's rights: whoever could choose what a bare name means
 /// would run anything with them.
 #[tokio::test]
-async fn definer_and_trigger_functions_pin_an_empty_search_path() -> Result<()> {
+async fn definer_trigger_and_public_functions_pin_an_empty_search_path() -> Result<()> {
     let db = TestDb::new().await?;
     finds_nothing(
         &db,
         "functions without `set search_path = ''`",
-        "select p.oid::regprocedure::text
-        from pg_proc p
-        where (p.pronamespace = 'chat'::regnamespace
-                or p.pronamespace = 'public'::regnamespace and p.proname like 'chat\\_%')
-            and (p.prosecdef or p.prorettype = 'trigger'::regtype)
-            and not coalesce(p.proconfig, '{}') @> array['search_path=\"\"']
-        order by 1",
+        include_str!("unpinned.sql"),
     )
     .await
 }

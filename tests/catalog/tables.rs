@@ -11,11 +11,7 @@ async fn every_table_has_row_level_security() -> Result<()> {
     finds_nothing(
         &db,
         "tables without row level security",
-        "select c.oid::regclass::text
-        from pg_class c
-        where c.relkind in ('r', 'p') and not c.relrowsecurity
-            and c.relnamespace in ('chat'::regnamespace, 'public'::regnamespace)
-        order by 1",
+        include_str!("without_rls.sql"),
     )
     .await
 }

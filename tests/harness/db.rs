@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use uuid::Uuid;
 
-use crate::person::Person;
+use crate::person::{Caller, Person};
 use crate::{Session, environment, repository, wait_until};
 
 /// What Supabase granted by itself when the migrations ran.
@@ -137,9 +137,7 @@ impl TestDb {
     /// How many transactions of this database were chosen as a deadlock's victim. The last thing a test asks: backends
     /// report it when they end, so this ends every other connection first.
     pub async fn deadlocks(&self) -> Result<i64> {
-        for pool in [&self.owner, &self.worker, &self.superuser] {
-            pool.close().await;
-        }
+        self.leave().await;
         let mut connection = self.connect_as(SUPERUSER).await?;
         let end_others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
@@ -156,30 +154,52 @@ impl TestDb {
             .await?)
     }
 
+    /// Lets somebody in.
+    pub async fn enter(&self, caller: Caller) -> Result<Person> {
+        Ok(Person::new(self.connect_as(caller.login).await?, caller))
+    }
+
     /// Somebody who is signed in.
     pub async fn as_user(&self, user: Uuid) -> Result<Person> {
-        Person::signed_in(self.connect_as("authenticator").await?, user)
+        self.enter(Caller::user(user)).await
     }
 
     /// Somebody with the anon key only.
     pub async fn as_anon(&self) -> Result<Person> {
-        Person::anonymous(self.connect_as("authenticator").await?)
+        self.enter(Caller::anon()).await
     }
 
     /// A visitor: anon with the token of their session.
     pub async fn as_visitor(&self, session: &Session) -> Result<Person> {
-        self.as_caller("anon", session.claims()?).await
+        self.enter(Caller::visitor(session)?).await
     }
 
-    /// Somebody whose token says what it likes: the role its request runs as and all of its claims. `chat_worker`
-    /// comes with a login of its own and without PostgREST.
+    /// Somebody whose token says what it likes: see [`Caller::with`].
     pub async fn as_caller(&self, role: &'static str, claims: Value) -> Result<Person> {
-        let login = if role == "chat_worker" {
-            role
-        } else {
-            "authenticator"
-        };
-        Person::new(self.connect_as(login).await?, role, claims)
+        self.enter(Caller::with(role, claims)).await
+    }
+
+    /// A copy of this database as it is now, which nobody may be connected to.
+    pub async fn copy(&self) -> Result<Self> {
+        let name = new_name();
+        let mut admin = self.server.connect(SUPERUSER, "postgres").await?;
+        let statement = format!(
+            "create database {name} template {} owner {OWNER} strategy file_copy",
+            self.name
+        );
+        admin
+            .execute(AssertSqlSafe(statement))
+            .await
+            .with_context(|| format!("cannot copy {}", self.name))?;
+        admin.close().await?;
+        Ok(Self::named(name, &self.server))
+    }
+
+    /// Closes every pooled connection, so that it can be copied.
+    pub async fn leave(&self) {
+        for pool in [&self.owner, &self.worker, &self.superuser] {
+            pool.close().await;
+        }
     }
 }
 

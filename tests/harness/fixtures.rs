@@ -115,6 +115,14 @@ impl Site {
         Session::of(&anon.rows(&open).await?[0]["answer"])
     }
 
+    /// The same site in a copy of its database.
+    pub fn in_copy(&self, db: &TestDb) -> Self {
+        Self {
+            pool: db.owner().clone(),
+            ..self.clone()
+        }
+    }
+
     /// Makes one with an agency and an owner of its own.
     pub async fn make(db: &TestDb) -> Result<Self> {
         let owner = Uuid::new_v4();
@@ -133,6 +141,16 @@ impl Site {
             owner,
             pool: db.owner().clone(),
         })
+    }
+
+    /// Says how the site hands out its chats: a strategy of `chat_save_routing`.
+    pub async fn hand_out_by(&self, strategy: &str) -> Result<()> {
+        sqlx::query("insert into chat.routing_settings (site_id, strategy) values ($1, $2)")
+            .bind(self.id)
+            .bind(strategy)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Makes a user a member of the agency: owner, admin or member.

@@ -38,7 +38,7 @@ pub use desk::Desk;
 pub use environment::environment;
 pub use fingerprint::Fingerprint;
 pub use fixtures::{Agent, AgentIs, Number, Session, Site};
-pub use person::Person;
+pub use person::{Caller, Person};
 pub use refusal::Refusal;
 pub use wait::wait_until;
 pub use worker::{Worker, http_client};

@@ -6,58 +6,100 @@ use sqlx::postgres::{PgConnection, PgTransaction};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use uuid::Uuid;
 
-/// A connection as `authenticator` whose every request becomes a role with claims, as PostgREST
-/// does it: settings of one transaction, gone with it.
-#[derive(Debug)]
-pub struct Person {
-    connection: PgConnection,
+use crate::Session;
+
+/// Who calls: the login of the connection, and what PostgREST makes of a request's token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The role that logged in.
+    pub(crate) login: &'static str,
     role: &'static str,
-    claims: String,
-    headers: String,
+    claims: Value,
+    headers: Value,
 }
 
-impl Person {
-    pub(crate) fn signed_in(connection: PgConnection, user: Uuid) -> Result<Self> {
-        Self::new(
-            connection,
+impl Caller {
+    /// Somebody who is signed in.
+    pub fn user(user: Uuid) -> Self {
+        Self::with(
             "authenticated",
             json!({"sub": user, "role": "authenticated", "aud": "authenticated"}),
         )
     }
 
-    pub(crate) fn anonymous(connection: PgConnection) -> Result<Self> {
-        Self::new(connection, "anon", json!({"role": "anon"}))
+    /// Somebody with the anon key only.
+    pub fn anon() -> Self {
+        Self::with("anon", json!({"role": "anon"}))
     }
 
-    pub(crate) fn new(connection: PgConnection, role: &'static str, claims: Value) -> Result<Self> {
-        let headers = json!({"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1"}).to_string();
-        Ok(Self {
-            connection,
+    /// A visitor: anon with the token of their session.
+    pub fn visitor(session: &Session) -> Result<Self> {
+        Ok(Self::with("anon", session.claims()?))
+    }
+
+    /// Somebody whose token says what it likes: the role its request runs as and all of its claims. `chat_worker`
+    /// comes with a login of its own and without PostgREST.
+    pub fn with(role: &'static str, claims: Value) -> Self {
+        let login = if role == "chat_worker" {
+            role
+        } else {
+            "authenticator"
+        };
+        Self {
+            login,
             role,
-            claims: claims.to_string(),
-            headers,
-        })
+            claims,
+            headers: json!({"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1"}),
+        }
     }
 
-    /// From now on somebody else: the role that requests run as, all claims of the token and all headers.
-    pub fn turn_into(&mut self, role: &'static str, claims: &Value, headers: &Value) {
-        self.role = role;
-        self.claims = claims.to_string();
-        self.headers = headers.to_string();
-    }
-
-    /// One request: run statements in it, then commit it. What was not committed did not happen.
-    pub async fn begin(&mut self) -> Result<PgTransaction<'_>, sqlx::Error> {
-        let mut request = self.connection.begin().await?;
+    /// Makes the rest of a transaction theirs, as PostgREST does: settings that are gone with it.
+    pub async fn begin(&self, request: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
             "select set_config('search_path', 'public, extensions', true), set_config('role', $1, true),
                 set_config('request.jwt.claims', $2, true), set_config('request.headers', $3, true)",
         )
         .bind(self.role)
-        .bind(&self.claims)
-        .bind(&self.headers)
-        .execute(&mut *request)
+        .bind(self.claims.to_string())
+        .bind(self.headers.to_string())
+        .execute(request)
         .await?;
+        Ok(())
+    }
+
+    /// The same in a superuser's transaction, which has to forget who began it first.
+    pub async fn begin_as_superuser(&self, request: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let forget = format!("set local session authorization {}", self.login);
+        request.execute(AssertSqlSafe(forget)).await?;
+        self.begin(request).await
+    }
+}
+
+/// A connection as `authenticator` whose every request becomes a role with claims: settings of one transaction, gone
+/// with it.
+#[derive(Debug)]
+pub struct Person {
+    connection: PgConnection,
+    caller: Caller,
+}
+
+impl Person {
+    pub(crate) fn new(connection: PgConnection, caller: Caller) -> Self {
+        Self { connection, caller }
+    }
+
+    /// From now on somebody else: the role that requests run as, all claims of the token and all headers.
+    pub fn turn_into(&mut self, role: &'static str, claims: &Value, headers: &Value) {
+        self.caller = Caller {
+            headers: headers.clone(),
+            ..Caller::with(role, claims.clone())
+        };
+    }
+
+    /// One request: run statements in it, then commit it. What was not committed did not happen.
+    pub async fn begin(&mut self) -> Result<PgTransaction<'_>, sqlx::Error> {
+        let mut request = self.connection.begin().await?;
+        self.caller.begin(&mut request).await?;
         Ok(request)
     }
 

@@ -3,6 +3,9 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+/// How a site can hand out its chats; every race of routing is run under each.
+pub const STRATEGIES: [&str; 4] = ["least_busy", "round_robin", "sticky", "skills"];
+
 /// How a race is run: short in the tests, long by `cargo x race`.
 #[derive(Debug, Clone, Copy)]
 pub struct Race {

@@ -1,8 +1,8 @@
 //! Conversations open at once for agents who cannot take them all.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use pg_chat_tests::race::Race;
+use pg_chat_tests::race::{Race, STRATEGIES};
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{AgentIs, Site, TestDb};
 
@@ -15,11 +15,21 @@ async fn agents_fill_to_capacity_and_the_rest_waits() -> Result<()> {
     race(Race::short()).await
 }
 
-/// Every agent is full, everybody else waits, and no transaction was chosen as a deadlock's victim.
+/// Every agent is full, everybody else waits, and no transaction was chosen as a deadlock's victim; under every strategy.
 pub async fn race(race: Race) -> Result<()> {
+    for strategy in STRATEGIES {
+        under(race, strategy)
+            .await
+            .with_context(|| strategy.to_owned())?;
+    }
+    Ok(())
+}
+
+async fn under(race: Race, strategy: &str) -> Result<()> {
     let conversations = race.size(50, 2_000);
     let db = TestDb::new().await?;
     let site = Site::make(&db).await?;
+    site.hand_out_by(strategy).await?;
     for n in 0..AGENTS {
         let is = AgentIs {
             max: i32::try_from(CAPACITY)?,

@@ -7,6 +7,7 @@ mod capacity;
 mod crash;
 mod deliveries;
 mod forgetting;
+mod hands;
 mod newcomers;
 mod presence;
 mod storm;
@@ -35,6 +36,8 @@ enum Name {
     Deliveries,
     /// People write while they are merged, blocked, forgiven and erased
     Forgetting,
+    /// Chats that change hands under every strategy, while people leave the team
+    Hands,
     /// Many first messages of one new person at once
     Newcomers,
     /// Agents fall silent and are heard again while several ticks clear up behind them
@@ -58,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Crash => crash::race(race).await?,
         Name::Deliveries => deliveries::race(race).await?,
         Name::Forgetting => forgetting::race(race).await?,
+        Name::Hands => hands::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
         Name::Presence => presence::race(race).await?,
         Name::Talk => talk::race(race).await?,

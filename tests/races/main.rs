@@ -4,6 +4,7 @@ mod capacity;
 mod crash;
 mod deliveries;
 mod forgetting;
+mod hands;
 mod newcomers;
 mod presence;
 mod storm;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use pg_chat_tests::race::Race;
+use pg_chat_tests::race::{Race, STRATEGIES};
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{receive, text};
 use pg_chat_tests::{Agent, AgentIs, Number, Person, Site, TestDb};
@@ -25,13 +25,23 @@ async fn nobody_waits_while_somebody_has_room() -> Result<()> {
     race(Race::short()).await
 }
 
-/// At the end, without any tick: no chat waits beside room, nobody has more than their room, no deadlock.
+/// At the end, without any tick: no chat waits beside room, nobody has more than their room, no deadlock; under every strategy.
 pub async fn race(race: Race) -> Result<()> {
+    for strategy in STRATEGIES {
+        under(race, strategy)
+            .await
+            .with_context(|| strategy.to_owned())?;
+    }
+    Ok(())
+}
+
+async fn under(race: Race, strategy: &str) -> Result<()> {
     // Many short rounds: whoever is left waiting shows only when nobody comes after to take them.
-    let rounds = race.size(60, 600);
+    let rounds = race.size(20, 300);
     let db = TestDb::new().await?;
     let site = Site::make(&db).await?;
     let number = site.number(&db, "106540352242922").await?;
+    site.hand_out_by(strategy).await?;
     let mut agents = Vec::new();
     for n in 0..AGENTS {
         agents.push(

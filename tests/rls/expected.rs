@@ -12,7 +12,7 @@ use crate::observe::Answer;
 use crate::personas::Persona;
 
 /// Answers by group or persona.
-type ByWho = BTreeMap<String, Answer>;
+pub type ByWho = BTreeMap<String, Answer>;
 
 /// The same by names of columns, several in one key; `*` is every column.
 type ByColumns = BTreeMap<String, ByWho>;
@@ -159,15 +159,21 @@ impl Expected {
 
     /// Whether a persona must be able to call a function.
     pub fn may_execute(&self, function: &Function, persona: Persona) -> Result<bool> {
+        self.may_execute_named(&function.label, persona)
+    }
+
+    /// The same by the function's label.
+    pub fn may_execute_named(&self, label: &str, persona: Persona) -> Result<bool> {
         for (who, names) in &self.execute {
-            if names.contains(&function.label) {
+            if names.iter().any(|name| name == label) {
                 return Ok(self.personas(who)?.contains(&persona));
             }
         }
         Ok(false)
     }
 
-    fn of(&self, by_who: &ByWho, persona: Persona) -> Result<Option<Answer>> {
+    /// What an entry says of a persona, if it names them.
+    pub fn of(&self, by_who: &ByWho, persona: Persona) -> Result<Option<Answer>> {
         let mut found = None;
         for (who, answer) in by_who {
             if self.personas(who)?.contains(&persona) {

@@ -1,8 +1,8 @@
 //! Trying things as a persona, and what came of it.
 
 use anyhow::{Context, Result};
-use pg_chat_tests::Person;
 use serde::Deserialize;
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::cells::{Cell, Verb};
@@ -45,18 +45,16 @@ enum Outcome {
     Unclear(String),
 }
 
-/// Makes the function that tries; before the person takes their role.
-pub async fn prepare(person: &mut Person) -> Result<()> {
-    person
-        .connection()
-        .execute(include_str!("attempt.sql"))
-        .await?;
+/// Makes the function that tries; before anybody takes a role on this connection.
+pub async fn prepare(connection: &mut PgConnection) -> Result<()> {
+    connection.execute(include_str!("attempt.sql")).await?;
     Ok(())
 }
 
-/// Tries cells of one relation. `totals`: how many rows of it the own and the foreign site have.
+/// Tries cells of one relation, in a transaction that is a persona's already. `totals`: how many rows of it the own and
+/// the foreign site have.
 pub async fn answers(
-    person: &mut Person,
+    request: &mut PgConnection,
     cells: &[Cell<'_>],
     (own, foreign): (&House, &House),
     totals: (i64, i64),
@@ -65,7 +63,7 @@ pub async fn answers(
     for cell in cells {
         statements.extend(cell.statements(own, foreign)?);
     }
-    let outcomes = attempt(person, &statements).await?;
+    let outcomes = attempt(request, &statements).await?;
     Ok(cells
         .iter()
         .zip(outcomes.chunks(3))
@@ -74,12 +72,12 @@ pub async fn answers(
 }
 
 /// Whether each function may be executed: denied only when it is the call itself that is refused.
-pub async fn executable(person: &mut Person, functions: &[Function]) -> Result<Vec<bool>> {
+pub async fn executable(request: &mut PgConnection, functions: &[&Function]) -> Result<Vec<bool>> {
     let calls: Vec<String> = functions
         .iter()
         .map(|function| function.call.clone())
         .collect();
-    let tried = attempt_all(person, &calls).await?;
+    let tried = attempt_all(request, &calls).await?;
     Ok(functions
         .iter()
         .zip(tried)
@@ -89,6 +87,31 @@ pub async fn executable(person: &mut Person, functions: &[Function]) -> Result<V
                 && message != format!("permission denied for schema {}", function.schema)
         })
         .collect())
+}
+
+/// Tries calls: each at one's own site and at the foreign one.
+pub async fn called(request: &mut PgConnection, calls: &[[String; 2]]) -> Result<Vec<Answer>> {
+    let outcomes = attempt(request, &calls.concat()).await?;
+    Ok(outcomes
+        .chunks_exact(2)
+        .map(|tried| given(&tried[0], &tried[1]))
+        .collect())
+}
+
+/// What a call gave at one's own site and at the foreign one.
+fn given(own: &Outcome, foreign: &Outcome) -> Answer {
+    use Outcome::{Denied, Unclear};
+    match (own, foreign) {
+        (Denied, _) => Answer::Denied,
+        (Unclear(why), _) | (_, Unclear(why)) => Answer::Unclear(why.clone()),
+        _ => match (own.reach(1), foreign.reach(1)) {
+            (Reach::Whole, Reach::Whole) => Answer::All,
+            (_, Reach::Whole) => Answer::Foreign,
+            (Reach::Whole, _) => Answer::Own,
+            _ if *own == Outcome::Refused => Answer::Refused,
+            _ => Answer::None,
+        },
+    }
 }
 
 fn answer(verb: Verb, tried: &[Outcome], totals: (i64, i64)) -> Answer {
@@ -132,8 +155,8 @@ impl Outcome {
     }
 }
 
-async fn attempt(person: &mut Person, statements: &[String]) -> Result<Vec<Outcome>> {
-    let tried = attempt_all(person, statements).await?;
+async fn attempt(request: &mut PgConnection, statements: &[String]) -> Result<Vec<Outcome>> {
+    let tried = attempt_all(request, statements).await?;
     Ok(tried
         .into_iter()
         .map(|(code, message, touched)| outcome(code, message, touched))
@@ -160,18 +183,15 @@ fn outcome(code: Option<String>, message: Option<String>, touched: Option<i64>) 
 
 type Tried = (Option<String>, Option<String>, Option<i64>);
 
-async fn attempt_all(person: &mut Person, statements: &[String]) -> Result<Vec<Tried>> {
-    let mut request = person.begin().await?;
-    let tried = sqlx::query_as(AssertSqlSafe(
+async fn attempt_all(request: &mut PgConnection, statements: &[String]) -> Result<Vec<Tried>> {
+    sqlx::query_as(AssertSqlSafe(
         "select a.code, a.message, a.touched
         from unnest($1::text[]) with ordinality s (statement, place)
         cross join lateral pg_temp.attempt(s.statement) a
         order by s.place",
     ))
     .bind(statements)
-    .fetch_all(&mut *request)
+    .fetch_all(request)
     .await
-    .context("the attempts themselves failed")?;
-    request.rollback().await?;
-    Ok(tried)
+    .context("the attempts themselves failed")
 }

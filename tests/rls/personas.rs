@@ -1,7 +1,7 @@
 //! Everybody who may come to the database, as seen from site A.
 
 use anyhow::Result;
-use pg_chat_tests::Person;
+use pg_chat_tests::Caller;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -34,6 +34,12 @@ pub enum Persona {
     AgencyAdmin,
     /// An agent of site B. Their own site is B, and A is foreign.
     Neighbour,
+    /// A supervisor whose role sees own chats only, and who has none. Their own site is C.
+    Limited,
+    /// An agent whose role may view and no more, of site C.
+    Reader,
+    /// An admin among agents whose role has no permission at all, of site C.
+    Powerless,
     /// The service key.
     ServiceRole,
     /// The worker's login.
@@ -42,7 +48,7 @@ pub enum Persona {
 
 impl Persona {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Anon,
         Self::Visitor,
         Self::Customer,
@@ -54,6 +60,9 @@ impl Persona {
         Self::Owner,
         Self::AgencyAdmin,
         Self::Neighbour,
+        Self::Limited,
+        Self::Reader,
+        Self::Powerless,
         Self::ServiceRole,
         Self::Worker,
     ];
@@ -62,30 +71,31 @@ impl Persona {
     pub fn sites(self, world: &World) -> (&House, &House) {
         match self {
             Self::Neighbour => (&world.b, &world.a),
+            Self::Limited | Self::Reader | Self::Powerless => (&world.c, &world.b),
             _ => (&world.a, &world.b),
         }
     }
 
-    /// Lets them come in.
-    pub async fn enter(self, world: &World) -> Result<Person> {
-        let (db, a) = (&world.db, &world.a);
-        match self {
-            Self::Anon => db.as_anon().await,
-            Self::Visitor => db.as_visitor(&a.session).await,
-            Self::Customer => db.as_user(Uuid::new_v4()).await,
-            Self::Member => db.as_user(a.member).await,
-            Self::Deactivated => db.as_user(a.deactivated.user).await,
-            Self::Agent => db.as_user(a.agent.user).await,
-            Self::Supervisor => db.as_user(a.supervisor.user).await,
-            Self::Admin => db.as_user(a.admin.user).await,
-            Self::Owner => db.as_user(a.site.owner).await,
-            Self::AgencyAdmin => db.as_user(a.agency_admin).await,
-            Self::Neighbour => db.as_user(world.b.agent.user).await,
-            Self::ServiceRole => {
-                db.as_caller("service_role", json!({"role": "service_role"}))
-                    .await
-            }
-            Self::Worker => db.as_caller("chat_worker", json!({})).await,
-        }
+    /// How they come in.
+    pub fn caller(self, world: &World) -> Result<Caller> {
+        let (a, c) = (&world.a, &world.c);
+        Ok(match self {
+            Self::Anon => Caller::anon(),
+            Self::Visitor => return Caller::visitor(&a.session),
+            Self::Customer => Caller::user(Uuid::new_v4()),
+            Self::Member => Caller::user(a.member),
+            Self::Deactivated => Caller::user(a.deactivated.user),
+            Self::Agent => Caller::user(a.agent.user),
+            Self::Supervisor => Caller::user(a.supervisor.user),
+            Self::Admin => Caller::user(a.admin.user),
+            Self::Owner => Caller::user(a.site.owner),
+            Self::AgencyAdmin => Caller::user(a.agency_admin),
+            Self::Neighbour => Caller::user(world.b.agent.user),
+            Self::Limited => Caller::user(c.supervisor.user),
+            Self::Reader => Caller::user(c.agent.user),
+            Self::Powerless => Caller::user(c.admin.user),
+            Self::ServiceRole => Caller::with("service_role", json!({"role": "service_role"})),
+            Self::Worker => Caller::with("chat_worker", json!({})),
+        })
     }
 }

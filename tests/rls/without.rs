@@ -95,6 +95,8 @@ gets_through! {
         edit("public.chat_explain_assignment", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
     the_limit_on_sending_again: limits::asking_beyond_a_limit,
         edit("public.chat_resend_message", "chat.may_in(m.conversation_id, ", "chat.may(m.site_id, ");
+    the_limit_on_starting: limits::starting_what_a_colleague_has,
+        edit("public.chat_start_conversation", "if not chat.sees_conversation(home) then", "if false then");
     the_writer_of_a_private_answer: rights::a_colleagues_private_answer,
         "alter policy chat_canned_responses_delete on mod_chat_canned_responses using (true)";
     the_right_to_whatsapp_settings: settings::columns_of_another_permission,

@@ -1,4 +1,4 @@
-//! Two sites that are alike, with everybody who belongs to them, and a row of everything that people can reach.
+//! Sites that are alike, with everybody who belongs to them, and a row of everything that people can reach.
 
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs, Regime, Session, Site, TestDb};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::objects::Relation;
 
-/// Two agencies with a site each.
+/// Three agencies with a site each.
 #[derive(Debug)]
 pub struct World {
     /// The database, of its own.
@@ -16,10 +16,13 @@ pub struct World {
     pub a: House,
     /// The foreign one.
     pub b: House,
+    /// One whose roles may little: its supervisor sees own chats only, its agent may view and no more, its admin has no
+    /// permission at all.
+    pub c: House,
 }
 
 /// A site, its people and its rows. Every agent is offline, so nothing is assigned but by hand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct House {
     /// The site with its agency and its owner.
     pub site: Site,
@@ -58,7 +61,34 @@ impl World {
         let db = TestDb::clone_of(regime).await?;
         let a = House::make(&db).await?;
         let b = House::make(&db).await?;
-        Ok(Self { db, a, b })
+        let c = House::make(&db).await?;
+        let world = Self { db, a, b, c };
+        world
+            .as_owner(&format!(
+                "insert into chat.role_limits (site_id, role, sees) values ('{site}', 'supervisor', 'own');
+                insert into chat.permissions (site_id, role, permission, allowed)
+                select '{site}', r.role, p.permission, r.role = 'agent' and p.permission = 'live-chat.conversations.view'
+                from (values ('agent'), ('admin')) r (role)
+                cross join (select distinct x.permission from chat.permissions x where x.site_id is null) p",
+                site = world.c.site.id
+            ))
+            .await?;
+        Ok(world)
+    }
+
+    /// The same world in a copy of its database, which nobody may be connected to: see [`TestDb::leave`].
+    pub async fn copy(&self) -> Result<Self> {
+        let db = self.db.copy().await?;
+        let [a, b, c] = [&self.a, &self.b, &self.c].map(|house| House {
+            site: house.site.in_copy(&db),
+            ..house.clone()
+        });
+        Ok(Self { db, a, b, c })
+    }
+
+    /// All three houses.
+    pub fn houses(&self) -> [&House; 3] {
+        [&self.a, &self.b, &self.c]
     }
 
     /// Runs statements as the owner of every object.
@@ -151,6 +181,28 @@ impl House {
                 has_site.then(|| format!("site_id = '{}'", self.site.id))
             }
         }
+    }
+
+    /// Puts this site's ids into a text: `{site}`, `{conversation}` and so on; `{new}` is one that only this site has.
+    pub fn fill(&self, text: &str) -> String {
+        let of = [
+            ("{site}", self.site.id),
+            ("{owner}", self.site.owner),
+            ("{member}", self.member),
+            ("{agent}", self.agent.id),
+            ("{agent_user}", self.agent.user),
+            ("{supervisor}", self.supervisor.id),
+            ("{supervisor_user}", self.supervisor.user),
+            ("{department}", self.department),
+            ("{visitor}", self.visitor),
+            ("{session}", self.session.id),
+            ("{conversation}", self.conversation),
+            ("{message}", self.message),
+            ("{new}", Uuid::from_u128(!self.site.id.as_u128())),
+        ];
+        let text = text.replace("{key}", &self.session.key);
+        of.iter()
+            .fold(text, |text, (name, id)| text.replace(name, &id.to_string()))
     }
 
     /// What a new row of a table must say at least, as columns and literals; a row of this site.

@@ -1,9 +1,11 @@
 //! Who gets a conversation, when, and why.
 
+mod by_hand;
 mod choice;
 mod drain;
 mod explained;
 mod hours;
+mod strategies;
 
 use anyhow::Result;
 use pg_chat_tests::Agent;

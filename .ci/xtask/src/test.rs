@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::{build, command, deps, features, migrations, packages, repo};
 
 mod databases;
+mod mutate;
 pub mod names;
 mod output;
 mod report;
@@ -23,6 +24,8 @@ const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", 
 /// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
 /// unit tests, then on PostgreSQL 15 and on 17 everything that needs a database, licences and advisories, and whether
 /// every test that a feature names ran. The last line is `N passed, N failed, N skipped`: checks and tests.
+///
+/// `cargo x test rls --mutate` does something else: it tests the tests of who may do what.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only this version of PostgreSQL
@@ -30,10 +33,23 @@ pub struct Args {
     pg: Option<String>,
     /// Only tests whose name has this in it, or `<binary>::<path>`; no other checks
     filter: Option<String>,
+    /// With `rls`: take every policy, grant, view barrier and check away in turn; some test must miss each of them.
+    /// Status 1 with survivors
+    #[arg(long)]
+    mutate: bool,
+    /// With --mutate: the order of an earlier run; it said its seed
+    #[arg(long, requires = "mutate")]
+    seed: Option<u64>,
+    /// With --mutate: only what has this in its name
+    #[arg(long, requires = "mutate")]
+    only: Option<String>,
 }
 
 /// Runs it all.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.mutate {
+        return mutate::run(args);
+    }
     let mut report = Report::new(&repo::metadata()?.target_directory)?;
     report.step("packages", packages::run);
     if args.filter.is_none() {

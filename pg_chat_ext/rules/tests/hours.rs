@@ -8,6 +8,10 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZoneDatabase;
 use serde_json::{Value, json};
 
+mod numbers;
+
+use numbers::Numbers;
+
 const ZONES: [&str; 8] = [
     "Europe/Berlin",
     "America/New_York",
@@ -30,18 +34,7 @@ const DAYS: [&str; 7] = [
 ];
 const SEED: u64 = 20_260_329;
 
-/// A generator of numbers that is the same on every run (Knuth's MMIX constants).
-struct Numbers(u64);
-
 impl Numbers {
-    fn below(&mut self, end: i64) -> i64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as i64 % end
-    }
-
     fn span(&mut self, from: i64, to: i64) -> Value {
         let start = from + self.below(to - from - 1);
         let end = start + 1 + self.below(to - start);

@@ -2,28 +2,11 @@
 
 use chat_rules::conversations::{Kind, Origin, SenderType, Status, message_effect, status_refusal};
 use chat_rules::retry::{self, Decision};
-use chat_rules::routing::{Candidate, Facts, choose_agent};
 use chat_rules::whatsapp::{DeliveryState, delivery_next, errors, phone_variants};
 
-/// A generator of numbers that is the same on every run (Knuth's MMIX constants).
-struct Numbers(u64);
+mod numbers;
 
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let other = self.below(last as u64 + 1) as usize;
-            items.swap(last, other);
-        }
-    }
-}
+use numbers::Numbers;
 
 #[test]
 fn delivery_ends_the_same_for_every_order_of_reports() {
@@ -85,65 +68,6 @@ fn every_conversation_can_come_back_and_end() {
         assert_eq!(status_refusal(Some(old), "pending", false), None);
         assert_eq!(status_refusal(Some(old), "active", true), None);
         assert_eq!(status_refusal(Some(old), "closed", false), None);
-    }
-}
-
-#[test]
-fn a_choice_is_never_over_capacity_and_ignores_the_order_of_candidates() {
-    let mut numbers = Numbers(20_260_301);
-    let statuses = ["online", "online", "online", "away", "busy", "offline"];
-    for round in 0..3_000 {
-        let candidates: Vec<_> = (0..numbers.below(7))
-            .map(|n| Candidate {
-                agent_id: format!("agent-{n}"),
-                status: Some(statuses[numbers.below(6) as usize].to_owned()),
-                is_active: numbers.below(8) > 0,
-                department_id: Some(format!("d{}", numbers.below(2))),
-                load: numbers.below(5) as i64,
-                max: numbers.below(5) as i64,
-                department_load: numbers.below(3) as i64,
-                department_max: (numbers.below(2) == 0).then(|| numbers.below(4) as i64),
-                last_assigned_at: (numbers.below(3) > 0).then(|| {
-                    chat_rules::Timestamp::from_second(numbers.below(3) as i64).expect("a time")
-                }),
-            })
-            .collect();
-        let mut facts = Facts {
-            department_id: (numbers.below(2) == 0).then(|| "d0".to_owned()),
-            preferred_agent_id: (numbers.below(2) == 0).then(|| "agent-1".to_owned()),
-            candidates,
-        };
-        let choice = choose_agent(&facts);
-        let able = |c: &&Candidate| {
-            c.is_active
-                && c.status.as_deref() == Some("online")
-                && c.load < c.max
-                && (facts.department_id.is_none()
-                    || c.department_id == facts.department_id
-                        && c.department_max.is_none_or(|max| c.department_load < max))
-        };
-        let able: Vec<_> = facts.candidates.iter().filter(able).collect();
-        assert_eq!(
-            choice.agent_id.is_some(),
-            !able.is_empty(),
-            "round {round}: {facts:?}"
-        );
-        assert_eq!(choice.order.len(), able.len(), "round {round}");
-        if let Some(winner) = &choice.agent_id {
-            assert!(
-                able.iter().any(|c| c.agent_id == *winner),
-                "round {round}: {facts:?}"
-            );
-        }
-        let named = choice.losers.len() + usize::from(choice.agent_id.is_some());
-        assert_eq!(
-            named,
-            facts.candidates.len(),
-            "round {round}: everybody is named once"
-        );
-
-        numbers.shuffle(&mut facts.candidates);
-        assert_eq!(choose_agent(&facts), choice, "round {round}: another order");
     }
 }
 

@@ -165,6 +165,12 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let choice = routing::choose_agent_json(&args.0["facts"].to_string());
             serde_json::from_str(&choice.expect("facts in their form")).expect("JSON")
         }
+        "judge_by_hand" => {
+            let (facts, agent) = (args.0["facts"].to_string(), args.word("agent_id"));
+            let (overrides, claims) = (args.flag("overrides"), args.flag("claims"));
+            let judgement = routing::judge_by_hand_json(&facts, agent, overrides, claims);
+            serde_json::from_str(&judgement.expect("facts in their form")).expect("JSON")
+        }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();
             let problems = hours::hours_problems_json(&hours, args.word("zone"));

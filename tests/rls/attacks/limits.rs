@@ -13,6 +13,7 @@ super::held_off!(
     changing_beyond_a_limit,
     answering_beyond_a_limit,
     asking_beyond_a_limit,
+    starting_what_a_colleague_has,
 );
 
 async fn limit_supervisors(world: &World) -> Result<()> {
@@ -121,4 +122,22 @@ pub async fn asking_beyond_a_limit(world: &World) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Who starts a conversation by an outside id is given the one that is open, if it is theirs to see.
+pub async fn starting_what_a_colleague_has(world: &World) -> Result<()> {
+    let start = |words: &str| {
+        format!(
+            "select * from chat_start_conversation('{}', 'customer 7', '{words}')",
+            world.a.site.id
+        )
+    };
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    agent.rows(&start("Hello")).await?;
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    refused(
+        supervisor.rows(&start("Me too")).await,
+        "PT403 chat/not_allowed",
+    )
 }

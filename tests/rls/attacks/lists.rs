@@ -1,6 +1,6 @@
 //! Lists, badges, search and saved lists: their functions look past the policies, so they ask for the right themselves.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::refused;
 use crate::world::World;
@@ -12,6 +12,7 @@ super::held_off!(
     reading_a_foreign_conversation,
     a_colleagues_own_list,
     a_foreign_list,
+    a_list_by_an_error,
     listing_beyond_a_limit,
     counting_beyond_a_limit,
     searching_beyond_a_limit,
@@ -19,7 +20,7 @@ super::held_off!(
 
 async fn limit_supervisors(world: &World) -> Result<()> {
     world
-        .as_owner("insert into chat.role_limits (site_id, role, sees) select id, 'supervisor', 'own' from sites")
+        .as_owner("insert into chat.role_limits (site_id, role, sees) select id, 'supervisor', 'own' from sites on conflict do nothing")
         .await
 }
 
@@ -108,6 +109,19 @@ pub async fn a_colleagues_own_list(world: &World) -> Result<()> {
             .await,
         "PT404 chat/no_such_view",
     )
+}
+
+/// A condition that fails on a row says that there is such a row. The barrier keeps it from seeing hidden ones.
+pub async fn a_list_by_an_error(world: &World) -> Result<()> {
+    world
+        .as_owner("update chat.saved_views set name = 'sesame', is_shared = false")
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let guess = "select from chat_saved_views where 1 / (length(name) - 6) > 1";
+    if let Err(error) = admin.execute(guess).await {
+        bail!("a hidden row was seen: {error}");
+    }
+    Ok(())
 }
 
 pub async fn a_foreign_list(world: &World) -> Result<()> {

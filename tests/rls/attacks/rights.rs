@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::refused;
+use super::{allowed, refused};
 use crate::world::World;
 
 super::held_off!(
@@ -14,6 +14,7 @@ super::held_off!(
     a_colleagues_private_answer,
     raising_oneself,
     working_after_deactivation,
+    changing_everything,
 );
 
 /// Gives or takes a permission of a role at site A.
@@ -281,4 +282,17 @@ pub async fn working_after_deactivation(world: &World) -> Result<()> {
         ))
         .await;
     refused(written, "PT404 chat/no_such_conversation")
+}
+
+/// A change of every row is one of the rows that one sees. A hidden one is left alone, and not even refused: a refusal
+/// would tell that it is there.
+pub async fn changing_everything(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    let changed = allowed(
+        agent
+            .execute("update mod_chat_conversations set subject = 'Mine'")
+            .await,
+    )?;
+    ensure!(changed == 1, "{changed} conversations were changed");
+    Ok(())
 }

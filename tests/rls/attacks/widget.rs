@@ -1,10 +1,10 @@
 //! What a visitor may try with a good token: other visitors' chats, and the site's own rules.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use pg_chat_tests::{Person, Session};
 use serde_json::{Value, json};
 
-use super::refused;
+use super::{allowed, refused};
 use crate::world::World;
 
 super::held_off!(
@@ -14,6 +14,7 @@ super::held_off!(
     a_quote_of_anothers_message,
     anothers_file,
     a_file_anywhere,
+    anothers_words_by_an_error,
     a_proof_that_is_none,
     no_form,
     a_domain_that_is_not_allowed,
@@ -104,7 +105,35 @@ pub async fn a_file_anywhere(world: &World) -> Result<()> {
     let (mut visitor, _) = two(world).await?;
     let put =
         "insert into storage.objects (bucket_id, name) values ('chat-media', 'chat/mine.png')";
-    refused(visitor.execute(put).await, "42501")
+    refused(visitor.execute(put).await, "42501")?;
+    let told = answer(&mut visitor, "chat_request_upload('a.png', 1, 'image/png')").await?;
+    let put = format!(
+        "insert into storage.objects (bucket_id, name) values ('chat-media', {})",
+        told["path"].to_string().replace('"', "'")
+    );
+    allowed(visitor.execute(&put).await)?;
+    Ok(())
+}
+
+/// A condition that fails on a row says that there is such a row. A barrier keeps it from seeing hidden ones.
+pub async fn anothers_words_by_an_error(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "update mod_chat_conversations set subject = 'sesame' where id = '{}';
+            insert into mod_chat_messages (conversation_id, sender_type, content) values ('{0}', 'agent', 'sesame')",
+            world.b.conversation
+        ))
+        .await?;
+    let mut visitor = world.db.as_visitor(&world.a.session).await?;
+    for guess in [
+        "select from chat_my_messages where 1 / (length(content) - 6) > 1",
+        "select from chat_my_conversations where 1 / (length(subject) - 6) > 1",
+    ] {
+        if let Err(error) = visitor.execute(guess).await {
+            bail!("a hidden row was seen: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// The id of a user of the site, with a hash that somebody made up.

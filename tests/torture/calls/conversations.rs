@@ -120,6 +120,37 @@ pub const CALLS: &[Kind] = &[
     function("chat_explain_assignment", 5, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
+    function("chat_claim", 15, staff, |p| {
+        vec![
+            ("conversation", p.one("conversations")),
+            ("override", p.chance.truth()),
+        ]
+    }),
+    function("chat_assign", 10, staff, |p| {
+        vec![
+            ("conversation", p.one("conversations")),
+            ("agent", p.one("agents")),
+            ("override", p.chance.truth()),
+        ]
+    }),
+    function("chat_unassign", 8, staff, |p| {
+        vec![("conversation", p.one("conversations"))]
+    }),
+    function("chat_transfer", 12, staff, |p| {
+        let mut args = vec![("conversation", p.one("conversations"))];
+        if p.chance.one_in(2) {
+            args.push(("agent", p.one("agents")));
+        } else {
+            args.push(("department", p.one("departments")));
+        }
+        if p.chance.one_in(3) {
+            args.push(("note", p.chance.text()));
+        }
+        if p.chance.one_in(4) {
+            args.push(("override", p.chance.truth()));
+        }
+        args
+    }),
 ];
 
 fn bulk(p: &mut Player<'_>) -> Args {

@@ -67,4 +67,42 @@ pub const CALLS: &[Kind] = &[
         }
         args
     })),
+    function("chat_save_skills", 4, boss, |p| {
+        let skills = p
+            .chance
+            .one_of(&[
+                "'{}'",
+                "'{french}'",
+                "'{french,billing}'",
+                "'{\"\"}'",
+                "null",
+            ])
+            .to_owned();
+        vec![
+            ("site", p.site()),
+            ("agent", p.one("agents")),
+            ("skills", skills),
+        ]
+    }),
+    function("chat_routing", 3, staff, |p| vec![("site", p.site())]),
+    function("chat_save_routing", 5, boss, |p| {
+        let strategy = p
+            .chance
+            .word(&["least_busy", "round_robin", "sticky", "skills", "by_luck"]);
+        let mut args = vec![("site", p.site()), ("strategy", strategy)];
+        if p.chance.one_in(2) {
+            args.push(("department", p.one("departments")));
+        }
+        if p.chance.one_in(3) {
+            args.push(("hourly_limit", p.chance.number(0, 50)));
+        }
+        if p.chance.one_in(3) {
+            args.push(("skills_wait_seconds", p.chance.number(0, 600)));
+            args.push(("fallback_seconds", p.chance.number(0, 60)));
+        }
+        if p.chance.one_in(4) {
+            args.push(("fallback_department", p.one("departments")));
+        }
+        args
+    }),
 ];

@@ -67,6 +67,8 @@ export interface ChatAgent {
   totalResponseSeconds: number
   /** avg_rating = total_rating_stars / total_ratings. */
   totalRatingStars: number
+  /** What the agent can do, lower case; by chat_save_skills. */
+  skills: string[]
   createdAt: string
   updatedAt: string
 }
@@ -241,7 +243,11 @@ export interface ChatConversation {
   outboundPublicCount: number
   /** Who had it before it became pending again; preferred when it comes back. */
   lastAgentId: string | null
-  /** The kept decision (chat.choices) that assigned it; null when a person did. */
+  /** Who gave it back to the queue; routing asks somebody else first. Counts while it is last_agent_id. */
+  returnedBy: string | null
+  /** What whoever takes it should know, where the strategy is skills. */
+  skills: string[] | null
+  /** The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself. */
   choiceId: number | null
   /** Since when it waits for an agent; null when it does not. */
   pendingSince: string | null
@@ -487,12 +493,14 @@ export interface ChatSavedViews {
 
 /** What `rpc` takes and answers; rows are as mapRecords gives them. docs/sql-api.md says what each does. */
 export interface ChatFunctions {
+  chat_assign: { args: { conversation: string; agent: string; override?: boolean }; returns: ChatConversation[] }
   chat_block_address: { args: { site: string; address: string; reason?: string | null; until?: string | null }; returns: unknown }
   chat_block_visitor: { args: { visitor: string; reason?: string | null; until?: string | null }; returns: unknown }
   chat_blocks: { args: { site: string }; returns: unknown }
   chat_bulk: { args: { conversations: string[]; change: unknown }; returns: unknown }
   chat_cancel_scheduled: { args: { id: string }; returns: unknown }
   chat_changes: { args: { conversation: string; since: number; page_size?: number }; returns: unknown }
+  chat_claim: { args: { conversation: string; override?: boolean }; returns: ChatConversation[] }
   chat_consent: { args: { version: number }; returns: unknown }
   chat_counts: { args: { site: string }; returns: unknown }
   chat_delete_message: { args: { message: string }; returns: unknown }
@@ -527,11 +535,14 @@ export interface ChatFunctions {
   chat_resend_message: { args: { message: string }; returns: ChatMessage[] }
   chat_retry_job: { args: { job_id: number }; returns: unknown }
   chat_rotate_identity_key: { args: { site: string }; returns: unknown }
+  chat_routing: { args: { site: string }; returns: unknown }
   chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
   chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
   chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
   chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
+  chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null }; returns: unknown }
+  chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
   chat_scheduled: { args: { conversation: string }; returns: unknown[] }
@@ -544,6 +555,8 @@ export interface ChatFunctions {
   chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
   chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
   chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
+  chat_transfer: { args: { conversation: string; agent?: string | null; department?: string | null; note?: string | null; override?: boolean }; returns: ChatConversation[] }
+  chat_unassign: { args: { conversation: string }; returns: ChatConversation[] }
   chat_unblock: { args: { block: string }; returns: unknown }
   chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }
   chat_use_canned: { args: { response: string; conversation: string }; returns: unknown }

@@ -25,7 +25,7 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_
 
 /// Builds the extension against PostgreSQL 17, in a target directory of its own: in one, the builds
 /// for two versions would undo each other. `false` where there is no PostgreSQL 17 to be had.
-fn extension_for_17(programs: &Path) -> Result<bool> {
+pub fn extension_for_17(programs: &Path) -> Result<bool> {
     let Some(pg_config) = stack::pg_config_of_17(programs)? else {
         return Ok(false);
     };

@@ -1,9 +1,11 @@
-//! The choice of an agent: the least busy, then whoever has waited longest for a conversation.
+//! The choice of an agent: of those whom nothing hinders, the first in the order of the strategy.
 
 use std::cmp::Ordering;
 
 use serde::Serialize;
 
+use super::hindrance::Hindrance;
+use super::strategies::Step;
 use super::{Candidate, Error, Facts};
 
 /// Who got the conversation, and why not somebody else.
@@ -11,9 +13,11 @@ use super::{Candidate, Error, Facts};
 pub struct Choice {
     /// The winner; null when nobody can take it.
     pub agent_id: Option<String>,
-    /// What decided: `preferred`, `only_one_free`, `least_busy`, `waited_longest`, `first_by_id`; or,
-    /// with no winner, what stood in the way of the one who came closest: `full`, `department_full`,
-    /// `other_department`, `not_online`, `not_active`, `no_candidates`.
+    /// What decided: `preferred`, `only_one_free`, `own_department`, a reason of the strategy (`least_busy`,
+    /// `waited_longest`, `next_in_turn`, `knows_visitor`, `best_skills`) or `first_by_id`; or, with no
+    /// winner, what stood in the way of the one who came closest: `full`, `department_full`,
+    /// `hourly_limit`, `lacks_skills`, `gave_it_back`, `other_department`, `not_online`, `not_active`,
+    /// `no_candidates`.
     pub reason: &'static str,
     /// Everybody who could have taken it, best first.
     pub order: Vec<String>,
@@ -26,7 +30,9 @@ pub struct Choice {
 pub struct Loser {
     /// Who.
     pub agent_id: String,
-    /// Why not: a hindrance as above, or `not_preferred`, `busier`, `got_one_later`, `later_by_id`.
+    /// Why not: a hindrance as above, or the other side of what decided: `not_preferred`,
+    /// `fallback_department`, `busier`, `got_one_later`, `turn_comes_later`, `does_not_know_visitor`,
+    /// `fewer_skills`, `later_by_id`.
     pub reason: &'static str,
 }
 
@@ -39,68 +45,16 @@ impl Loser {
     }
 }
 
-/// What keeps an agent from taking any conversation, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Hindrance {
-    NotActive,
-    NotOnline,
-    OtherDepartment,
-    DepartmentFull,
-    Full,
-}
-
-impl Hindrance {
-    const fn reason(self) -> &'static str {
-        match self {
-            Self::NotActive => "not_active",
-            Self::NotOnline => "not_online",
-            Self::OtherDepartment => "other_department",
-            Self::DepartmentFull => "department_full",
-            Self::Full => "full",
-        }
-    }
-
-    fn of(candidate: &Candidate, department: Option<&str>) -> Option<Self> {
-        if !candidate.is_active {
-            return Some(Self::NotActive);
-        }
-        if candidate.status.as_deref() != Some("online") {
-            return Some(Self::NotOnline);
-        }
-        if department.is_some() && candidate.department_id.as_deref() != department {
-            return Some(Self::OtherDepartment);
-        }
-        if candidate.max <= 0 || candidate.load >= candidate.max {
-            return Some(Self::Full);
-        }
-        // A department's limit caps an agent's chats of that department, so it needs one.
-        let capped = department.and(candidate.department_max);
-        if capped.is_some_and(|max| candidate.department_load >= max) {
-            return Some(Self::DepartmentFull);
-        }
-        None
-    }
-}
-
 /// Chooses among the candidates; the result does not depend on their order.
-///
-/// Least `load / max`, then longest since the last assignment (never counts as longest), then id. The
-/// preferred agent goes first if they can take it at all.
 pub fn choose_agent(facts: &Facts) -> Choice {
-    let department = facts.department_id.as_deref();
-    let preferred = |c: &Candidate| Some(&c.agent_id) == facts.preferred_agent_id.as_ref();
     let (mut free, mut hindered) = (Vec::new(), Vec::new());
     for candidate in &facts.candidates {
-        match Hindrance::of(candidate, department) {
+        match Hindrance::of(facts, candidate) {
             None => free.push(candidate),
             Some(hindrance) => hindered.push((hindrance, candidate)),
         }
     }
-    free.sort_by(|a, b| {
-        preferred(b)
-            .cmp(&preferred(a))
-            .then_with(|| better_first(a, b))
-    });
+    free.sort_by(|a, b| decided(facts, a, b).map_or(Ordering::Equal, |(order, _)| order));
     hindered.sort_by(|(_, a), (_, b)| a.agent_id.cmp(&b.agent_id));
 
     let unable = hindered
@@ -115,16 +69,12 @@ pub fn choose_agent(facts: &Facts) -> Choice {
             losers: unable.collect(),
         };
     };
-    let (reason, why_beaten): (_, fn(&Candidate, &Candidate) -> &'static str) = if preferred(winner)
-    {
-        ("preferred", |_, _| "not_preferred")
+    let step = |loser| decided(facts, winner, loser).map(|(_, step)| step);
+    let reason = if facts.prefers(winner) {
+        "preferred"
     } else {
-        let reason = beaten.first().map_or("only_one_free", |second| {
-            Decider::between(winner, second).winners_reason()
-        });
-        (reason, |winner, loser| {
-            Decider::between(winner, loser).losers_reason()
-        })
+        let second = beaten.first().and_then(|second| step(second));
+        second.map_or("only_one_free", |step| step.winner)
     };
     Choice {
         agent_id: Some(winner.agent_id.clone()),
@@ -132,7 +82,7 @@ pub fn choose_agent(facts: &Facts) -> Choice {
         order: free.iter().map(|c| c.agent_id.clone()).collect(),
         losers: beaten
             .iter()
-            .map(|loser| Loser::new(loser, why_beaten(winner, loser)))
+            .map(|loser| Loser::new(loser, step(loser).map_or("later_by_id", |step| step.loser)))
             .chain(unable)
             .collect(),
     }
@@ -147,50 +97,10 @@ pub fn choose_agent_json(facts: &str) -> Result<String, Error> {
     serde_json::to_string(&choose_agent(&facts)).map_err(Error::BadFacts)
 }
 
-/// What makes one free agent the better choice than another.
-#[derive(Clone, Copy)]
-enum Decider {
-    Load,
-    Waited,
-    Id,
-}
-
-impl Decider {
-    fn between(winner: &Candidate, loser: &Candidate) -> Self {
-        if by_load(winner, loser).is_ne() {
-            Self::Load
-        } else if winner.last_assigned_at != loser.last_assigned_at {
-            Self::Waited
-        } else {
-            Self::Id
-        }
-    }
-
-    const fn winners_reason(self) -> &'static str {
-        match self {
-            Self::Load => "least_busy",
-            Self::Waited => "waited_longest",
-            Self::Id => "first_by_id",
-        }
-    }
-
-    const fn losers_reason(self) -> &'static str {
-        match self {
-            Self::Load => "busier",
-            Self::Waited => "got_one_later",
-            Self::Id => "later_by_id",
-        }
-    }
-}
-
-fn better_first(a: &Candidate, b: &Candidate) -> Ordering {
-    by_load(a, b)
-        .then_with(|| a.last_assigned_at.cmp(&b.last_assigned_at))
-        .then_with(|| a.agent_id.cmp(&b.agent_id))
-}
-
-/// Compares `load / max` without dividing, so that 1 of 3 and 2 of 6 are exactly equal. Both `max`
-/// are above 0 here.
-fn by_load(a: &Candidate, b: &Candidate) -> Ordering {
-    (i128::from(a.load) * i128::from(b.max)).cmp(&(i128::from(b.load) * i128::from(a.max)))
+/// Which of two comes first, and the step that says so; none for one and the same agent.
+fn decided(facts: &Facts, a: &Candidate, b: &Candidate) -> Option<(Ordering, &'static Step)> {
+    facts.strategy().steps().find_map(|step| {
+        let order = (step.order)(facts, a, b);
+        order.is_ne().then_some((order, step))
+    })
 }

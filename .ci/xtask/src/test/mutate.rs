@@ -1,0 +1,38 @@
+//! `cargo x test rls --mutate`: whether every rule has a test that misses it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+
+use super::{Args, names};
+use crate::{build, command, stack};
+
+/// Builds, then becomes the program that takes rules away, inside a throw-away cluster.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    ensure!(
+        args.filter.as_deref() == Some("rls"),
+        "--mutate is of the tests of who may do what: cargo x test rls --mutate"
+    );
+    let version = args.pg.as_deref().unwrap_or("15");
+    let programs = build::programs()?;
+    if version == "17" && !super::databases::extension_for_17(&programs)? {
+        bail!("PostgreSQL 17 cannot be had here");
+    }
+    let mut cargo = command::cargo();
+    cargo
+        .arg("build")
+        .args(build::TOGETHER)
+        .args(["-p", names::WITH_DATABASE, "--bin", "mutate"]);
+    command::run(&mut cargo)?;
+    let mut mutate = stack::with_cluster(&programs, version);
+    mutate
+        .env("RUST_LIB_BACKTRACE", "0")
+        .arg(programs.join("mutate"));
+    if let Some(seed) = args.seed {
+        mutate.args(["--seed", &seed.to_string()]);
+    }
+    if let Some(only) = &args.only {
+        mutate.args(["--only", only]);
+    }
+    Err(command::become_program(&mut mutate))
+}

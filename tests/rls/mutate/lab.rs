@@ -1,0 +1,195 @@
+//! Where one mutation is tried.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail, ensure};
+use local_stack::server::SUPERUSER;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use tokio::sync::OnceCell;
+
+use super::{Mutation, traces};
+use crate::attacks::{self, Attack};
+use crate::differences::Differences;
+use crate::observe::prepare;
+use crate::personas::Persona;
+use crate::questions::{Part, Questions};
+use crate::world::World;
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A test noticed.
+    Caught {
+        /// Which, in a word: `matrix`, `calls`, `catalog`, `attack`.
+        by: &'static str,
+        /// What it saw.
+        saw: String,
+    },
+    /// None did. Perhaps something broke, which is not the same.
+    Survived {
+        /// What broke.
+        broke: Option<String>,
+    },
+}
+
+/// What is asked everywhere, and the attacks.
+pub struct Lab {
+    questions: Questions,
+    /// A world as attacks find it, to be copied.
+    template: World,
+    attacks: Vec<(Attack, OnceCell<BTreeSet<String>>)>,
+}
+
+/// A world with a connection on which mutations are made and undone.
+pub struct Bench {
+    world: World,
+    connection: PgConnection,
+}
+
+/// Queries over the catalog that must find nothing, by the test that asks them.
+const CATALOG: [(&str, &str); 2] = [
+    (
+        "catalog::tables::every_table_has_row_level_security",
+        include_str!("../../catalog/without_rls.sql"),
+    ),
+    (
+        "catalog::functions::definer_trigger_and_public_functions_pin_an_empty_search_path",
+        include_str!("../../catalog/unpinned.sql"),
+    ),
+];
+
+impl Lab {
+    /// Makes the world that attacks begin with, and reads what is asked.
+    pub async fn new(template: World) -> Result<Self> {
+        let questions = Questions::read(&template).await?;
+        template.db.leave().await;
+        Ok(Self {
+            questions,
+            template,
+            attacks: attacks::all()
+                .into_iter()
+                .map(|attack| (attack, OnceCell::new()))
+                .collect(),
+        })
+    }
+
+    /// A place to try mutations one after the other.
+    pub async fn bench(&self) -> Result<Bench> {
+        let world = self.template.copy().await?;
+        self.questions.prepare_calls(&world).await?;
+        let mut connection = world.db.connect_as(SUPERUSER).await?;
+        prepare(&mut connection).await?;
+        connection
+            .execute("set lock_timeout = '20s'; set statement_timeout = '60s'")
+            .await?;
+        Ok(Bench { world, connection })
+    }
+
+    /// Everything must be as expected while nothing is mutated.
+    pub async fn check(&self, bench: &mut Bench) -> Result<()> {
+        let gaps = self.questions.gaps()?;
+        ensure!(gaps.is_empty(), "{}", gaps.join("\n"));
+        match self.ask(bench, "", &Part::all()).await? {
+            Verdict::Survived { broke: None } => Ok(()),
+            other => bail!("without any mutation something is wrong: {other:?}"),
+        }
+    }
+
+    /// Tries a mutation.
+    pub async fn examine(&self, bench: &mut Bench, mutation: &Mutation) -> Result<Verdict> {
+        let mut broke = None;
+        for part in [&mutation.part, &Part::all()] {
+            match self.ask(bench, &mutation.statements, part).await? {
+                Verdict::Survived { broke: more } => broke = broke.or(more),
+                caught => return Ok(caught),
+            }
+        }
+        for (attack, ran) in &self.attacks {
+            if !mutation.functions.is_empty() {
+                let ran = ran.get_or_try_init(|| traces::trace(&self.template, *attack));
+                let ran = ran.await?;
+                if !mutation
+                    .functions
+                    .iter()
+                    .any(|function| ran.contains(function))
+                {
+                    continue;
+                }
+            }
+            match self.attack(*attack, mutation).await? {
+                Ok(()) => {}
+                Err(error) if error.is::<sqlx::Error>() => {
+                    broke = broke.or(Some(format!("{}: {error:#}", attack.name)));
+                }
+                Err(error) => {
+                    return Ok(Verdict::Caught {
+                        by: "attack",
+                        saw: format!("{}: {error:#}", attack.name),
+                    });
+                }
+            }
+        }
+        Ok(Verdict::Survived { broke })
+    }
+
+    /// Runs an attack in a mutated copy of the world.
+    async fn attack(&self, attack: Attack, mutation: &Mutation) -> Result<Result<()>> {
+        let world = self.template.copy().await?;
+        let mut superuser = world.db.connect_as(SUPERUSER).await?;
+        mutate(&mut superuser, &mutation.statements)
+            .await
+            .with_context(|| mutation.name.clone())?;
+        superuser.close().await?;
+        Ok((attack.tried)(&world).await)
+    }
+
+    /// Asks a part of the questions in a mutated transaction, everybody in turn, until somebody gets another answer.
+    async fn ask(&self, bench: &mut Bench, statements: &str, part: &Part) -> Result<Verdict> {
+        let mut all = bench.connection.begin().await?;
+        all.execute(AssertSqlSafe(statements))
+            .await
+            .with_context(|| format!("this does not mutate anything: {statements}"))?;
+        for (test, query) in CATALOG {
+            let found: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut *all).await?;
+            if !found.is_empty() {
+                return Ok(Verdict::Caught {
+                    by: "catalog",
+                    saw: format!("{test}: {}", found.join(", ")),
+                });
+            }
+        }
+        let mut differences = Differences::default();
+        for persona in Persona::ALL {
+            let mut request = all.begin().await?;
+            persona
+                .caller(&bench.world)?
+                .begin_as_superuser(&mut request)
+                .await?;
+            self.questions
+                .ask(&bench.world, &mut request, persona, part, &mut differences)
+                .await
+                .with_context(|| format!("as {persona:?}, after {statements}"))?;
+            request.rollback().await?;
+            if let Some(saw) = differences.clear() {
+                let by = if saw.starts_with("Call ") {
+                    "calls"
+                } else {
+                    "matrix"
+                };
+                return Ok(Verdict::Caught { by, saw });
+            }
+        }
+        Ok(Verdict::Survived {
+            broke: differences.first(),
+        })
+    }
+}
+
+/// Takes the rule away for good.
+async fn mutate(connection: &mut PgConnection, statements: &str) -> Result<()> {
+    let mut all = connection.begin().await?;
+    all.execute(AssertSqlSafe(statements)).await?;
+    all.commit().await?;
+    Ok(())
+}
