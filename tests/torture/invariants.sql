@@ -7,12 +7,12 @@ select format('conversation %s waits beside an agent with room', c.id)
 from public.mod_chat_conversations c
 left join public.mod_chat_departments d on d.id = c.department_id
 where c.status = 'pending' and coalesce(d.auto_assign, true)
-    and chat.choose_agent(chat.routing_facts(c.site_id, c.department_id, c.last_agent_id, c.id, clock_timestamp())) ->> 'agent_id' is not null
+    and chat.choose_agent(chat.routing_facts(c, clock_timestamp())) ->> 'agent_id' is not null
 union all
 select format('choice %s gave a chat to an agent without room: %s', h.id, f)
 from chat.choices h
 cross join lateral jsonb_array_elements(h.facts -> 'candidates') f
-where f ->> 'agent_id' = h.agent_id::text
+where h.by_user is null and f ->> 'agent_id' = h.agent_id::text
     and ((f ->> 'load')::integer >= (f ->> 'max')::integer or f ->> 'status' <> 'online')
 union all
 select format('agent %s of the strict site has %s chats and room for %s: %s', a.id, a.current_chat_count, a.max_concurrent_chats,

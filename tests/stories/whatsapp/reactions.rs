@@ -92,16 +92,13 @@ async fn a_reaction_is_taken_off_with_an_empty_emoji_and_with_none() -> Result<(
 #[tokio::test]
 async fn an_older_reaction_that_comes_late_does_not_undo_a_newer_one() -> Result<()> {
     let (scene, ..) = scene_with_a_message().await?;
-    scene
-        .hear(&[reaction("wamid.r3", "wamid.1", "", 30)])
-        .await?;
+    let newest = reaction("wamid.r3", "wamid.1", "", 30);
+    scene.hear(std::slice::from_ref(&newest)).await?;
     let settled = scene.message("wamid.1").await?;
     scene
         .hear(&[reaction("wamid.r2", "wamid.1", "👎", 20)])
         .await?;
-    scene
-        .hear(&[reaction("wamid.r3", "wamid.1", "", 30)])
-        .await?;
+    scene.hear(&[newest]).await?;
     assert_eq!(scene.message("wamid.1").await?, settled);
     Ok(())
 }

@@ -120,23 +120,23 @@ pub const CALLS: &[Kind] = &[
     function("chat_explain_assignment", 5, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
-    function("chat_claim", 15, staff, |p| {
+    bends(function("chat_claim", 15, staff, |p| {
         vec![
             ("conversation", p.one("conversations")),
             ("override", p.chance.truth()),
         ]
-    }),
-    function("chat_assign", 10, staff, |p| {
+    })),
+    bends(function("chat_assign", 10, staff, |p| {
         vec![
             ("conversation", p.one("conversations")),
             ("agent", p.one("agents")),
             ("override", p.chance.truth()),
         ]
-    }),
+    })),
     function("chat_unassign", 8, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
-    function("chat_transfer", 12, staff, |p| {
+    bends(function("chat_transfer", 12, staff, |p| {
         let mut args = vec![("conversation", p.one("conversations"))];
         if p.chance.one_in(2) {
             args.push(("agent", p.one("agents")));
@@ -150,7 +150,7 @@ pub const CALLS: &[Kind] = &[
             args.push(("override", p.chance.truth()));
         }
         args
-    }),
+    })),
 ];
 
 fn bulk(p: &mut Player<'_>) -> Args {
