@@ -55,7 +55,7 @@ declare
     planned chat.scheduled_messages;
 begin
     select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
-    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.view') then
         raise exception 'there is no planned message %', chat_cancel_scheduled.id
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
     end if;

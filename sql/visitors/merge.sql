@@ -15,7 +15,7 @@ declare
     root constant uuid := chat.person_of(target);
     merged public.mod_chat_visitors;
 begin
-    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
+    if chat.require_for_visitor(target, 'live-chat.conversations.view') <> site then
         raise exception 'these two belong to different sites'
             using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
     end if;

@@ -3866,7 +3866,7 @@ declare
     planned chat.scheduled_messages;
 begin
     select s.* into planned from chat.scheduled_messages s where s.id = chat_cancel_scheduled.id;
-    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply') then
+    if not found or not chat.may_in(planned.conversation_id, 'live-chat.conversations.view') then
         raise exception 'there is no planned message %', chat_cancel_scheduled.id
             using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'chat_scheduled lists what is planned';
     end if;
@@ -6939,7 +6939,7 @@ declare
     root constant uuid := chat.person_of(target);
     merged public.mod_chat_visitors;
 begin
-    if chat.require_for_visitor(target, 'live-chat.conversations.reply') <> site then
+    if chat.require_for_visitor(target, 'live-chat.conversations.view') <> site then
         raise exception 'these two belong to different sites'
             using errcode = 'PT422', detail = 'chat/different_sites', hint = 'a person is known to one site only';
     end if;

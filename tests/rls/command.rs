@@ -24,9 +24,12 @@ struct Args {
     /// Whence the order
     #[arg(long)]
     seed: Option<u64>,
-    /// Only mutations whose name has this in it
+    /// Only mutations whose name has this in it, or of the kind that the report calls so
     #[arg(long)]
     only: Option<String>,
+    /// List them, try none
+    #[arg(long)]
+    list: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,6 +41,7 @@ async fn main() -> Result<ExitCode> {
         seed,
         time: None,
         only: args.only,
+        is_list: args.list,
         is_told: true,
     }
     .run()

@@ -126,7 +126,7 @@ gets_through! {
     the_finder_of_a_private_answer: talk::using_a_colleagues_private_answer,
         edit("public.chat_find_canned", "and (r.is_shared or r.created_by = me)", "");
     the_right_to_a_plan: talk::calling_off_a_foreign_plan,
-        edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.reply')", "");
+        edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.view')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
     the_visitor_who_ends_a_chat: talk::a_visitor_in_the_chat_of_another,

@@ -193,6 +193,7 @@ impl House {
             ("{agent_user}", self.agent.user),
             ("{supervisor}", self.supervisor.id),
             ("{supervisor_user}", self.supervisor.user),
+            ("{admin}", self.admin.id),
             ("{department}", self.department),
             ("{visitor}", self.visitor),
             ("{session}", self.session.id),

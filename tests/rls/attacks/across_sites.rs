@@ -13,6 +13,8 @@ super::held_off!(
     a_reply_to_a_foreign_message,
     a_foreign_agent,
     a_foreign_department,
+    a_foreign_department_saved,
+    another_sites_first_choice,
     a_foreign_visitor,
     rows_for_a_foreign_site,
     functions_for_a_foreign_site,
@@ -196,5 +198,41 @@ pub async fn functions_for_a_foreign_site(world: &World) -> Result<()> {
     ] {
         refused(admin.rows(&format!("select {call} as answer")).await, said)?;
     }
+    Ok(())
+}
+
+/// A department keeps its site, whoever saves one by its id.
+pub async fn a_foreign_department_saved(world: &World) -> Result<()> {
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let save = format!(
+        "select chat_save_department('{}', 'Mine', '{}')",
+        world.a.site.id, world.b.department
+    );
+    refused(admin.rows(&save).await, "PT404 chat/no_such_department")
+}
+
+/// A site has one department that is chosen by itself; making one so undoes it for the others of this site.
+pub async fn another_sites_first_choice(world: &World) -> Result<()> {
+    let b = &world.b;
+    world
+        .as_owner(&format!(
+            "update mod_chat_departments set is_default = true where id = '{}'",
+            b.department
+        ))
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let save = format!(
+        "select chat_save_department('{}', 'First', is_default => true)",
+        world.a.site.id
+    );
+    admin.rows(&save).await?;
+    let default = format!(
+        "select is_default from mod_chat_departments where id = '{}'",
+        b.department
+    );
+    ensure!(
+        world.look(&default).await? == "true",
+        "site B lost its department of first choice"
+    );
     Ok(())
 }

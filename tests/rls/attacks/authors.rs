@@ -9,6 +9,7 @@ super::held_off!(
     speaking_as_somebody_else,
     speaking_without_an_agent_row,
     an_id_that_stands_elsewhere,
+    speaking_as_a_foreign_agent,
     changing_what_was_said,
     numbers_that_count,
 );
@@ -179,4 +180,16 @@ pub async fn numbers_that_count(world: &World) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A program with the service key says who writes, but not somebody of another site.
+pub async fn speaking_as_a_foreign_agent(world: &World) -> Result<()> {
+    let claims = serde_json::json!({"role": "service_role"});
+    let mut program = world.db.as_caller("service_role", claims).await?;
+    let insert = format!(
+        "insert into mod_chat_messages (conversation_id, sender_type, sender_id, content)
+        values ('{}', 'agent', '{}', 'Hello')",
+        world.a.conversation, world.b.agent.id
+    );
+    refused(program.execute(&insert).await, "PT422 chat/no_such_agent")
 }

@@ -14,6 +14,7 @@ super::held_off!(
     answering_beyond_a_limit,
     asking_beyond_a_limit,
     starting_what_a_colleague_has,
+    a_live_visitors_other_chat,
 );
 
 async fn limit_supervisors(world: &World) -> Result<()> {
@@ -33,7 +34,18 @@ async fn sees_none_of(world: &World, table: &str) -> Result<()> {
     Ok(())
 }
 
+/// Neither an agent's chat nor that of another whose role is limited alike.
 pub async fn conversations_beyond_a_limit(world: &World) -> Result<()> {
+    let a = &world.a;
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_agents (id, site_id, user_id, display_name, role)
+            values ('{0}', '{1}', gen_random_uuid(), 'Sam', 'supervisor');
+            insert into mod_chat_conversations (site_id, visitor_id, assigned_agent_id)
+            select '{1}', '{2}', '{0}'",
+            a.department, a.site.id, a.visitor
+        ))
+        .await?;
     sees_none_of(world, "mod_chat_conversations").await
 }
 
@@ -140,4 +152,30 @@ pub async fn starting_what_a_colleague_has(world: &World) -> Result<()> {
         supervisor.rows(&start("Me too")).await,
         "PT403 chat/not_allowed",
     )
+}
+
+/// Somebody on the page is one's own by an older conversation; the open one is a colleague's.
+pub async fn a_live_visitors_other_chat(world: &World) -> Result<()> {
+    let a = &world.a;
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_conversations (site_id, visitor_id, status, last_agent_id, archived_at)
+            values ('{}', '{}', 'resolved', '{}', now())",
+            a.site.id, a.visitor, a.supervisor.id
+        ))
+        .await?;
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(a.supervisor.user).await?;
+    let live = format!("select chat_live_visitors('{}', 86400) as live", a.site.id);
+    let rows = supervisor.rows(&live).await?;
+    let seen = &rows[0]["live"]["visitors"];
+    ensure!(
+        seen[0]["visitor_id"] == a.visitor.to_string(),
+        "the visitor is not seen: {seen}"
+    );
+    ensure!(
+        seen[0]["conversation_id"].is_null(),
+        "a colleague's conversation is told: {seen}"
+    );
+    Ok(())
 }

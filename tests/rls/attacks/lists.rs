@@ -8,6 +8,7 @@ use crate::world::World;
 super::held_off!(
     the_inbox_of_a_foreign_site,
     badges_of_a_foreign_site,
+    badges_of_ones_other_self,
     searching_a_foreign_site,
     reading_a_foreign_conversation,
     a_colleagues_own_list,
@@ -48,6 +49,26 @@ pub async fn badges_of_a_foreign_site(world: &World) -> Result<()> {
     refused(agent.rows(&foreign).await, "PT403 chat/not_allowed")
 }
 
+/// Who is an agent at two sites is two agents.
+pub async fn badges_of_ones_other_self(world: &World) -> Result<()> {
+    let (a, b) = (&world.a, &world.b);
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_agents (id, site_id, user_id, display_name)
+            values ('{0}', '{1}', '{2}', 'Ada, too');
+            update mod_chat_conversations set assigned_agent_id = '{0}' where id = '{3}'",
+            a.department, b.site.id, a.agent.user, b.conversation
+        ))
+        .await?;
+    let mut agent = world.db.as_user(a.agent.user).await?;
+    for site in [a.site.id, b.site.id] {
+        let counts = format!("select chat_counts('{site}') as counts");
+        let counts = agent.rows(&counts).await?;
+        ensure!(counts[0]["counts"]["mine"] == 1, "{counts:?}");
+    }
+    Ok(())
+}
+
 pub async fn searching_a_foreign_site(world: &World) -> Result<()> {
     let mut agent = world.db.as_user(world.a.agent.user).await?;
     let search = |site| format!("select chat_search('{site}', 'hi') as said");
@@ -55,11 +76,30 @@ pub async fn searching_a_foreign_site(world: &World) -> Result<()> {
         agent.rows(&search(world.b.site.id)).await,
         "PT403 chat/not_allowed",
     )?;
+    for is_indexed in [false, true] {
+        if is_indexed {
+            index(world).await?;
+        }
+        let own = agent.rows(&search(world.a.site.id)).await?;
+        ensure!(
+            own[0]["said"]["hits"]
+                .as_array()
+                .is_some_and(|hits| hits.len() == 1),
+            "indexed {is_indexed}: {own:?}"
+        );
+    }
+    world
+        .as_owner(&format!(
+            "insert into chat.words_due (site_id, message_id) values ('{}', '{}')",
+            world.b.site.id, world.b.message
+        ))
+        .await?;
     let own = agent.rows(&search(world.a.site.id)).await?;
     ensure!(
         own[0]["said"]["hits"]
             .as_array()
-            .is_some_and(|hits| hits.len() == 1)
+            .is_some_and(|hits| hits.len() == 1),
+        "what site B has to index is found: {own:?}"
     );
     let other = format!(
         "select chat_search('{}', 'hi', conversation => '{}') as said",
@@ -108,7 +148,12 @@ pub async fn a_colleagues_own_list(world: &World) -> Result<()> {
             .rows(&format!("select chat_delete_view('{list}')"))
             .await,
         "PT404 chat/no_such_view",
-    )
+    )?;
+    let save = format!(
+        "select * from chat_save_view('{}', 'Mine', '{{}}', false, '{list}')",
+        world.a.site.id
+    );
+    refused(admin.rows(&save).await, "PT404 chat/no_such_view")
 }
 
 /// A condition that fails on a row says that there is such a row. The barrier keeps it from seeing hidden ones.
@@ -178,10 +223,25 @@ pub async fn counting_beyond_a_limit(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Messages are read themselves until the tick has put them into the index. That takes as long as anybody's transaction
+/// does, so it is done by hand.
+async fn index(world: &World) -> Result<()> {
+    world
+        .as_owner(
+            "select chat.index_messages(array(select id from mod_chat_messages));
+            update chat.words_progress set event_id = (select max(id) from chat.events);
+            delete from chat.words_due",
+        )
+        .await
+}
+
 pub async fn searching_beyond_a_limit(world: &World) -> Result<()> {
     limit_supervisors(world).await?;
     let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
     let search = format!("select chat_search('{}', 'hi') as said", world.a.site.id);
-    ensure!(supervisor.rows(&search).await?[0]["said"]["hits"] == serde_json::json!([]));
+    let nothing = serde_json::json!([]);
+    ensure!(supervisor.rows(&search).await?[0]["said"]["hits"] == nothing);
+    index(world).await?;
+    ensure!(supervisor.rows(&search).await?[0]["said"]["hits"] == nothing);
     Ok(())
 }

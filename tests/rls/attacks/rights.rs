@@ -10,6 +10,7 @@ super::held_off!(
     seeing_without_permission,
     another_change_in_a_claim,
     claiming_for_somebody_else,
+    claiming_for_ones_other_self,
     handing_out_without_an_agent_row,
     a_colleagues_private_answer,
     raising_oneself,
@@ -295,4 +296,23 @@ pub async fn changing_everything(world: &World) -> Result<()> {
     )?;
     ensure!(changed == 1, "{changed} conversations were changed");
     Ok(())
+}
+
+/// Who is an agent at two sites claims as the one who works there, and else hands out what is not theirs to hand out.
+pub async fn claiming_for_ones_other_self(world: &World) -> Result<()> {
+    let (a, b) = (&world.a, &world.b);
+    world
+        .as_owner(&format!(
+            "insert into mod_chat_agents (id, site_id, user_id, display_name)
+            values ('{0}', '{1}', '{2}', 'Ada, too');
+            update mod_chat_conversations set assigned_agent_id = null where id = '{3}'",
+            a.department, b.site.id, a.agent.user, a.conversation
+        ))
+        .await?;
+    let mut agent = world.db.as_user(a.agent.user).await?;
+    let claim = format!(
+        "update mod_chat_conversations set assigned_agent_id = '{}' where id = '{}'",
+        a.department, a.conversation
+    );
+    refused(agent.execute(&claim).await, "PT403 chat/not_allowed")
 }

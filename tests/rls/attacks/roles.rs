@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 
+use super::numbers::connect;
 use super::refused;
 use super::rights::set_permission;
 use crate::world::World;
@@ -10,6 +11,8 @@ super::held_off!(
     raising_oneself_as_a_manager_of_agents,
     giving_what_one_has_not,
     changing_a_role_that_is_not_below_ones_own,
+    undoing_what_another_site_decided,
+    limiting_to_a_foreign_number,
 );
 
 /// Who manages agents raises nobody above themselves, nor touches those above them.
@@ -90,4 +93,47 @@ pub async fn changing_a_role_that_is_not_below_ones_own(world: &World) -> Result
         .rows(&save_permission(world, "admin", "conversations.view"))
         .await?;
     Ok(())
+}
+
+/// To take a decision back is to delete its row: of one's own site only.
+pub async fn undoing_what_another_site_decided(world: &World) -> Result<()> {
+    let site = world.a.site.id;
+    world
+        .as_owner(&format!(
+            "insert into chat.role_limits (site_id, role, sees) values ('{site}', 'agent', 'own');
+            insert into chat.permissions (site_id, role, permission, allowed)
+            values ('{site}', 'agent', 'live-chat.canned.manage', false)"
+        ))
+        .await?;
+    let mut neighbour = world.db.as_user(world.b.admin.user).await?;
+    for call in [
+        format!(
+            "select chat_save_role_limit('{}', 'agent', 'site')",
+            world.b.site.id
+        ),
+        format!(
+            "select chat_save_permission('{}', 'agent', 'live-chat.canned.manage', null)",
+            world.b.site.id
+        ),
+    ] {
+        neighbour.rows(&call).await?;
+    }
+    for table in ["chat.role_limits", "chat.permissions"] {
+        let left = format!("select count(*) from {table} where site_id = '{site}'");
+        ensure!(
+            world.look(&left).await? == "1",
+            "what site A decided is gone from {table}"
+        );
+    }
+    Ok(())
+}
+
+pub async fn limiting_to_a_foreign_number(world: &World) -> Result<()> {
+    connect(world, &world.b, "first", "777").await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let limit = format!(
+        "select chat_save_role_limit('{}', 'agent', 'number', '777')",
+        world.a.site.id
+    );
+    refused(admin.rows(&limit).await, "PT422 chat/no_such_number")
 }

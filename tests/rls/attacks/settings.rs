@@ -1,6 +1,6 @@
 //! Settings of a site: the whatsapp_* columns need a permission of their own, and claim a number.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::numbers::{connect, register};
 use super::refused;
@@ -10,7 +10,8 @@ super::held_off!(
     columns_of_another_permission,
     a_first_row_with_whatsapp,
     a_number_of_another_site,
-    a_number_nobody_confirmed
+    a_number_nobody_confirmed,
+    an_account_of_another_site,
 );
 
 async fn forbid(world: &World, permission: &str) -> Result<()> {
@@ -128,5 +129,25 @@ pub async fn a_number_nobody_confirmed(world: &World) -> Result<()> {
         "the owner of the number was not asked: {known}"
     );
     connect(world, &world.a, "first", "777").await?;
+    Ok(())
+}
+
+/// A number goes by the account that its own site has connected: nobody sends with another site's token.
+pub async fn an_account_of_another_site(world: &World) -> Result<()> {
+    let theirs = connect(world, &world.b, "first", "777").await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let set = format!(
+        "update mod_chat_widget_settings set whatsapp_enabled = true, whatsapp_phone_number_id = '888',
+            whatsapp_business_account_id = '{}'",
+        theirs.waba_id
+    );
+    if let Err(error) = admin.execute(&set).await {
+        bail!("the account was looked for: {error}");
+    }
+    let account = "select account_id from chat.whatsapp_numbers where phone_number_id = '888'";
+    ensure!(
+        world.look(account).await? == "null",
+        "the number goes by an account of site B"
+    );
     Ok(())
 }

@@ -10,6 +10,7 @@ super::held_off!(
     a_hand_on_a_foreign_message,
     a_colleagues_words_taken_back,
     using_a_colleagues_private_answer,
+    using_a_foreign_answer,
     calling_off_a_foreign_plan,
     many_chats_at_once_without_the_right,
     naming_a_foreign_agent,
@@ -60,6 +61,21 @@ pub async fn a_colleagues_words_taken_back(world: &World) -> Result<()> {
     let mut agent = world.db.as_user(world.a.agent.user).await?;
     let delete = format!("select chat_delete_message('{}')", world.a.message);
     refused(agent.execute(&delete).await, "PT403 chat/not_your_message")
+}
+
+pub async fn using_a_foreign_answer(world: &World) -> Result<()> {
+    let foreign = world
+        .look(&format!(
+            "select id from mod_chat_canned_responses where site_id = '{}'",
+            world.b.site.id
+        ))
+        .await?;
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    let using = format!(
+        "select chat_use_canned('{foreign}', '{}')",
+        world.a.conversation
+    );
+    refused(agent.execute(&using).await, "PT404 chat/no_such_canned")
 }
 
 pub async fn using_a_colleagues_private_answer(world: &World) -> Result<()> {

@@ -12,6 +12,7 @@ super::held_off!(
     erasing_without_the_right,
     an_address_without_the_right,
     a_foreign_block,
+    an_address_of_visitors_elsewhere,
 );
 
 /// Every function that takes a visitor, tried by an admin of the neighbouring site.
@@ -122,5 +123,23 @@ pub async fn a_foreign_block(world: &World) -> Result<()> {
     let mut neighbour = world.db.as_user(world.b.admin.user).await?;
     refused(neighbour.rows(&unblock).await, "PT404 chat/no_such_block")?;
     ensure!(agent.rows(&unblock).await?.len() == 1);
+    Ok(())
+}
+
+/// Whoever is blocked at one site goes on talking at another.
+pub async fn an_address_of_visitors_elsewhere(world: &World) -> Result<()> {
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let block = format!(
+        "select chat_block_address('{}', '127.0.0.0/8')",
+        world.a.site.id
+    );
+    admin.rows(&block).await?;
+    let ended = world
+        .look("select array_agg(distinct site_id) from chat.sessions where ended_at is not null")
+        .await?;
+    ensure!(
+        ended == format!("{{{}}}", world.a.site.id),
+        "sessions were ended of {ended}"
+    );
     Ok(())
 }

@@ -3,6 +3,8 @@
 use anyhow::{Result, bail, ensure};
 use pg_chat_tests::{Person, Session};
 use serde_json::{Value, json};
+use sqlx::Connection;
+use uuid::Uuid;
 
 use super::{allowed, refused};
 use crate::world::World;
@@ -11,6 +13,7 @@ super::held_off!(
     anothers_chat,
     a_note_about_oneself,
     a_message_in_anothers_chat,
+    the_id_of_anothers_message,
     a_quote_of_anothers_message,
     anothers_file,
     a_file_anywhere,
@@ -19,6 +22,10 @@ super::held_off!(
     no_form,
     a_domain_that_is_not_allowed,
     a_key_for_oneself,
+    writing_while_blocked,
+    the_chats_of_another_customer,
+    a_customer_of_two_sites,
+    what_a_foreign_site_offers,
 );
 
 /// The visitor of site A, where no form is asked for, and somebody else there.
@@ -98,7 +105,13 @@ pub async fn anothers_file(world: &World) -> Result<()> {
         "chat_post_message('', gen_random_uuid(), null, null, '{}')",
         upload["upload"].as_str().unwrap_or_default()
     );
-    refused(answer(&mut thief, &post).await, "PT404 chat/no_such_upload")
+    refused(answer(&mut thief, &post).await, "PT404 chat/no_such_upload")?;
+    let upload = answer(&mut visitor, "chat_request_upload('b.png', 1, 'image/png')").await?;
+    let put = format!(
+        "insert into storage.objects (bucket_id, name) values ('chat-media', '{}')",
+        upload["path"].as_str().unwrap_or_default()
+    );
+    refused(thief.execute(&put).await, "42501")
 }
 
 pub async fn a_file_anywhere(world: &World) -> Result<()> {
@@ -172,11 +185,19 @@ pub async fn a_domain_that_is_not_allowed(world: &World) -> Result<()> {
     )
     .execute(&mut *request)
     .await?;
-    let opened = sqlx::query("select chat_open_session($1)")
-        .bind(world.a.site.id)
-        .execute(&mut *request)
-        .await;
-    refused(opened, "PT403 chat/domain_not_allowed")
+    for call in [
+        "select chat_open_session($1)",
+        "select chat_widget_config($1)",
+    ] {
+        let mut attempt = request.begin().await?;
+        let opened = sqlx::query(call)
+            .bind(world.a.site.id)
+            .execute(&mut *attempt)
+            .await;
+        refused(opened, "PT403 chat/domain_not_allowed")?;
+        attempt.rollback().await?;
+    }
+    Ok(())
 }
 
 /// Whoever has the key can be any user of the site.
@@ -187,4 +208,82 @@ pub async fn a_key_for_oneself(world: &World) -> Result<()> {
         refused(answer(&mut person, &rotate).await, "PT403 chat/not_allowed")?;
     }
     Ok(())
+}
+
+/// A block by address ends no session of another address, nor does one that the owner of the database writes.
+pub async fn writing_while_blocked(world: &World) -> Result<()> {
+    let (mut blocked, session) = two(world).await?;
+    world
+        .as_owner(&format!(
+            "insert into chat.blocks (site_id, visitor_id) values ('{}', '{}')",
+            session.site, session.visitor
+        ))
+        .await?;
+    refused(
+        answer(&mut blocked, "chat_post_message('x')").await,
+        "PT403 chat/blocked",
+    )
+}
+
+/// Customers who are signed in with Supabase have what they wrote under their own login.
+pub async fn the_chats_of_another_customer(world: &World) -> Result<()> {
+    let mut customer = world.db.as_user(Uuid::new_v4()).await?;
+    let open = format!("chat_open_session('{}')", world.a.site.id);
+    answer(&mut customer, &open).await?;
+    world
+        .as_owner(
+            "insert into mod_chat_conversations (site_id, visitor_id)
+            select i.site_id, i.visitor_id from chat.identities i
+            join chat.identity_aliases a on a.identity_id = i.id and a.kind = 'auth'",
+        )
+        .await?;
+    let mine = "select id from chat_my_conversations";
+    ensure!(customer.rows(mine).await?.len() == 1);
+    let mut other = world.db.as_user(Uuid::new_v4()).await?;
+    ensure!(other.rows(mine).await?.is_empty(), "another's chat is seen");
+    Ok(())
+}
+
+/// Who is online and which departments there are is said of the site that was asked for.
+pub async fn what_a_foreign_site_offers(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "update mod_chat_widget_settings set pre_chat_department_selector = true;
+            update mod_chat_agents set status = 'online' where id = '{}'",
+            world.b.agent.id
+        ))
+        .await?;
+    let mut anon = world.db.as_anon().await?;
+    let config = format!("chat_widget_config('{}')", world.a.site.id);
+    let config = answer(&mut anon, &config).await?;
+    ensure!(
+        config["online"] == false,
+        "agents of site B are on: {config}"
+    );
+    ensure!(
+        config["departments"].as_array().map(Vec::len) == Some(1),
+        "departments of site B: {config}"
+    );
+    Ok(())
+}
+
+/// Sites share their logins, not what they know of people.
+pub async fn a_customer_of_two_sites(world: &World) -> Result<()> {
+    let mut customer = world.db.as_user(Uuid::new_v4()).await?;
+    let mut known = Vec::new();
+    for site in [world.a.site.id, world.b.site.id] {
+        let open = format!("chat_open_session('{site}')");
+        match answer(&mut customer, &open).await {
+            Ok(said) => known.push(said["visitor_id"].clone()),
+            Err(error) => bail!("the person of the other site was taken: {error}"),
+        }
+    }
+    ensure!(known[0] != known[1], "site B knows the person of site A");
+    Ok(())
+}
+
+pub async fn the_id_of_anothers_message(world: &World) -> Result<()> {
+    let (mut thief, _) = two(world).await?;
+    let post = format!("chat_post_message('x', '{}')", world.a.message);
+    refused(answer(&mut thief, &post).await, "PT409 chat/id_in_use")
 }

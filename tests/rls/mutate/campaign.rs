@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::lab::{Lab, Verdict};
-use super::{Kind, Mutation, catalog, redundant};
+use super::{Kind, Mutation, catalog, checks, conditions, redundant};
 use crate::world::World;
 
 /// How many are tried at a time.
@@ -23,8 +23,10 @@ pub struct Campaign {
     pub seed: u64,
     /// No mutation is begun after this; what was begun is judged.
     pub time: Option<Duration>,
-    /// Only mutations whose name has this in it.
+    /// Only mutations whose name has this in it, or of the kind that is called so.
     pub only: Option<String>,
+    /// Whether they are only listed.
+    pub is_list: bool,
     /// Whether each one is told as it is done.
     pub is_told: bool,
 }
@@ -45,14 +47,25 @@ impl Campaign {
     pub async fn run(&self) -> Result<Report> {
         let template = World::new().await?;
         let mut mutations = catalog::mutations(&template.db).await?;
+        mutations.extend(conditions::mutations(&template.db).await?);
+        mutations.extend(checks::mutations(&template.db).await?);
         redundant::together(&mut mutations)?;
         if let Some(only) = &self.only {
-            mutations.retain(|mutation| mutation.name.contains(only.as_str()));
+            mutations.retain(|mutation| {
+                mutation.name.contains(only.as_str()) || mutation.kind.words() == only
+            });
         }
         mutations.shuffle(&mut StdRng::seed_from_u64(self.seed));
         let mut report = Report::default();
         for mutation in &mutations {
             *report.of.entry(mutation.kind).or_default() += 1;
+        }
+
+        if self.is_list {
+            for mutation in &mutations {
+                println!("{:<18} {}", mutation.kind.words(), mutation.name);
+            }
+            return Ok(report);
         }
 
         let lab = Lab::new(template).await?;

@@ -13,7 +13,7 @@ use crate::attacks::{self, Attack};
 use crate::differences::Differences;
 use crate::observe::prepare;
 use crate::personas::Persona;
-use crate::questions::{Part, Questions};
+use crate::questions::{Names, Part, Questions};
 use crate::world::World;
 
 /// What came of it.
@@ -99,25 +99,17 @@ impl Lab {
     /// Tries a mutation.
     pub async fn examine(&self, bench: &mut Bench, mutation: &Mutation) -> Result<Verdict> {
         let mut broke = None;
-        for part in [&mutation.part, &Part::all()] {
+        // A function that neither a relation runs nor anything but these calls is seen nowhere else.
+        let is_whole = !mutation.functions.is_empty() && mutation.part.relations == Names::none();
+        let parts = [mutation.part.clone(), Part::all()];
+        for part in &parts[..if is_whole { 1 } else { 2 }] {
             match self.ask(bench, &mutation.statements, part).await? {
                 Verdict::Survived { broke: more } => broke = broke.or(more),
                 caught => return Ok(caught),
             }
         }
-        for (attack, ran) in &self.attacks {
-            if !mutation.functions.is_empty() {
-                let ran = ran.get_or_try_init(|| traces::trace(&self.template, *attack));
-                let ran = ran.await?;
-                if !mutation
-                    .functions
-                    .iter()
-                    .any(|function| ran.contains(function))
-                {
-                    continue;
-                }
-            }
-            match self.attack(*attack, mutation).await? {
+        for attack in self.attacks_on(mutation).await? {
+            match self.attack(attack, mutation).await? {
                 Ok(()) => {}
                 Err(error) if error.is::<sqlx::Error>() => {
                     broke = broke.or(Some(format!("{}: {error:#}", attack.name)));
@@ -131,6 +123,24 @@ impl Lab {
             }
         }
         Ok(Verdict::Survived { broke })
+    }
+
+    /// The attacks that can tell, those first that run little else.
+    async fn attacks_on(&self, mutation: &Mutation) -> Result<Vec<Attack>> {
+        let mut attacks = Vec::new();
+        for (attack, ran) in &self.attacks {
+            if mutation.functions.is_empty() {
+                attacks.push((0, *attack));
+                continue;
+            }
+            let ran = ran.get_or_try_init(|| traces::trace(&self.template, *attack));
+            let ran = ran.await?;
+            if mutation.functions.iter().any(|name| ran.contains(name)) {
+                attacks.push((ran.len(), *attack));
+            }
+        }
+        attacks.sort_by_key(|(functions, _)| *functions);
+        Ok(attacks.into_iter().map(|(_, attack)| attack).collect())
     }
 
     /// Runs an attack in a mutated copy of the world.

@@ -1,7 +1,7 @@
 //! Does every rule have a test? Each policy, grant, barrier of a view, check of a function and pinned search path is
 //! taken away by itself, and then something must answer otherwise than is written down:
 //!
-//! - [`catalog`] and [`checks`] make the mutations from the catalog of an installed database, so a rule that is made
+//! - [`catalog`], [`conditions`] and [`checks`] make the mutations from the catalog of an installed database, so a rule that is made
 //!   tomorrow is tried, too;
 //! - [`lab`] tries one: first what the mutation touches of `expected.toml` and `calls.toml`, in a transaction that is
 //!   rolled back; then everything of them; then the attacks, each in a fresh copy of the world. A statement that broke
@@ -13,7 +13,10 @@
 
 pub mod campaign;
 
+mod body;
 mod catalog;
+mod checks;
+mod conditions;
 mod lab;
 mod redundant;
 mod traces;
@@ -57,6 +60,8 @@ pub enum Kind {
     PolicyDropped,
     /// A policy that lets everything through.
     PolicyOpened,
+    /// A part of a policy's condition that always holds.
+    PolicyCondition,
     /// Row-level security of a table, off.
     RowSecurity,
     /// A grant that is revoked.
@@ -65,6 +70,8 @@ pub enum Kind {
     Guard,
     /// An option or a condition of a view, gone.
     View,
+    /// A check in the body of a function, gone.
+    Check,
     /// A pinned search path that is reset.
     SearchPath,
 }
@@ -75,6 +82,8 @@ impl Kind {
         match self {
             Self::PolicyDropped => "policy dropped",
             Self::PolicyOpened => "policy opened",
+            Self::PolicyCondition => "policy loosened",
+            Self::Check => "check taken out",
             Self::RowSecurity => "row security off",
             Self::Grant => "grant revoked",
             Self::Guard => "guard dropped",

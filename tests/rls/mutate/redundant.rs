@@ -11,6 +11,16 @@ use super::Mutation;
 #[serde(deny_unknown_fields)]
 struct File {
     rule: Vec<Rule>,
+    none: Vec<NoRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoRule {
+    /// The mutation that takes no right's check away.
+    name: String,
+    /// What it is instead.
+    because: String,
 }
 
 #[derive(Deserialize)]
@@ -24,8 +34,8 @@ struct Rule {
     because: String,
 }
 
-/// Makes of each rule that stands behind others one mutation that takes all of them away.
-pub fn together(mutations: &mut [Mutation]) -> Result<()> {
+/// Makes of each rule that stands behind others one mutation that takes all of them away, and forgets what is none.
+pub fn together(mutations: &mut Vec<Mutation>) -> Result<()> {
     let file: File = toml::from_str(include_str!("redundant.toml"))
         .context("tests/rls/mutate/redundant.toml cannot be read")?;
     let alone: BTreeMap<String, Mutation> = mutations
@@ -37,6 +47,15 @@ pub fn together(mutations: &mut [Mutation]) -> Result<()> {
             format!("redundant.toml names `{name}`, which is no mutation any more")
         })
     };
+    for no_rule in &file.none {
+        named(&no_rule.name)?;
+        ensure!(
+            !no_rule.because.trim().is_empty(),
+            "{} has no reason in redundant.toml",
+            no_rule.name
+        );
+        mutations.retain(|mutation| mutation.name != no_rule.name);
+    }
     for rule in &file.rule {
         named(&rule.name)?;
         ensure!(

@@ -12,6 +12,7 @@ async fn every_rule_of_a_sample_is_missed_when_it_is_gone() -> Result<()> {
         seed: rand::random(),
         time: Some(Duration::from_secs(45)),
         only: None,
+        is_list: false,
         is_told: false,
     }
     .run()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use local_stack::server::SUPERUSER;
 use pg_chat_tests::wait_until;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::attacks::Attack;
 use crate::world::World;
@@ -17,9 +17,9 @@ pub async fn trace(template: &World, attack: Attack) -> Result<BTreeSet<String>>
         "alter database {} set track_functions = 'all'",
         world.db.name()
     );
-    sqlx::raw_sql(AssertSqlSafe(count))
-        .execute(template.db.superuser())
-        .await?;
+    let mut connection = world.db.connect_as(SUPERUSER).await?;
+    connection.execute(AssertSqlSafe(count)).await?;
+    connection.close().await?;
     (attack.tried)(&world).await?;
     world.db.leave().await;
     let mut connection = world.db.connect_as(SUPERUSER).await?;

@@ -34,5 +34,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(only) = &args.only {
         mutate.args(["--only", only]);
     }
+    if args.list {
+        mutate.arg("--list");
+    }
     Err(command::become_program(&mut mutate))
 }
