@@ -129,7 +129,7 @@ fn what_is_refused_could_never_have_counted_and_the_first_that_holds_does() {
         ..Known::default()
     };
     let (mut counted, mut hidden, mut never) = (0, 0, 0);
-    for round in 0..1_500 {
+    for round in 0..250 {
         let rules: Vec<_> = (1..=4).map(|n| numbers.rule(n)).collect();
         let text = json!(rules).to_string();
         let problems = rule_problems(&text, &known).expect("rules in their form");
@@ -163,7 +163,7 @@ fn what_is_refused_could_never_have_counted_and_the_first_that_holds_does() {
         }
     }
     assert!(
-        counted.min(hidden).min(never) > 1_000,
+        counted.min(hidden).min(never) > 200,
         "{counted} {hidden} {never}"
     );
 }
