@@ -181,6 +181,8 @@ export interface ChatVisitor {
   whatsappPhone: string | null
   createdAt: string
   updatedAt: string
+  /** What the widget or the browser asks for, such as de-AT; null: nobody said, as on WhatsApp. */
+  language: string | null
   /** The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id. */
   mergedInto: string | null
 }
@@ -247,6 +249,8 @@ export interface ChatConversation {
   returnedBy: string | null
   /** What whoever takes it should know, where the strategy is skills. */
   skills: string[] | null
+  /** What the site's rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held. */
+  appliedRule: Record<string, unknown> | null
   /** The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself. */
   choiceId: number | null
   /** Since when it waits for an agent; null when it does not. */
@@ -536,12 +540,14 @@ export interface ChatFunctions {
   chat_retry_job: { args: { job_id: number }; returns: unknown }
   chat_rotate_identity_key: { args: { site: string }; returns: unknown }
   chat_routing: { args: { site: string }; returns: unknown }
+  chat_routing_rules: { args: { site: string }; returns: unknown }
   chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
   chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
   chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
   chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
   chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null }; returns: unknown }
+  chat_save_routing_rules: { args: { site: string; rules: unknown; version?: number | null }; returns: unknown }
   chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
@@ -556,6 +562,7 @@ export interface ChatFunctions {
   chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
   chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
   chat_transfer: { args: { conversation: string; agent?: string | null; department?: string | null; note?: string | null; override?: boolean }; returns: ChatConversation[] }
+  chat_try_routing_rules: { args: { site: string; rules?: unknown | null; days?: number }; returns: unknown }
   chat_unassign: { args: { conversation: string }; returns: ChatConversation[] }
   chat_unblock: { args: { block: string }; returns: unknown }
   chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }
