@@ -193,6 +193,17 @@ async fn what_a_visitor_shows_and_says_is_asked() -> Result<()> {
         .await?;
     let big = scene.chat_of(max.writes("We need more").await?).await?;
     assert_eq!(big["department_id"], json!(large));
+
+    // Data that no rule can compare stops nobody's message.
+    let mut odd = scene.guest_without_form().await?;
+    scene
+        .as_owner(&format!(
+            r#"update mod_chat_visitors set tags = '{{VIP}}', custom_data = '{{"seats": 1e400, "deep": [[-1e400]]}}' where id = '{}'"#,
+            odd.session.visitor
+        ))
+        .await?;
+    let beyond = scene.chat_of(odd.writes("Hello").await?).await?;
+    assert_eq!(beyond["applied_rule"], json!(null));
     Ok(())
 }
 
@@ -329,6 +340,10 @@ async fn rules_that_cannot_be_meant_are_refused_with_their_place() -> Result<()>
             "more than 64 kB",
         ),
         (json!([[[[[[[[[[[[1]]]]]]]]]]]]), "9 levels"),
+        (
+            json!([{"name": "A", "if": {"visitor": {"seats": {"at_least": 1.1e300}}}, "then": {"priority": "low"}}]),
+            "too large",
+        ),
     ] {
         let call = scene.save_rules(adam, &rules).await;
         let (sqlstate, code, message) = refusal(call);
