@@ -53,6 +53,9 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'choose_agent_wr
 create function judge_by_hand(facts text, agent_id text, overrides boolean, claims boolean) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'judge_by_hand_wrapper';
 
+create function simulate(recording text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'simulate_wrapper';
+
 create function hours_problems(hours text, zone text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'hours_problems_wrapper';
 

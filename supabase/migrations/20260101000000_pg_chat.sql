@@ -1779,6 +1779,13 @@ as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims):
 comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
     'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
+create or replace function chat.simulate(recording jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.simulate(recording::text)::jsonb $$;
+comment on function chat.simulate(jsonb) is
+    'What would have been: {arrivals, assigned, gave_up, missed, waiting, answered_late, wait_seconds, agents} of a recording, replayed; all its moments and durations are milliseconds.';
+
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb
 language sql immutable parallel safe

@@ -171,6 +171,10 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let judgement = routing::judge_by_hand_json(&facts, agent, overrides, claims);
             serde_json::from_str(&judgement.expect("facts in their form")).expect("JSON")
         }
+        "simulate" => {
+            let outcome = routing::simulate_json(&args.0["recording"].to_string());
+            serde_json::from_str(&outcome.expect("a recording in its form")).expect("JSON")
+        }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();
             let problems = hours::hours_problems_json(&hours, args.word("zone"));
