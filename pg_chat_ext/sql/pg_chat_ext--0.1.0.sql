@@ -59,6 +59,9 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'rule_problems_w
 create function match_rules(rules text, facts text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'match_rules_wrapper';
 
+create function simulate(recording text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'simulate_wrapper';
+
 create function hours_problems(hours text, zone text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'hours_problems_wrapper';
 

@@ -33,6 +33,11 @@ fn match_rules(rules: &str, facts: &str) -> String {
 }
 
 #[pg_extern(sql = false)]
+fn simulate(recording: &str) -> String {
+    rules::simulate_json(recording).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+#[pg_extern(sql = false)]
 fn hours_problems(hours: &str, zone: &str) -> String {
     hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))
 }

@@ -31,6 +31,13 @@ as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
     'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
 
+create or replace function chat.simulate(recording jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.simulate(recording::text)::jsonb $$;
+comment on function chat.simulate(jsonb) is
+    'What would have been: {arrivals, assigned, gave_up, missed, waiting, answered_late, wait_seconds, agents} of a recording, replayed; all its moments and durations are milliseconds.';
+
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb
 language sql immutable parallel safe

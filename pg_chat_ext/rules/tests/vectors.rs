@@ -181,6 +181,10 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let verdict = site_rules::match_rules_json(&rules, &facts);
             serde_json::from_str(&verdict.expect("facts in their form")).expect("JSON")
         }
+        "simulate" => {
+            let outcome = routing::simulate_json(&args.0["recording"].to_string());
+            serde_json::from_str(&outcome.expect("a recording in its form")).expect("JSON")
+        }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();
             let problems = hours::hours_problems_json(&hours, args.word("zone"));

@@ -5,12 +5,14 @@ mod choice;
 mod facts;
 mod hindrance;
 pub mod hours;
+pub mod simulation;
 pub mod site_rules;
 mod strategies;
 
 pub use by_hand::{HandJudgement, HandRefusal, judge_by_hand, judge_by_hand_json};
 pub use choice::{Choice, Loser, choose_agent, choose_agent_json};
 pub use facts::{Candidate, Facts};
+pub use simulation::{simulate, simulate_json};
 pub use strategies::Strategy;
 
 /// Why a choice could not be made.
