@@ -1,5 +1,5 @@
--- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out, and ask when
---       a site is open.
+-- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are sorted and handed out,
+--       and ask when a site is open.
 -- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
 
@@ -11,6 +11,9 @@ grant execute on function
     public.chat_transfer(uuid, uuid, uuid, text, boolean),
     public.chat_routing(uuid),
     public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
-    public.chat_save_skills(uuid, uuid, text[])
+    public.chat_save_skills(uuid, uuid, text[]),
+    public.chat_routing_rules(uuid),
+    public.chat_save_routing_rules(uuid, jsonb, integer),
+    public.chat_try_routing_rules(uuid, jsonb, integer)
 to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;

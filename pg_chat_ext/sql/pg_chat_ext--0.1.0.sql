@@ -53,6 +53,12 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'choose_agent_wr
 create function judge_by_hand(facts text, agent_id text, overrides boolean, claims boolean) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'judge_by_hand_wrapper';
 
+create function rule_problems(rules text, known text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'rule_problems_wrapper';
+
+create function match_rules(rules text, facts text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'match_rules_wrapper';
+
 create function simulate(recording text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'simulate_wrapper';
 

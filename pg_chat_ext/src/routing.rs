@@ -1,7 +1,7 @@
 //! Rules of the room `routing`. JSON goes in and out as text.
 
 use chat_rules::routing as rules;
-use chat_rules::routing::hours;
+use chat_rules::routing::{hours, site_rules};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
@@ -18,6 +18,18 @@ fn choose_agent(facts: &str) -> String {
 fn judge_by_hand(facts: &str, agent_id: &str, overrides: bool, claims: bool) -> String {
     rules::judge_by_hand_json(facts, agent_id, overrides, claims)
         .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A list of what is wrong, as JSON text; so are rules and what is known of the site.
+#[pg_extern(sql = false)]
+fn rule_problems(rules: &str, known: &str) -> String {
+    site_rules::rule_problems_json(rules, known).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// Rules, facts and verdict as JSON text.
+#[pg_extern(sql = false)]
+fn match_rules(rules: &str, facts: &str) -> String {
+    site_rules::match_rules_json(rules, facts).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
 #[pg_extern(sql = false)]

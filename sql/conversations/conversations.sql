@@ -49,6 +49,7 @@ create table if not exists public.mod_chat_conversations (
     last_agent_id uuid,
     returned_by uuid,
     skills text[],
+    applied_rule jsonb,
     choice_id bigint,
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
@@ -89,6 +90,8 @@ comment on column public.mod_chat_conversations.outbound_public_count is 'Messag
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
 comment on column public.mod_chat_conversations.returned_by is 'Who gave it back to the queue; routing asks somebody else first. Counts while it is last_agent_id.';
 comment on column public.mod_chat_conversations.skills is 'What whoever takes it should know, where the strategy is skills.';
+comment on column public.mod_chat_conversations.applied_rule is
+    'What the site''s rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';

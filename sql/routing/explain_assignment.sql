@@ -1,4 +1,4 @@
--- What: why a conversation is whose it is, in words and facts.
+-- What: why a conversation is whose it is, in words and facts, and which rule sent it where.
 -- Why: every choice kept its facts; nothing is guessed afterwards.
 -- Leaves out: the sentences (in_words.sql); replay under other rules.
 
@@ -36,12 +36,14 @@ begin
         'conversation_id', c.id,
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
-        'in_words', case
+        'in_words', concat_ws('. ', case
             when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
             when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
             else chat.choice_in_words(agent, k.choice, by_name)
-        end,
+        end, chat.rule_in_words(c.applied_rule, (
+            select d.name from public.mod_chat_departments d where d.id::text = c.applied_rule #>> '{then,department}'))),
+        'rule', c.applied_rule,
         'chosen_at', k.at,
         'choice', k.choice,
         'facts', k.facts,
@@ -54,4 +56,4 @@ begin
 end
 $$;
 comment on function public.chat_explain_assignment(uuid) is
-    'Why a conversation is whose it is, or why it waits: words, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';
+    'Why a conversation is whose it is, or why it waits: words, the rule of the site that sorted it, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';

@@ -25,6 +25,7 @@ begin
             'hourly_limit', settings.hourly_limit,
             'fallback_seconds', settings.fallback_seconds,
             'fallback_department_id', settings.fallback_department_id,
+            'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
             'skills', case when with_skills then to_jsonb(c.skills) end,
             'skills_wait_seconds', case when with_skills then settings.skills_wait_seconds end,
             'known_agent_id', case when settings.strategy = 'sticky' then (

@@ -48,3 +48,24 @@ as $$
 $$;
 comment on function chat.waiting_in_words(timestamptz, boolean, text) is
     'Why a conversation waits: since when, whether its department assigns by itself, and what the rule says now.';
+
+create or replace function chat.rule_in_words(p_rule jsonb, p_department text)
+returns text
+language sql
+immutable
+as $$
+    select string_agg(w.sentence, '. ' order by w.place)
+    from (
+        select (o ->> 'place')::integer as place,
+            format('Rule %s, %s, was passed over: its department is gone', o ->> 'place', o ->> 'name') as sentence
+        from jsonb_array_elements(p_rule -> 'passed_over') o
+        union all
+        select 1000, format('Rule %s, %s, ', p_rule ->> 'place', p_rule ->> 'name') || concat_ws(', ',
+            case when p_rule -> 'then' ? 'department' then 'sent it to ' || coalesce(p_department, 'a department that is gone') end,
+            case when p_rule -> 'then' ? 'priority' then 'made it ' || (p_rule #>> '{then,priority}') end,
+            'asks for ' || (select string_agg(s, ' and ') from jsonb_array_elements_text(p_rule #> '{then,skills}') s),
+            'tagged it ' || (select string_agg(s, ', ') from jsonb_array_elements_text(p_rule #> '{then,tags}') s))
+        where p_rule ->> 'place' is not null) w
+$$;
+comment on function chat.rule_in_words(jsonb, text) is
+    'What the site''s rules did with a conversation, from its applied_rule and the name of the department it was sent to; null where no rule held.';

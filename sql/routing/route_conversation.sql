@@ -1,4 +1,4 @@
--- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, drain.
+-- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, rules, drain.
 -- Why: routing happens last in a transaction. Whoever changed the row only wrote it; a deferred trigger takes the routing
 --      row when all other locks are held already, so no order of locks can be broken by a batch.
 -- Leaves out: changes routing itself made. The trigger's `when` knows them by their new choice_id.
@@ -30,6 +30,8 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    line chat.routing;
 begin
     if tg_op = 'UPDATE' and new.status <> 'pending'
         and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
@@ -40,19 +42,18 @@ begin
     perform chat.lock_routing(new.site_id);
     if tg_op = 'INSERT' then
         -- Here and not at the insert, so that the routing row is locked after everything else.
-        with counted as (
-            update chat.routing r set next_session = r.next_session + 1
-            where r.site_id = new.site_id
-            returning r.next_session - 1 as n)
+        update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+        if line.rules_version is not null then
+            perform chat.sort_by_rules(new.id, line.rules_version);
+        end if;
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0'),
+        set session_number = 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0'),
             -- What nobody has sorted is the default department's.
             department_id = coalesce(c.department_id, (
                 select d.id from public.mod_chat_departments d
                 where d.site_id = new.site_id and d.is_default and d.is_active
                 order by d.sort_order, d.id
                 limit 1))
-        from counted
         where c.id = new.id and c.session_number is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
     else
@@ -63,4 +64,4 @@ begin
 end
 $$;
 comment on function chat.route_conversation() is
-    'At commit, under the site''s routing row: session number and default department of a new one, loads, and the drain.';
+    'At commit, under the site''s routing row: session number, rules and default department of a new one, loads, and the drain.';

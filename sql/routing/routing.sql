@@ -1,13 +1,16 @@
 -- What: one row a site that every routing decision locks, and the decisions kept.
 -- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
 --      agent and nobody goes over capacity.
--- Leaves out: how it is decided (settings.sql), hours, SLA.
+-- Leaves out: how it is decided (settings.sql, site_rules.sql), hours, SLA.
 
 create table if not exists chat.routing (
     site_id uuid primary key references public.sites (id) on delete cascade,
-    next_session bigint not null default 1
+    next_session bigint not null default 1,
+    rules_version integer
 ) with (fillfactor = 70);
 comment on table chat.routing is 'A row a site; locked before agents are looked at. Also counts session numbers.';
+comment on column chat.routing.rules_version is
+    'Which version of its rules (chat.routing_rules) sorts what comes; null: the site has none.';
 alter table chat.routing enable row level security;
 
 create table if not exists chat.choices (

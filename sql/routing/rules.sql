@@ -17,6 +17,20 @@ as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims):
 comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
     'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
+create or replace function chat.rule_problems(rules jsonb, known jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.rule_problems(rules::text, known::text)::jsonb $$;
+comment on function chat.rule_problems(jsonb, jsonb) is
+    'Everything wrong with a site''s rules: [{at, problem, with}], empty where they can be used. `known` is what chat.known_to_rules gives.';
+
+create or replace function chat.match_rules(rules jsonb, facts jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
+comment on function chat.match_rules(jsonb, jsonb) is
+    'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
+
 create or replace function chat.simulate(recording jsonb)
 returns jsonb
 language sql immutable parallel safe

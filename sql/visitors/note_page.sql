@@ -13,6 +13,18 @@ as $$
 $$;
 comment on function chat.web_address(text) is 'The first 2048 characters of an http or https address; null for anything else.';
 
+create or replace function chat.language_of(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- The first of a header's list, without its weight.
+    select substring(left(btrim(p_text), 100) from '^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}(?=$|[,;\s])')
+$$;
+comment on function chat.language_of(text) is
+    'The language that a text or a header Accept-Language begins with, such as de-AT; null for anything else.';
+
 create or replace function chat.visit_of(p_session chat.sessions, p_url text, p_referrer text, p_now timestamptz)
 returns chat.visits
 language plpgsql
@@ -81,6 +93,8 @@ begin
         browser = coalesce(visit.browser, v.browser),
         os = coalesce(visit.os, v.os),
         device = coalesce(visit.device, v.device),
+        language = coalesce(chat.language_of(p_page ->> 'language'),
+            chat.language_of(chat.request_header('accept-language')), v.language),
         ip_address = coalesce(p_session.ip_address, v.ip_address),
         -- A city without its country would be of the country before.
         country = coalesce(visit.country, v.country),
@@ -91,7 +105,7 @@ begin
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
+    'Notes {url, title, referrer, language} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
 
 create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
 returns integer

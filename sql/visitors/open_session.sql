@@ -51,7 +51,7 @@ begin
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer, language}; without a language the browser''s counts. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
 create or replace function chat.session_of_key(
     p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)

@@ -17,4 +17,4 @@ begin
 end
 $$;
 comment on function public.chat_set_page(jsonb) is
-    'A visitor''s page: {url, title, referrer}. PT401 as chat.my_session.';
+    'A visitor''s page: {url, title, referrer, language}. PT401 as chat.my_session.';

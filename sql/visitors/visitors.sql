@@ -34,6 +34,7 @@ create table if not exists public.mod_chat_visitors (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     -- beyond LC-01
+    language text,
     merged_into uuid,
     constraint mod_chat_visitors_site_id_id_key unique (site_id, id),
     constraint mod_chat_visitors_merged_into_fkey foreign key (site_id, merged_into)
@@ -43,6 +44,8 @@ comment on table public.mod_chat_visitors is 'People who write to a site.';
 comment on column public.mod_chat_visitors.total_messages is 'Messages this person wrote, history imports left out.';
 comment on column public.mod_chat_visitors.whatsapp_phone is
     'Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key.';
+comment on column public.mod_chat_visitors.language is
+    'What the widget or the browser asks for, such as de-AT; null: nobody said, as on WhatsApp.';
 comment on column public.mod_chat_visitors.merged_into is
     'The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id.';
 create index if not exists mod_chat_visitors_merged_into_idx

@@ -513,6 +513,7 @@ create table if not exists public.mod_chat_visitors (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     -- beyond LC-01
+    language text,
     merged_into uuid,
     constraint mod_chat_visitors_site_id_id_key unique (site_id, id),
     constraint mod_chat_visitors_merged_into_fkey foreign key (site_id, merged_into)
@@ -522,6 +523,8 @@ comment on table public.mod_chat_visitors is 'People who write to a site.';
 comment on column public.mod_chat_visitors.total_messages is 'Messages this person wrote, history imports left out.';
 comment on column public.mod_chat_visitors.whatsapp_phone is
     'Their WhatsApp number for people to read; null for a person known by BSUID only. Not a key.';
+comment on column public.mod_chat_visitors.language is
+    'What the widget or the browser asks for, such as de-AT; null: nobody said, as on WhatsApp.';
 comment on column public.mod_chat_visitors.merged_into is
     'The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id.';
 create index if not exists mod_chat_visitors_merged_into_idx
@@ -790,6 +793,7 @@ create table if not exists public.mod_chat_conversations (
     last_agent_id uuid,
     returned_by uuid,
     skills text[],
+    applied_rule jsonb,
     choice_id bigint,
     pending_since timestamptz default now(),
     agent_joined_at timestamptz,
@@ -830,6 +834,8 @@ comment on column public.mod_chat_conversations.outbound_public_count is 'Messag
 comment on column public.mod_chat_conversations.last_agent_id is 'Who had it before it became pending again; preferred when it comes back.';
 comment on column public.mod_chat_conversations.returned_by is 'Who gave it back to the queue; routing asks somebody else first. Counts while it is last_agent_id.';
 comment on column public.mod_chat_conversations.skills is 'What whoever takes it should know, where the strategy is skills.';
+comment on column public.mod_chat_conversations.applied_rule is
+    'What the site''s rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
@@ -1466,13 +1472,16 @@ alter table chat.orphan_statuses enable row level security;
 -- What: one row a site that every routing decision locks, and the decisions kept.
 -- Why: without the row a chat that arrives while an agent comes online sees neither; with it nobody waits beside a free
 --      agent and nobody goes over capacity.
--- Leaves out: how it is decided (settings.sql), hours, SLA.
+-- Leaves out: how it is decided (settings.sql, site_rules.sql), hours, SLA.
 
 create table if not exists chat.routing (
     site_id uuid primary key references public.sites (id) on delete cascade,
-    next_session bigint not null default 1
+    next_session bigint not null default 1,
+    rules_version integer
 ) with (fillfactor = 70);
 comment on table chat.routing is 'A row a site; locked before agents are looked at. Also counts session numbers.';
+comment on column chat.routing.rules_version is
+    'Which version of its rules (chat.routing_rules) sorts what comes; null: the site has none.';
 alter table chat.routing enable row level security;
 
 create table if not exists chat.choices (
@@ -1524,6 +1533,24 @@ comment on column chat.routing_settings.fallback_seconds is
     'After so long others may take what waits for a department; null: never.';
 comment on column chat.routing_settings.fallback_department_id is 'Whose agents the others are; null: anybody of the site.';
 alter table chat.routing_settings enable row level security;
+
+-- file: sql/routing/site_rules.sql
+-- What: the rules of a site, by which what comes is sorted, version by version.
+-- Why: whoever saves replaces the whole list, so that its order is one person's; a conversation names the version that
+--      sorted it, and that can be read afterwards.
+-- Leaves out: what rules may say (docs/routing-rules.md, chat_rules::routing::site_rules).
+
+create table if not exists chat.routing_rules (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    version integer not null,
+    rules jsonb not null,
+    saved_by uuid,
+    saved_at timestamptz not null default clock_timestamp(),
+    constraint routing_rules_pkey primary key (site_id, version)
+);
+comment on table chat.routing_rules is 'Ordered rules of sites; the highest version counts. The last hundred are kept.';
+comment on column chat.routing_rules.saved_by is 'The user who saved it.';
+alter table chat.routing_rules enable row level security;
 
 -- file: sql/jobs/jobs.sql
 -- What: the queue: lanes and their jobs.
@@ -1778,6 +1805,20 @@ language sql immutable parallel safe
 as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims)::jsonb $$;
 comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
     'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
+
+create or replace function chat.rule_problems(rules jsonb, known jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.rule_problems(rules::text, known::text)::jsonb $$;
+comment on function chat.rule_problems(jsonb, jsonb) is
+    'Everything wrong with a site''s rules: [{at, problem, with}], empty where they can be used. `known` is what chat.known_to_rules gives.';
+
+create or replace function chat.match_rules(rules jsonb, facts jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
+comment on function chat.match_rules(jsonb, jsonb) is
+    'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
 
 create or replace function chat.simulate(recording jsonb)
 returns jsonb
@@ -5569,6 +5610,7 @@ begin
             'hourly_limit', settings.hourly_limit,
             'fallback_seconds', settings.fallback_seconds,
             'fallback_department_id', settings.fallback_department_id,
+            'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
             'skills', case when with_skills then to_jsonb(c.skills) end,
             'skills_wait_seconds', case when with_skills then settings.skills_wait_seconds end,
             'known_agent_id', case when settings.strategy = 'sticky' then (
@@ -5728,8 +5770,350 @@ $$;
 comment on function chat.drain(uuid) is
     'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. Returns how many.';
 
+-- file: sql/routing/save_rules.sql
+-- What: reads a site's rules, and replaces them.
+-- Why: what contradicts itself, hides, loops or names what is gone is told to whoever types it, with its place; it would be
+--      looked for in vain when a chat goes astray.
+-- Leaves out: when they are asked (sort_by_rules.sql) and what they would have done (try_rules.sql).
+
+create or replace function chat.known_to_rules(p_site uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        'departments', coalesce((
+            select jsonb_agg(d.id) from public.mod_chat_departments d where d.site_id = p_site and d.is_active), '[]'),
+        'numbers', coalesce((
+            select jsonb_agg(n.phone_number_id) from chat.whatsapp_numbers n where n.site_id = p_site), '[]'),
+        'fallbacks', coalesce((
+            select jsonb_object_agg(s.department_id, s.fallback_department_id)
+            from chat.routing_settings s
+            where s.site_id = p_site and s.department_id is not null and s.fallback_department_id is not null), '{}'));
+end
+$$;
+comment on function chat.known_to_rules(uuid) is 'What rules of a site may name: {departments, numbers, fallbacks}.';
+
+create or replace function chat.require_rules(p_site uuid, p_rules jsonb)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    wrong text;
+begin
+    if pg_column_size(p_rules) > 65536 or p_rules @? '$.**{10}'
+        or p_rules @? '$.** ? (@.type() == "number" && (@ > 1e300 || @ < -1e300))'
+    then
+        raise exception 'these rules take more than 64 kB or 9 levels, or hold a number that is too large'
+            using errcode = 'PT422', detail = 'chat/routing_rules', hint = 'use fewer rules, or shorter lists in them';
+    end if;
+    select string_agg(format('%s: %s', p ->> 'at', replace(p ->> 'problem', '_', ' ')) || coalesce(format(' (see %s)', p ->> 'with'), ''),
+        '; ') into wrong
+    from (
+        select p
+        from jsonb_array_elements(chat.rule_problems(coalesce(p_rules, 'null'), chat.known_to_rules(p_site))) with ordinality x (p, place)
+        order by place
+        limit 10) told;
+    if wrong is not null then
+        raise exception 'these rules cannot be used: %', wrong
+            using errcode = 'PT422', detail = 'chat/routing_rules',
+                hint = 'for example [{"name": "Pricing", "if": {"page": ["/pricing*"]}, "then": {"priority": "high"}}]; docs/routing-rules.md says it all';
+    end if;
+end
+$$;
+comment on function chat.require_rules(uuid, jsonb) is
+    'Raises unless rules can be used at a site; says where and why not. PT422 chat/routing_rules.';
+
+create or replace function chat.rules_of(p_site uuid)
+returns chat.routing_rules
+language plpgsql
+stable
+as $$
+declare
+    saved chat.routing_rules;
+begin
+    select r.* into saved from chat.routing_rules r where r.site_id = p_site order by r.version desc limit 1;
+    saved.version := coalesce(saved.version, 0);
+    saved.rules := coalesce(saved.rules, '[]');
+    return saved;
+end
+$$;
+comment on function chat.rules_of(uuid) is 'The rules that count at a site; version 0 where none were ever saved.';
+
+create or replace function chat.keep_rules(p_site uuid, p_rules jsonb, p_version integer, p_by uuid)
+returns void
+language plpgsql
+as $$
+begin
+    insert into chat.routing_rules (site_id, version, rules, saved_by) values (p_site, p_version, p_rules, p_by);
+    delete from chat.routing_rules r where r.site_id = p_site and r.version <= p_version - 100;
+    update chat.routing r set rules_version = case when p_rules <> '[]' then p_version end where r.site_id = p_site;
+end
+$$;
+comment on function chat.keep_rules(uuid, jsonb, integer, uuid) is
+    'Makes a new version of a site''s rules the one that counts. The caller holds the routing row.';
+
+create or replace function public.chat_routing_rules(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    saved chat.routing_rules;
+begin
+    perform chat.require(chat_routing_rules.site, 'live-chat.conversations.view');
+    saved := chat.rules_of(chat_routing_rules.site);
+    return jsonb_build_object(
+        'version', saved.version,
+        'saved_at', saved.saved_at,
+        'saved_by', saved.saved_by,
+        'rules', saved.rules,
+        'problems', chat.rule_problems(saved.rules, chat.known_to_rules(chat_routing_rules.site)));
+end
+$$;
+comment on function public.chat_routing_rules(uuid) is
+    'The rules by which a site sorts what comes: {version, saved_at, saved_by, rules, problems}; version 0: none yet. problems [{at, problem, with}] says what has come between since they were saved, such as a department that was deleted: its rules are passed over. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+create or replace function public.chat_save_routing_rules(site uuid, rules jsonb, version integer default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    latest integer;
+begin
+    perform chat.require(chat_save_routing_rules.site, 'live-chat.agents.manage');
+    -- Sorting reads them under the routing row, and must not have to make them there.
+    perform chat.settings_of(chat_save_routing_rules.site);
+    perform chat.lock_routing(chat_save_routing_rules.site);
+    perform chat.require_rules(chat_save_routing_rules.site, chat_save_routing_rules.rules);
+    latest := (chat.rules_of(chat_save_routing_rules.site)).version;
+    if chat_save_routing_rules.version <> latest then
+        raise exception 'somebody saved version % of these rules meanwhile', latest
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'read them again with chat_routing_rules, then save with that version';
+    end if;
+    perform chat.keep_rules(chat_save_routing_rules.site, chat_save_routing_rules.rules, latest + 1, auth.uid());
+    return public.chat_routing_rules(chat_save_routing_rules.site);
+end
+$$;
+comment on function public.chat_save_routing_rules(uuid, jsonb, integer) is
+    'Replaces the ordered rules of a site, [{name, enabled, if, then}] as docs/routing-rules.md says; an empty list is none. They sort what comes from now on, the first that holds alone. `version`: the one that was read, so that nobody''s change is lost; null: whatever there is. Answers as chat_routing_rules. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT409 chat/changed_meanwhile; PT422 chat/routing_rules.';
+
+-- file: sql/routing/sort_by_rules.sql
+-- What: the site's rules are asked of a conversation that has just come and that nobody has.
+-- Why: once, at commit, before it is handed out: its first message, page and form are there, and its row and the routing
+--      row are locked by whoever commits. Whatever people sort afterwards stays so.
+-- Leaves out: which rule holds (chat_rules::routing::site_rules).
+
+create or replace function chat.hours_for_rules(p_site uuid, p_rules jsonb)
+returns jsonb
+language plpgsql
+as $$
+begin
+    return coalesce((
+        select jsonb_agg(jsonb_build_object('whose', coalesce(w.department, 'site'), 'hours', known.hours, 'zone', known.zone))
+        from (select distinct h ->> 'department' as department from jsonb_path_query(p_rules, '$[*].if.hours[*]') h) w
+        left join public.mod_chat_departments d on d.site_id = p_site and d.id::text = lower(w.department)
+        cross join lateral chat.hours_of(p_site, d.id) known
+        where w.department is null or d.id is not null), '[]');
+end
+$$;
+comment on function chat.hours_for_rules(uuid, jsonb) is
+    'The hours that rules ask for: [{whose, hours, zone}], whose being site or the id of a department that there is.';
+
+create or replace function chat.facts_for_rules(
+    p_conversation public.mod_chat_conversations, p_known jsonb, p_hours jsonb, p_at timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    c constant public.mod_chat_conversations := p_conversation;
+begin
+    return (
+        select jsonb_build_object(
+            'channel', c.channel,
+            'number', c.phone_number_id,
+            'page', c.page_url,
+            'language', v.language,
+            'country', v.country,
+            'department_id', c.department_id,
+            'tags', to_jsonb(array_remove(c.tags || v.tags, null)),
+            'form', jsonb_build_object(
+                'name', v.name,
+                'email', v.email,
+                'phone', coalesce(v.phone, v.whatsapp_phone),
+                'message', (
+                    select m.content from public.mod_chat_messages m
+                    where m.conversation_id = c.id and m.sender_type = 'visitor' order by m.seq limit 1)),
+            -- Rules compare single values; what is nested, or a number beyond all of theirs, is only there.
+            'visitor', coalesce((
+                select jsonb_object_agg(d.key, case
+                    when jsonb_typeof(d.value) in ('object', 'array') or d.value > '1e300' and jsonb_typeof(d.value) = 'number'
+                        or d.value < '-1e300' and jsonb_typeof(d.value) = 'number' then '[]'
+                    else d.value end)
+                from jsonb_each(case jsonb_typeof(v.custom_data) when 'object' then v.custom_data end) d), '{}'),
+            'departments', p_known -> 'departments',
+            'open', coalesce((
+                select jsonb_object_agg(lower(h ->> 'whose'), o.is_open)
+                from jsonb_array_elements(p_hours) h
+                cross join lateral chat.hours_at(nullif(h -> 'hours', 'null'), h ->> 'zone', p_at) o), '{}'))
+        from public.mod_chat_visitors v
+        where v.id = c.visitor_id);
+end
+$$;
+comment on function chat.facts_for_rules(public.mod_chat_conversations, jsonb, jsonb, timestamptz) is
+    'What rules are asked of, as chat_rules::routing takes it: a conversation and its visitor, what chat.known_to_rules and chat.hours_for_rules gave, and the moment whose hours count.';
+
+create or replace function chat.sort_by_rules(p_conversation uuid, p_version integer)
+returns void
+language plpgsql
+as $$
+declare
+    c public.mod_chat_conversations;
+    the_rules jsonb;
+    verdict jsonb;
+    follows jsonb;
+begin
+    select x.* into c from public.mod_chat_conversations x
+    where x.id = p_conversation and x.status = 'pending' and x.assigned_agent_id is null;
+    if not found then
+        return;
+    end if;
+    select r.rules into the_rules from chat.routing_rules r where r.site_id = c.site_id and r.version = p_version;
+    verdict := chat.match_rules(the_rules, chat.facts_for_rules(
+        c, chat.known_to_rules(c.site_id), chat.hours_for_rules(c.site_id, the_rules), clock_timestamp()));
+    if verdict ->> 'place' is null and verdict -> 'passed_over' = '[]' then
+        return;
+    end if;
+    follows := verdict -> 'then';
+    update public.mod_chat_conversations x
+    set department_id = coalesce((follows ->> 'department')::uuid, x.department_id),
+        priority = coalesce(follows ->> 'priority', x.priority),
+        skills = case when follows ? 'skills' then array(select jsonb_array_elements_text(follows -> 'skills')) else x.skills end,
+        tags = (x.tags || array(select jsonb_array_elements_text(follows -> 'tags')))[:50],
+        applied_rule = verdict || jsonb_build_object('version', p_version, 'came_with', jsonb_build_object(
+            'department_id', c.department_id, 'tags', c.tags, 'priority', c.priority))
+    where x.id = c.id;
+end
+$$;
+comment on function chat.sort_by_rules(uuid, integer) is
+    'Asks a version of the site''s rules of a conversation that waits, which the caller has locked with the routing row, does what the first one says that holds, and keeps which it was.';
+
+-- file: sql/routing/try_rules.sql
+-- What: what rules would have done with the conversations of the last days.
+-- Why: whoever changes rules sees whom they meet before anybody waits in the wrong place. Nothing is written.
+-- Leaves out: who would have got them then; that is a simulation of agents, too.
+
+create or replace function chat.trial_of_rules(p_site uuid, p_rules jsonb, p_since timestamptz, p_most integer)
+returns table (conversation_id uuid, session_number text, created_at timestamptz, place integer, differs boolean)
+language plpgsql
+as $$
+declare
+    known constant jsonb := chat.known_to_rules(p_site);
+    hours constant jsonb := chat.hours_for_rules(p_site, p_rules);
+    catch_all constant uuid := (
+        select d.id from public.mod_chat_departments d
+        where d.site_id = p_site and d.is_default and d.is_active order by d.sort_order, d.id limit 1);
+begin
+    return query
+    select (n.c).id, (n.c).session_number, (n.c).created_at, (v.verdict ->> 'place')::integer,
+        case when v.verdict ->> 'place' is null then (n.c).applied_rule ->> 'place' is not null
+            else v.verdict -> 'then' ? 'department' and (v.verdict #>> '{then,department}') is distinct from (n.c).department_id::text
+                or coalesce(v.verdict #>> '{then,priority}' <> (n.c).priority, false)
+                or not coalesce(to_jsonb((n.c).skills), '[]') @> coalesce(v.verdict #> '{then,skills}', '[]')
+                or not to_jsonb((n.c).tags) @> coalesce(v.verdict #> '{then,tags}', '[]')
+        end
+    from (
+        -- Numbers follow the order in which conversations came, and have an index a site.
+        select x from public.mod_chat_conversations x
+        where x.site_id = p_site and x.session_number is not null
+        order by x.session_number desc
+        limit p_most) n (c)
+    cross join lateral (
+        select chat.match_rules(p_rules, chat.facts_for_rules(
+            -- As it came, as far as anybody knows.
+            jsonb_populate_record(n.c, coalesce((n.c).applied_rule -> 'came_with',
+                jsonb_build_object('department_id', nullif((n.c).department_id, catch_all)))),
+            known, hours, (n.c).created_at)) as verdict) v
+    where (n.c).created_at >= p_since;
+end
+$$;
+comment on function chat.trial_of_rules(uuid, jsonb, timestamptz, integer) is
+    'Of the newest conversations of a site that came since then, which of these rules each meets (null: none), and whether it stands otherwise now than that rule would have made it. Looks at p_most at most.';
+
+create or replace function public.chat_try_routing_rules(site uuid, rules jsonb default null, days integer default 7)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    most constant integer := 2000;
+    since constant timestamptz := clock_timestamp() - make_interval(days => coalesce(chat_try_routing_rules.days, 7));
+    tried jsonb;
+    trial jsonb;
+begin
+    perform chat.require(chat_try_routing_rules.site, 'live-chat.agents.manage');
+    if chat_try_routing_rules.days not between 1 and 90 then
+        raise exception 'rules are tried on 1 to 90 days, not %', chat_try_routing_rules.days
+            using errcode = 'PT422', detail = 'chat/trial_days', hint = 'use 7, the default, or up to 90';
+    end if;
+    tried := coalesce(chat_try_routing_rules.rules, (chat.rules_of(chat_try_routing_rules.site)).rules);
+    perform chat.require_rules(chat_try_routing_rules.site, tried);
+    select jsonb_agg(to_jsonb(t) order by t.created_at desc) into trial
+    from chat.trial_of_rules(chat_try_routing_rules.site, tried, since, most) t;
+    return jsonb_build_object(
+        'since', since,
+        'looked_at', coalesce(jsonb_array_length(trial), 0),
+        'cut', coalesce(jsonb_array_length(trial), 0) = most,
+        'rules', coalesce((
+            select jsonb_agg(jsonb_build_object('place', r.place, 'name', r.rule ->> 'name') || chat.count_of_trial(trial, r.place::integer)
+                order by r.place)
+            from jsonb_array_elements(tried) with ordinality r (rule, place)), '[]'),
+        'no_rule', chat.count_of_trial(trial, null),
+        'assumes', jsonb_build_array(
+            'visitors, their data and tags are as they are now',
+            'departments and business hours are as they are now',
+            'of what came before there were rules, only the default department was chosen by nobody'));
+end
+$$;
+comment on function public.chat_try_routing_rules(uuid, jsonb, integer) is
+    'What rules (null: the saved ones) would have done with what came in the last days, 1 to 90: {since, looked_at, cut, rules: [{place, name, matched, differs, examples}], no_rule: {matched, differs, examples}, assumes}. At most the 2,000 newest conversations are looked at; cut: there were perhaps more. differs: so many stand otherwise now. examples: three that the caller may see, [{conversation_id, session_number, differs}]. Writes nothing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT422 chat/routing_rules, chat/trial_days.';
+
+create or replace function chat.count_of_trial(p_trial jsonb, p_place integer)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'matched', count(*),
+            'differs', count(*) filter (where t.differs),
+            'examples', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'conversation_id', e.conversation_id, 'session_number', e.session_number, 'differs', e.differs))
+                from (
+                    -- What differs is asked about first.
+                    select x.* from jsonb_to_recordset(p_trial) x (conversation_id uuid, session_number text, place integer, differs boolean)
+                    where x.place is not distinct from p_place and chat.may_in(x.conversation_id, 'live-chat.conversations.view')
+                    order by x.differs desc, x.session_number desc
+                    limit 3) e), '[]'))
+        from jsonb_to_recordset(p_trial) t (place integer, differs boolean)
+        where t.place is not distinct from p_place);
+end
+$$;
+comment on function chat.count_of_trial(jsonb, integer) is
+    'Of a trial of rules, those that met one rule (null: none): {matched, differs, examples}.';
+
 -- file: sql/routing/route_conversation.sql
--- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, drain.
+-- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, rules, drain.
 -- Why: routing happens last in a transaction. Whoever changed the row only wrote it; a deferred trigger takes the routing
 --      row when all other locks are held already, so no order of locks can be broken by a batch.
 -- Leaves out: changes routing itself made. The trigger's `when` knows them by their new choice_id.
@@ -5761,6 +6145,8 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    line chat.routing;
 begin
     if tg_op = 'UPDATE' and new.status <> 'pending'
         and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
@@ -5771,19 +6157,18 @@ begin
     perform chat.lock_routing(new.site_id);
     if tg_op = 'INSERT' then
         -- Here and not at the insert, so that the routing row is locked after everything else.
-        with counted as (
-            update chat.routing r set next_session = r.next_session + 1
-            where r.site_id = new.site_id
-            returning r.next_session - 1 as n)
+        update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+        if line.rules_version is not null then
+            perform chat.sort_by_rules(new.id, line.rules_version);
+        end if;
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad(counted.n::text, 8, '0'),
+        set session_number = 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0'),
             -- What nobody has sorted is the default department's.
             department_id = coalesce(c.department_id, (
                 select d.id from public.mod_chat_departments d
                 where d.site_id = new.site_id and d.is_default and d.is_active
                 order by d.sort_order, d.id
                 limit 1))
-        from counted
         where c.id = new.id and c.session_number is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
     else
@@ -5794,7 +6179,7 @@ begin
 end
 $$;
 comment on function chat.route_conversation() is
-    'At commit, under the site''s routing row: session number and default department of a new one, loads, and the drain.';
+    'At commit, under the site''s routing row: session number, rules and default department of a new one, loads, and the drain.';
 
 -- file: sql/routing/by_hand.sql
 -- What: a person gives a conversation to an agent, to a department, or back to the queue.
@@ -6070,8 +6455,29 @@ $$;
 comment on function chat.waiting_in_words(timestamptz, boolean, text) is
     'Why a conversation waits: since when, whether its department assigns by itself, and what the rule says now.';
 
+create or replace function chat.rule_in_words(p_rule jsonb, p_department text)
+returns text
+language sql
+immutable
+as $$
+    select string_agg(w.sentence, '. ' order by w.place)
+    from (
+        select (o ->> 'place')::integer as place,
+            format('Rule %s, %s, was passed over: its department is gone', o ->> 'place', o ->> 'name') as sentence
+        from jsonb_array_elements(p_rule -> 'passed_over') o
+        union all
+        select 1000, format('Rule %s, %s, ', p_rule ->> 'place', p_rule ->> 'name') || concat_ws(', ',
+            case when p_rule -> 'then' ? 'department' then 'sent it to ' || coalesce(p_department, 'a department that is gone') end,
+            case when p_rule -> 'then' ? 'priority' then 'made it ' || (p_rule #>> '{then,priority}') end,
+            'asks for ' || (select string_agg(s, ' and ') from jsonb_array_elements_text(p_rule #> '{then,skills}') s),
+            'tagged it ' || (select string_agg(s, ', ') from jsonb_array_elements_text(p_rule #> '{then,tags}') s))
+        where p_rule ->> 'place' is not null) w
+$$;
+comment on function chat.rule_in_words(jsonb, text) is
+    'What the site''s rules did with a conversation, from its applied_rule and the name of the department it was sent to; null where no rule held.';
+
 -- file: sql/routing/explain_assignment.sql
--- What: why a conversation is whose it is, in words and facts.
+-- What: why a conversation is whose it is, in words and facts, and which rule sent it where.
 -- Why: every choice kept its facts; nothing is guessed afterwards.
 -- Leaves out: the sentences (in_words.sql); replay under other rules.
 
@@ -6109,12 +6515,14 @@ begin
         'conversation_id', c.id,
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
-        'in_words', case
+        'in_words', concat_ws('. ', case
             when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
             when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
             else chat.choice_in_words(agent, k.choice, by_name)
-        end,
+        end, chat.rule_in_words(c.applied_rule, (
+            select d.name from public.mod_chat_departments d where d.id::text = c.applied_rule #>> '{then,department}'))),
+        'rule', c.applied_rule,
         'chosen_at', k.at,
         'choice', k.choice,
         'facts', k.facts,
@@ -6127,7 +6535,7 @@ begin
 end
 $$;
 comment on function public.chat_explain_assignment(uuid) is
-    'Why a conversation is whose it is, or why it waits: words, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';
+    'Why a conversation is whose it is, or why it waits: words, the rule of the site that sorted it, the choice with each loser''s reason, the facts it was made from, and the last 50 choices before. PT404 chat/no_such_conversation.';
 
 -- file: sql/routing/hours.sql
 -- What: whether a site or department is open, when that changes, and time counted while it is.
@@ -7984,6 +8392,18 @@ as $$
 $$;
 comment on function chat.web_address(text) is 'The first 2048 characters of an http or https address; null for anything else.';
 
+create or replace function chat.language_of(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+    -- The first of a header's list, without its weight.
+    select substring(left(btrim(p_text), 100) from '^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}(?=$|[,;\s])')
+$$;
+comment on function chat.language_of(text) is
+    'The language that a text or a header Accept-Language begins with, such as de-AT; null for anything else.';
+
 create or replace function chat.visit_of(p_session chat.sessions, p_url text, p_referrer text, p_now timestamptz)
 returns chat.visits
 language plpgsql
@@ -8052,6 +8472,8 @@ begin
         browser = coalesce(visit.browser, v.browser),
         os = coalesce(visit.os, v.os),
         device = coalesce(visit.device, v.device),
+        language = coalesce(chat.language_of(p_page ->> 'language'),
+            chat.language_of(chat.request_header('accept-language')), v.language),
         ip_address = coalesce(p_session.ip_address, v.ip_address),
         -- A city without its country would be of the country before.
         country = coalesce(visit.country, v.country),
@@ -8062,7 +8484,7 @@ begin
 end
 $$;
 comment on function chat.note_page(chat.sessions, jsonb, timestamptz) is
-    'Notes {url, title, referrer} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
+    'Notes {url, title, referrer, language} of the page a session''s visitor is on, in their visit. Of the visitor, referrer and landing page are the first ones. PT401 chat/session_dead when they were erased meanwhile.';
 
 create or replace function chat.forget_page_views(p_batch integer, p_now timestamptz default clock_timestamp())
 returns integer
@@ -8236,7 +8658,7 @@ begin
 end
 $$;
 comment on function public.chat_open_session(uuid, text, jsonb) is
-    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer}. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
+    'Opens a visitor''s session at a site, or with its key renews it. `page`: {url, title, referrer, language}; without a language the browser''s counts. Answers {token, expires_at, key, site_id, session_id, visitor_id, resumed, topics}. Somebody signed in with Supabase is known by their login. PT404 chat/no_such_site, 429 chat/too_many, PT403 chat/module_off, chat/domain_not_allowed, chat/blocked, PT503 chat/no_token_key.';
 
 create or replace function chat.session_of_key(
     p_settings public.mod_chat_widget_settings, p_key text, p_now timestamptz)
@@ -8338,7 +8760,7 @@ begin
 end
 $$;
 comment on function public.chat_set_page(jsonb) is
-    'A visitor''s page: {url, title, referrer}. PT401 as chat.my_session.';
+    'A visitor''s page: {url, title, referrer, language}. PT401 as chat.my_session.';
 
 -- file: sql/visitors/end_session.sql
 -- What: the visitor signs out: their token and key open nothing any more.
@@ -11377,8 +11799,8 @@ create policy chat_canned_responses_delete on public.mod_chat_canned_responses f
         and (is_shared or created_by = (select auth.uid())));
 
 -- file: policies/routing.sql
--- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out, and ask when
---       a site is open.
+-- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are sorted and handed out,
+--       and ask when a site is open.
 -- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
 
@@ -11390,7 +11812,10 @@ grant execute on function
     public.chat_transfer(uuid, uuid, uuid, text, boolean),
     public.chat_routing(uuid),
     public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
-    public.chat_save_skills(uuid, uuid, text[])
+    public.chat_save_skills(uuid, uuid, text[]),
+    public.chat_routing_rules(uuid),
+    public.chat_save_routing_rules(uuid, jsonb, integer),
+    public.chat_try_routing_rules(uuid, jsonb, integer)
 to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
 

@@ -1,5 +1,5 @@
 //! Chats arrive while agents claim, hand over and give back, supervisors assign the same ones, departments stand in for
-//! each other and people leave the team, under every strategy.
+//! each other, rules change and people leave the team, under every strategy.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
@@ -179,6 +179,7 @@ impl Player<'_> {
                 format!("select id from chat_set_status('{site}', '{status}')")
             }
             (14, _) => return self.leave_or_return().await,
+            (15, _) => return self.save_rules(department).await,
             _ => return Ok(()),
         };
         let done = self.person.rows(&statement).await;
@@ -197,6 +198,23 @@ impl Player<'_> {
         let save = format!(
             "select id from chat_save_agent('{}', '{}', 'Agent', '{role}', {department}, {CAPACITY}, {stays})",
             self.site.id, self.me.user
+        );
+        let saved = self.owner.rows(&save).await;
+        self.count(&save, saved.map(drop))
+    }
+
+    /// From now on what comes is a department's, or nobody's.
+    async fn save_rules(&mut self, department: Uuid) -> Result<()> {
+        let rules = if self.chance.random_bool(0.7) {
+            format!(
+                r#"[{{"name": "All", "if": {{"form": {{"name": {{"given": true}}}}}}, "then": {{"department": "{department}"}}}}]"#
+            )
+        } else {
+            "[]".to_owned()
+        };
+        let save = format!(
+            "select chat_save_routing_rules('{}', '{rules}')",
+            self.site.id
         );
         let saved = self.owner.rows(&save).await;
         self.count(&save, saved.map(drop))

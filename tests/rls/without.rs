@@ -95,6 +95,10 @@ gets_through! {
         edit("public.chat_explain_assignment", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
     the_limit_on_sending_again: limits::asking_beyond_a_limit,
         edit("public.chat_resend_message", "chat.may_in(m.conversation_id, ", "chat.may(m.site_id, ");
+    the_limit_on_examples: limits::trying_rules_beyond_a_limit,
+        edit("chat.count_of_trial", "and chat.may_in(x.conversation_id, 'live-chat.conversations.view')", "");
+    the_site_of_a_rules_department: across_sites::rules_that_send_to_a_foreign_department,
+        edit("chat.known_to_rules", "d.site_id = p_site and d.is_active", "d.is_active");
     the_limit_on_starting: limits::starting_what_a_colleague_has,
         edit("public.chat_start_conversation", "if not chat.sees_conversation(home) then", "if false then");
     the_writer_of_a_private_answer: rights::a_colleagues_private_answer,

@@ -5,6 +5,8 @@ mod choice;
 mod drain;
 mod explained;
 mod hours;
+mod rule_trials;
+mod site_rules;
 mod strategies;
 
 use anyhow::Result;

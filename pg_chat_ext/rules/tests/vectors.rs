@@ -8,7 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
-use chat_rules::routing::hours;
+use chat_rules::routing::{hours, site_rules};
 use chat_rules::visitors;
 use chat_rules::whatsapp;
 use chat_rules::widget;
@@ -170,6 +170,16 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let (overrides, claims) = (args.flag("overrides"), args.flag("claims"));
             let judgement = routing::judge_by_hand_json(&facts, agent, overrides, claims);
             serde_json::from_str(&judgement.expect("facts in their form")).expect("JSON")
+        }
+        "rule_problems" => {
+            let (rules, known) = (args.0["rules"].to_string(), args.0["known"].to_string());
+            let problems = site_rules::rule_problems_json(&rules, &known);
+            serde_json::from_str(&problems.expect("JSON goes in")).expect("JSON")
+        }
+        "match_rules" => {
+            let (rules, facts) = (args.0["rules"].to_string(), args.0["facts"].to_string());
+            let verdict = site_rules::match_rules_json(&rules, &facts);
+            serde_json::from_str(&verdict.expect("facts in their form")).expect("JSON")
         }
         "simulate" => {
             let outcome = routing::simulate_json(&args.0["recording"].to_string());

@@ -14,6 +14,7 @@ super::held_off!(
     a_foreign_agent,
     a_foreign_department,
     a_foreign_department_saved,
+    rules_that_send_to_a_foreign_department,
     another_sites_first_choice,
     a_foreign_visitor,
     rows_for_a_foreign_site,
@@ -199,6 +200,16 @@ pub async fn functions_for_a_foreign_site(world: &World) -> Result<()> {
         refused(admin.rows(&format!("select {call} as answer")).await, said)?;
     }
     Ok(())
+}
+
+/// Rules send to departments of their own site.
+pub async fn rules_that_send_to_a_foreign_department(world: &World) -> Result<()> {
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let save = format!(
+        "select chat_save_routing_rules('{}', '[{{\"name\": \"Away\", \"then\": {{\"department\": \"{}\"}}}}]')",
+        world.a.site.id, world.b.department
+    );
+    refused(admin.rows(&save).await, "PT422 chat/routing_rules")
 }
 
 /// A department keeps its site, whoever saves one by its id.

@@ -13,6 +13,7 @@ super::held_off!(
     changing_beyond_a_limit,
     answering_beyond_a_limit,
     asking_beyond_a_limit,
+    trying_rules_beyond_a_limit,
     starting_what_a_colleague_has,
     a_live_visitors_other_chat,
 );
@@ -133,6 +134,27 @@ pub async fn asking_beyond_a_limit(world: &World) -> Result<()> {
             "{name} refused with {refusal:?}, but not for who asks"
         );
     }
+    Ok(())
+}
+
+/// Whoever manages agents tries rules on all that came, and is shown none of what they do not see.
+pub async fn trying_rules_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    let site = world.a.site.id;
+    world
+        .as_owner(&format!(
+            "insert into chat.permissions (site_id, role, permission, allowed)
+            values ('{site}', 'supervisor', 'live-chat.agents.manage', true)"
+        ))
+        .await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let call = format!("select chat_try_routing_rules('{site}', '[]') as tried");
+    let tried = supervisor.rows(&call).await?.remove(0)["tried"].take();
+    ensure!(tried["looked_at"] != 0, "nothing came: {tried}");
+    ensure!(
+        tried["no_rule"]["examples"] == serde_json::json!([]),
+        "examples beyond the limit: {tried}"
+    );
     Ok(())
 }
 

@@ -327,3 +327,30 @@ async fn an_erased_visitors_visits_and_session_go_and_their_token_is_dead() -> R
     assert_eq!(dead.detail.as_deref(), Some("chat/session_dead"));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_language_is_the_widgets_own_word_else_the_browsers() -> Result<()> {
+    let scene = Scene::open().await?;
+    let browser = json!({"accept-language": "de-AT,de;q=0.9,en;q=0.8"});
+    assert_eq!(
+        scene.opens_through(&[], &browser).await?["language"],
+        "de-AT"
+    );
+    for odd in ["*", "german", "x", "", "de_AT", "'; drop"] {
+        let visitor = scene
+            .opens_through(&[], &json!({"accept-language": odd}))
+            .await?;
+        assert_eq!(visitor["language"], json!(null), "{odd}");
+    }
+    let zoe = scene.site.session(&scene.db).await?;
+    for (word, kept) in [
+        (json!("pt-BR"), "pt-BR"),
+        (json!(7), "pt-BR"),
+        (json!("fr"), "fr"),
+    ] {
+        let page = json!({"url": "https://shop.example/", "language": word});
+        scene.turns_page(&zoe, "1 minute", &page).await?;
+        assert_eq!(scene.visitor_now(zoe.visitor).await?["language"], kept);
+    }
+    Ok(())
+}

@@ -1,7 +1,44 @@
 //! Agents come and go; somebody manages them.
 
+use serde_json::json;
+
 use super::{Kind, bends, function};
 use crate::callers::{boss, staff};
+use crate::player::Player;
+use crate::wording;
+
+/// One or two rules of a site, some of which nobody can mean.
+fn rules(p: &mut Player<'_>) -> String {
+    if p.chance.one_in(10) {
+        return p.chance.json(json!([]));
+    }
+    let word = p.chance.words();
+    let conditions = [
+        json!({"channel": ["widget"]}),
+        json!({"form": {"message": {"contains": [word]}}}),
+        json!({"page": ["/*a*"], "language": ["de"]}),
+        json!({"visitor": {"plan": {"given": true}}, "tag": [word]}),
+        json!({"hours": [{"is": "open"}]}),
+        json!({"visitor": {"seats": {"at_least": 5, "at_most": 4}}}),
+    ];
+    let condition = p
+        .chance
+        .some(&conditions)
+        .map(wording::json)
+        .unwrap_or_default();
+    let (department, priority) = (
+        p.one("departments"),
+        p.chance.word(&["low", "high", "urgent"]),
+    );
+    let rest = p
+        .chance
+        .json(json!([{"name": "Rest", "then": {"tags": ["sorted"], "skills": ["french"]}}]));
+    format!(
+        "jsonb_build_array(jsonb_build_object('name', {}, 'if', {condition}::jsonb,
+            'then', jsonb_build_object('department', {department}::text, 'priority', {priority}::text))) || {rest}::jsonb",
+        wording::quote(&word)
+    )
+}
 
 pub const CALLS: &[Kind] = &[
     function("chat_set_status", 20, staff, |p| {
@@ -85,6 +122,21 @@ pub const CALLS: &[Kind] = &[
         ]
     }),
     function("chat_routing", 3, staff, |p| vec![("site", p.site())]),
+    function("chat_routing_rules", 3, staff, |p| vec![("site", p.site())]),
+    function("chat_save_routing_rules", 5, boss, |p| {
+        let mut args = vec![("site", p.site()), ("rules", rules(p))];
+        if p.chance.one_in(5) {
+            args.push(("version", p.chance.number(0, 20)));
+        }
+        args
+    }),
+    function("chat_try_routing_rules", 3, boss, |p| {
+        vec![
+            ("site", p.site()),
+            ("rules", rules(p)),
+            ("days", p.chance.number(1, 90)),
+        ]
+    }),
     function("chat_save_routing", 5, boss, |p| {
         let strategy = p
             .chance

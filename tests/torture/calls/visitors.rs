@@ -118,6 +118,6 @@ fn page(p: &mut Player<'_>) -> String {
         1 => format!("https://shop.example/{}", "x".repeat(3_000)),
         n => format!("https://shop.example/{n}"),
     };
-    let page = json!({"url": url, "title": p.chance.json_text(), "referrer": "https://search.example/?q=chat"});
+    let page = json!({"url": url, "title": p.chance.json_text(), "referrer": "https://search.example/?q=chat", "language": p.chance.json_text()});
     p.chance.json(page)
 }

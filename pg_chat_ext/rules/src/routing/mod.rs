@@ -6,6 +6,7 @@ mod facts;
 mod hindrance;
 pub mod hours;
 pub mod simulation;
+pub mod site_rules;
 mod strategies;
 
 pub use by_hand::{HandJudgement, HandRefusal, judge_by_hand, judge_by_hand_json};

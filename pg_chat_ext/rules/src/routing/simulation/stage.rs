@@ -45,6 +45,15 @@ struct Desk<'a> {
     peak: i64,
 }
 
+/// What decides whether anybody can have a chat that waits.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Needs<'a> {
+    department: Option<&'a str>,
+    falls_back: bool,
+    skills: &'a [String],
+    does_without: bool,
+}
+
 /// A chat's place among all that wait: the most urgent, the longest waiting, then by its number.
 type Place = (u8, i64, usize);
 
@@ -184,8 +193,7 @@ impl<'a> Stage<'a> {
     /// Gives away what can be given, as the database does.
     fn drain(&mut self, now: i64) {
         // Whom nobody could take, nobody can take another of the same needs.
-        let mut nobody_for: BTreeSet<(Option<&str>, bool, Option<&[String]>, bool)> =
-            BTreeSet::new();
+        let mut nobody_for: BTreeSet<Needs<'_>> = BTreeSet::new();
         let mut after: Option<Place> = None;
         while self.desks.iter().any(Desk::has_room) {
             let next = match after {
@@ -206,12 +214,12 @@ impl<'a> Stage<'a> {
             let waited_seconds = (now - arrival.at).div_euclid(1000);
             let ripe = |wait: Option<i64>| wait.is_some_and(|wait| waited_seconds >= wait);
             let by_skills = queue.strategy.as_deref() == Some("skills");
-            let needs = (
-                arrival.department_id.as_deref(),
-                ripe(queue.fallback_seconds),
-                (by_skills && !arrival.skills.is_empty()).then_some(&*arrival.skills),
-                by_skills && ripe(queue.skills_wait_seconds),
-            );
+            let needs = Needs {
+                department: arrival.department_id.as_deref(),
+                falls_back: ripe(queue.fallback_seconds),
+                skills: if by_skills { &arrival.skills } else { &[] },
+                does_without: by_skills && ripe(queue.skills_wait_seconds),
+            };
             if !queue.auto_assign || nobody_for.contains(&needs) {
                 continue;
             }
