@@ -44,23 +44,24 @@ returns integer
 language plpgsql
 as $$
 declare
-    messages uuid[];
+    next constant bigint[] := array(
+        select d.id from chat.words_due d order by d.id limit p_batch for update skip locked);
+    -- A message that is being deleted is left alone, and stays due: it may stay after all.
+    known constant uuid[] := array(
+        select m.id from public.mod_chat_messages m
+        where m.id in (select d.message_id from chat.words_due d where d.id = any (next))
+        for key share skip locked);
 begin
-    with due as (
+    with done as (
         delete from chat.words_due d
-        using (
-            select x.id from chat.words_due x
-            left join public.mod_chat_messages m on m.id = x.message_id
-            order by x.id limit p_batch for update of x skip locked) next
-        where d.id = next.id
-        returning d.site_id, d.message_id, d.forgotten
-    ), forgotten as (
-        delete from chat.words w using due d cross join lateral unnest(d.forgotten) l
-        where w.site_id = d.site_id and w.word = l.lexeme
+        where d.id = any (next)
+            and (d.message_id is null or d.message_id = any (known)
+                or not exists (select from public.mod_chat_messages m where m.id = d.message_id))
+        returning d.site_id, d.forgotten
     )
-    select array_agg(d.message_id) into messages from due d where d.message_id is not null;
-    return chat.index_messages(array(
-        select m.id from public.mod_chat_messages m where m.id = any (messages) for key share skip locked));
+    delete from chat.words w using done d cross join lateral unnest(d.forgotten) l
+    where w.site_id = d.site_id and w.word = l.lexeme;
+    return chat.index_messages(known);
 end
 $$;
 comment on function chat.index_due(integer) is 'Does what stands in words_due; how many messages were indexed.';
