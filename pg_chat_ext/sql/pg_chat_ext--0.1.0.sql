@@ -53,6 +53,15 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'choose_agent_wr
 create function judge_by_hand(facts text, agent_id text, overrides boolean, claims boolean) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'judge_by_hand_wrapper';
 
+create function judge_unanswered(facts text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'judge_unanswered_wrapper';
+
+create function expected_wait(place text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'expected_wait_wrapper';
+
+create function queue_news(told_place bigint, told_seconds bigint, place bigint, seconds bigint) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'queue_news_wrapper';
+
 create function hours_problems(hours text, zone text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'hours_problems_wrapper';
 

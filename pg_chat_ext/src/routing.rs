@@ -20,6 +20,29 @@ fn judge_by_hand(facts: &str, agent_id: &str, overrides: bool, claims: bool) -> 
         .unwrap_or_else(|error| refuse(error.to_string()))
 }
 
+/// Facts and judgement as JSON text.
+#[pg_extern(sql = false)]
+fn judge_unanswered(facts: &str) -> String {
+    rules::judge_unanswered_json(facts).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A place and its wait as JSON text.
+#[pg_extern(sql = false)]
+fn expected_wait(place: &str) -> String {
+    rules::expected_wait_json(place).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A null place is in no line any more: no news.
+#[pg_extern(sql = false)]
+fn queue_news(
+    told_place: Option<i64>,
+    told_seconds: Option<i64>,
+    place: Option<i64>,
+    seconds: Option<i64>,
+) -> bool {
+    place.is_some_and(|place| rules::queue_news(told_place, told_seconds, place, seconds))
+}
+
 #[pg_extern(sql = false)]
 fn hours_problems(hours: &str, zone: &str) -> String {
     hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))

@@ -5,7 +5,10 @@ mod choice;
 mod drain;
 mod explained;
 mod hours;
+mod load;
 mod strategies;
+mod unanswered;
+mod waiting;
 
 use anyhow::Result;
 use pg_chat_tests::Agent;
