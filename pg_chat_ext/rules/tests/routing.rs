@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chat_rules::Timestamp;
 use chat_rules::routing::{
-    Candidate, Facts, Place, Strategy, Taken, Unanswered, choose_agent, expected_wait, judge_by_hand,
-    judge_unanswered, queue_news,
+    Candidate, Facts, Place, Strategy, Taken, Unanswered, choose_agent, expected_wait,
+    judge_by_hand, judge_unanswered, queue_news,
 };
 
 mod numbers;

@@ -279,7 +279,8 @@ pub async fn the_queue_beyond_a_limit(world: &World) -> Result<()> {
 
 pub async fn a_report_of_a_foreign_site(world: &World) -> Result<()> {
     let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
-    let report = |site| format!("select chat_agent_load('{site}', now() - interval '1 hour', null)");
+    let report =
+        |site| format!("select chat_agent_load('{site}', now() - interval '1 hour', null)");
     refused(
         supervisor.rows(&report(world.b.site.id)).await,
         "PT403 chat/not_allowed",

@@ -363,7 +363,11 @@ async fn who_leaves_while_a_chat_is_handed_to_them_does_not_get_it() -> Result<(
     let ben = scene.site.agent("Ben", AgentIs::default()).await?;
     let chat = scene.chat().await?;
     let giver = scene.holder(&chat).await?;
-    let (giver, taker) = if giver == Some(ada.id) { (ada, ben) } else { (ben, ada) };
+    let (giver, taker) = if giver == Some(ada.id) {
+        (ada, ben)
+    } else {
+        (ben, ada)
+    };
     let mut leaves = scene.db.owner().begin().await?;
     for statement in [
         format!("select chat.lock_routing('{}')", scene.site.id),
@@ -381,7 +385,9 @@ async fn who_leaves_while_a_chat_is_handed_to_them_does_not_get_it() -> Result<(
         id(&chat),
         taker.id
     );
-    let refusal = scene.while_open(leaves, scene.refusal(giver, &give)).await?;
+    let refusal = scene
+        .while_open(leaves, scene.refusal(giver, &give))
+        .await?;
     assert_eq!(refusal, said("PT404", "chat/no_such_agent"));
     assert_eq!(scene.holder(&chat).await?, Some(giver.id));
     assert_eq!(

@@ -157,7 +157,11 @@ async fn old_facts_are_forgotten_but_why_an_open_chat_is_whose_it_is() -> Result
             scene.site.id
         ))
         .await?;
-    assert_eq!(age(364).await?, 0, "a site keeps them for as long as it likes");
+    assert_eq!(
+        age(364).await?,
+        0,
+        "a site keeps them for as long as it likes"
+    );
     assert_eq!(age(366).await?, 1);
     Ok(())
 }

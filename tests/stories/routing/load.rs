@@ -103,7 +103,9 @@ async fn each_change_of_an_agents_state_is_written_down() -> Result<()> {
     );
     assert_eq!(scene.tick().await?["states"], 0);
     scene
-        .as_owner("update chat.agent_states set at = at - interval '401 days' where status = 'online'")
+        .as_owner(
+            "update chat.agent_states set at = at - interval '401 days' where status = 'online'",
+        )
         .await?;
     assert_eq!(scene.tick().await?["states"], 2, "after 400 days they go");
     Ok(())
@@ -178,7 +180,10 @@ async fn a_report_says_since_when_it_knows_and_nothing_of_what_it_does_not() -> 
         (&json!(1200), &report["known_since"])
     );
     assert_eq!(
-        only(&agents[2], "agent_name online_seconds mean_load share fair_share known_since"),
+        only(
+            &agents[2],
+            "agent_name online_seconds mean_load share fair_share known_since"
+        ),
         json!({"agent_name": "Ben", "online_seconds": 0, "mean_load": null, "share": null, "fair_share": 0.0,
             "known_since": null})
     );

@@ -117,7 +117,10 @@ async fn a_chat_that_its_agent_does_not_answer_goes_to_somebody_else() -> Result
     );
     let visitor = now["visitor_id"].as_str().expect("a visitor");
     let site = scene.site.id;
-    for topic in [format!("chat:site:{site}"), format!("chat:visitor:{visitor}")] {
+    for topic in [
+        format!("chat:site:{site}"),
+        format!("chat:visitor:{visitor}"),
+    ] {
         let told = scene
             .count(&format!(
                 "realtime.messages where topic = '{topic}' and event in ('agent_left', 'conversation_assigned')"
@@ -142,13 +145,9 @@ async fn an_answer_ends_the_wait_and_a_note_does_not() -> Result<()> {
     scene.answer(ada, &zoe, "One moment").await?;
     scene.passes(100).await?;
     assert_eq!(scene.taken_back().await?, 0, "it is Zoe's turn");
-    scene
-        .hear_text(ZOE, "wamid.more", "Are you there?")
-        .await?;
+    scene.hear_text(ZOE, "wamid.more", "Are you there?").await?;
     scene.passes(40).await?;
-    scene
-        .hear_text(ZOE, "wamid.again", "Hello?")
-        .await?;
+    scene.hear_text(ZOE, "wamid.again", "Hello?").await?;
     scene.passes(5).await?;
     assert_eq!(scene.taken_back().await?, 0, "45 seconds since she asked");
     let note = format!(
@@ -173,7 +172,11 @@ async fn it_is_taken_back_only_for_somebody_who_is_there_and_keeps_its_place() -
     scene.turns(ada, "busy").await?;
     let later = scene.chat().await?;
     scene.turns(ben, "online").await?;
-    assert_eq!(scene.taken_back().await?, 1, "Ben is full and will have room");
+    assert_eq!(
+        scene.taken_back().await?,
+        1,
+        "Ben is full and will have room"
+    );
     let waits = scene.again(&zoe).await?;
     assert_eq!(
         only(&waits, "status returned_by"),
@@ -217,8 +220,7 @@ async fn it_is_taken_back_only_for_somebody_who_is_there_and_keeps_its_place() -
 
 #[tokio::test]
 async fn nothing_is_taken_back_for_ever() -> Result<()> {
-    let (scene, _, ada, zoe) =
-        Scene::with_a_minute_to_answer(", unanswered_limit => 2").await?;
+    let (scene, _, ada, zoe) = Scene::with_a_minute_to_answer(", unanswered_limit => 2").await?;
     let ben = scene.agent_called("Ben", "online", 5).await?;
     let mut holders = Vec::new();
     for _ in 0..4 {
@@ -234,11 +236,7 @@ async fn nothing_is_taken_back_for_ever() -> Result<()> {
     scene.answer(ada, &zoe, "Sorry!").await?;
     scene.hear_text(ZOE, "wamid.more", "And?").await?;
     scene.passes(61).await?;
-    assert_eq!(
-        scene.taken_back().await?,
-        1,
-        "an answer begins it anew"
-    );
+    assert_eq!(scene.taken_back().await?, 1, "an answer begins it anew");
     Ok(())
 }
 
@@ -267,7 +265,9 @@ async fn a_department_gives_its_agents_their_own_time() -> Result<()> {
     scene.passes(540).await?;
     assert_eq!(scene.taken_back().await?, 1);
     assert_eq!(scene.holder(&zoe).await?, Some(ben.id));
-    let told = scene.said(adam, &format!("chat_routing('{}')", scene.site.id)).await?;
+    let told = scene
+        .said(adam, &format!("chat_routing('{}')", scene.site.id))
+        .await?;
     assert_eq!(
         only(&told[1], "unanswered_seconds unanswered_limit"),
         json!({"unanswered_seconds": 600, "unanswered_limit": 3})
@@ -314,7 +314,11 @@ async fn chats_of_somebody_who_has_left_go_to_who_is_there() -> Result<()> {
         scene.site.id, ada.user
     );
     scene.calls(adam, &leave).await?;
-    assert_eq!(scene.tick().await?["returned"], 1, "one waits for its visitor");
+    assert_eq!(
+        scene.tick().await?["returned"],
+        1,
+        "one waits for its visitor"
+    );
     let words = scene.words(adam, &chat).await?;
     assert!(
         words.ends_with("It came back because Ada has left the team"),

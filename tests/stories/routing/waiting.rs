@@ -83,9 +83,7 @@ async fn everybody_who_waits_has_a_place_in_the_line_of_their_department() -> Re
         ))
         .await?;
     let urgent = scene
-        .chat_with(&format!(
-            ", department_id = '{sales}', priority = 'urgent'"
-        ))
+        .chat_with(&format!(", department_id = '{sales}', priority = 'urgent'"))
         .await?;
     let queue = scene.queue(boss, "").await?;
     assert_eq!(queue["waiting"], 5);
@@ -124,7 +122,13 @@ async fn everybody_who_waits_has_a_place_in_the_line_of_their_department() -> Re
         json!({"conversation_id": chat["id"], "status": "pending", "position": 4})
     );
     let last = scene.queue(boss, "").await?["chats"][5].take();
-    for field in ["waiting_since", "position", "expected_wait", "reason", "from_chats"] {
+    for field in [
+        "waiting_since",
+        "position",
+        "expected_wait",
+        "reason",
+        "from_chats",
+    ] {
         assert_eq!(last[field], place[field], "{field} is the same to both");
     }
     scene

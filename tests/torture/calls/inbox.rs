@@ -23,10 +23,7 @@ pub const CALLS: &[Kind] = &[
     }),
     function("chat_counts", 10, staff, |p| vec![("site", p.site())]),
     function("chat_queue", 8, staff, |p| {
-        vec![
-            ("site", p.site()),
-            ("page_size", p.chance.number(1, 600)),
-        ]
+        vec![("site", p.site()), ("page_size", p.chance.number(1, 600))]
     }),
     function("chat_messages", 20, staff, |p| {
         let mut args = vec![("conversation", p.one("conversations"))];

@@ -4,7 +4,7 @@
 //! and says from how many. What is not foreseen: whoever comes later with more priority, and chats ahead that are given up.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Error;
 
@@ -30,6 +30,7 @@ pub struct Place {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Taken {
     /// When somebody got it.
+    #[serde(deserialize_with = "time")]
     pub at: Timestamp,
     /// How long it had waited by then.
     pub waited_seconds: i64,
@@ -75,7 +76,9 @@ pub fn expected_wait(place: &Place) -> ExpectedWait {
     let position = i128::from(place.position.max(1));
     let share = |places: i128| {
         let seconds = (places * steps + count / 2) / count;
-        reason.is_none().then(|| i64::try_from(seconds).unwrap_or(i64::MAX))
+        reason
+            .is_none()
+            .then(|| i64::try_from(seconds).unwrap_or(i64::MAX))
     };
     ExpectedWait {
         seconds: share(position),
@@ -107,7 +110,10 @@ fn typical(mut steps: Vec<i64>) -> (i128, i128) {
     steps.sort_unstable();
     let out = steps.len().div_ceil(10);
     let kept = &steps[out..steps.len() - out];
-    (kept.iter().copied().map(i128::from).sum(), kept.len() as i128)
+    (
+        kept.iter().copied().map(i128::from).sum(),
+        kept.len() as i128,
+    )
 }
 
 /// Whether a person would notice the difference to what they were told last: each of the first places, a tenth further
@@ -132,6 +138,11 @@ pub fn queue_news(
             }
             (told, now) => told.is_some() != now.is_some(),
         }
+}
+
+fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(value)?;
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 /// [`expected_wait`] over the JSON text of a [`Place`], giving the JSON text of an [`ExpectedWait`].

@@ -51,7 +51,7 @@ pub fn judge_unanswered(unanswered: &Unanswered) -> UnansweredJudgement {
     // Full is somebody who will have room again; not whoever may have none at all.
     let may_take_it = |candidate: &Candidate| {
         candidate.max > 0
-            && candidate.department_max != Some(0)
+            && (facts.department_id.is_none() || candidate.department_max != Some(0))
             && matches!(
                 Hindrance::of(facts, candidate),
                 None | Some(Hindrance::HourlyLimit | Hindrance::DepartmentFull | Hindrance::Full)
