@@ -79,17 +79,17 @@ begin
         select jsonb_build_object(
             'since', chat_agent_load.since, 'until', ends, 'known_since', t.known_since,
             'by_routing', coalesce(t.by_routing, 0), 'by_hand', coalesce(t.by_hand, 0),
-            'unanswered', coalesce(t.unanswered, 0), 'fairness', round(t.fairness, 4),
+            'unanswered', coalesce(t.unanswered, 0), 'fairness', trim_scale(round(t.fairness, 4)),
             'agents', coalesce((
                 select jsonb_agg(jsonb_build_object(
                     'agent_id', f.id, 'agent_name', f.display_name, 'department_id', f.department_id,
                     'is_active', f.is_active, 'by_routing', f.by_routing, 'by_hand', f.by_hand,
                     'unanswered', f.unanswered, 'online_seconds', round(f.online), 'there_seconds', round(f.there),
-                    'mean_load', round(f.carried / nullif(f.online, 0), 2),
-                    'mean_capacity', round(f.offered / nullif(f.online, 0), 2),
-                    'used', round(f.carried / nullif(f.offered, 0), 4), 'peak_load', f.peak_load,
-                    'over_capacity_seconds', round(f.beyond), 'share', round(f.by_routing / nullif(t.by_routing, 0), 4),
-                    'fair_share', round(f.offered / nullif(t.offered, 0), 4), 'known_since', f.known_since)
+                    'mean_load', trim_scale(round(f.carried / nullif(f.online, 0), 2)),
+                    'mean_capacity', trim_scale(round(f.offered / nullif(f.online, 0), 2)),
+                    'used', trim_scale(round(f.carried / nullif(f.offered, 0), 4)), 'peak_load', f.peak_load,
+                    'over_capacity_seconds', round(f.beyond), 'share', trim_scale(round(f.by_routing / nullif(t.by_routing, 0), 4)),
+                    'fair_share', trim_scale(round(f.offered / nullif(t.offered, 0), 4)), 'known_since', f.known_since)
                     order by f.display_name, f.id)
                 from figure f), '[]'))
         from total t);

@@ -76,13 +76,13 @@ begin
             where m.conversation_id = c.id and m.sender_type in ('agent', 'ai') and m.public_seq is not null
             order by m.seq desc
             limit 1) answer on true
+        -- By their numbers: last_message_by goes by Meta's clock, which counts whole seconds.
         cross join lateral (
-            select greatest(c.agent_joined_at, (
-                select m.created_at from public.mod_chat_messages m
-                where m.conversation_id = c.id and m.seq > coalesce(answer.seq, 0)
-                    and m.sender_type = 'visitor' and m.origin = 'live'
-                order by m.seq
-                limit 1)) as since) w
+            select greatest(c.agent_joined_at, m.created_at) as since from public.mod_chat_messages m
+            where m.conversation_id = c.id and m.seq > coalesce(answer.seq, 0)
+                and m.sender_type = 'visitor' and m.origin = 'live'
+            order by m.seq
+            limit 1) w
         cross join lateral (
             select count(*) as times from chat.choices k
             where k.conversation_id = c.id and k.agent_id is null and k.choice ->> 'reason' = 'not_answered'
@@ -90,7 +90,7 @@ begin
         where s.unanswered_seconds is not null
             and (s.department_id = c.department_id or s.department_id is null and not exists (
                 select from chat.routing_settings o where o.site_id = s.site_id and o.department_id = c.department_id))
-            and c.status = 'active' and c.last_message_by = 'visitor'
+            and c.status = 'active'
             and c.agent_joined_at <= p_now - make_interval(secs => s.unanswered_seconds)
             and w.since <= p_now - make_interval(secs => s.unanswered_seconds)
             and n.times < s.unanswered_limit

@@ -6167,13 +6167,13 @@ begin
             where m.conversation_id = c.id and m.sender_type in ('agent', 'ai') and m.public_seq is not null
             order by m.seq desc
             limit 1) answer on true
+        -- By their numbers: last_message_by goes by Meta's clock, which counts whole seconds.
         cross join lateral (
-            select greatest(c.agent_joined_at, (
-                select m.created_at from public.mod_chat_messages m
-                where m.conversation_id = c.id and m.seq > coalesce(answer.seq, 0)
-                    and m.sender_type = 'visitor' and m.origin = 'live'
-                order by m.seq
-                limit 1)) as since) w
+            select greatest(c.agent_joined_at, m.created_at) as since from public.mod_chat_messages m
+            where m.conversation_id = c.id and m.seq > coalesce(answer.seq, 0)
+                and m.sender_type = 'visitor' and m.origin = 'live'
+            order by m.seq
+            limit 1) w
         cross join lateral (
             select count(*) as times from chat.choices k
             where k.conversation_id = c.id and k.agent_id is null and k.choice ->> 'reason' = 'not_answered'
@@ -6181,7 +6181,7 @@ begin
         where s.unanswered_seconds is not null
             and (s.department_id = c.department_id or s.department_id is null and not exists (
                 select from chat.routing_settings o where o.site_id = s.site_id and o.department_id = c.department_id))
-            and c.status = 'active' and c.last_message_by = 'visitor'
+            and c.status = 'active'
             and c.agent_joined_at <= p_now - make_interval(secs => s.unanswered_seconds)
             and w.since <= p_now - make_interval(secs => s.unanswered_seconds)
             and n.times < s.unanswered_limit
@@ -6601,17 +6601,17 @@ begin
         select jsonb_build_object(
             'since', chat_agent_load.since, 'until', ends, 'known_since', t.known_since,
             'by_routing', coalesce(t.by_routing, 0), 'by_hand', coalesce(t.by_hand, 0),
-            'unanswered', coalesce(t.unanswered, 0), 'fairness', round(t.fairness, 4),
+            'unanswered', coalesce(t.unanswered, 0), 'fairness', trim_scale(round(t.fairness, 4)),
             'agents', coalesce((
                 select jsonb_agg(jsonb_build_object(
                     'agent_id', f.id, 'agent_name', f.display_name, 'department_id', f.department_id,
                     'is_active', f.is_active, 'by_routing', f.by_routing, 'by_hand', f.by_hand,
                     'unanswered', f.unanswered, 'online_seconds', round(f.online), 'there_seconds', round(f.there),
-                    'mean_load', round(f.carried / nullif(f.online, 0), 2),
-                    'mean_capacity', round(f.offered / nullif(f.online, 0), 2),
-                    'used', round(f.carried / nullif(f.offered, 0), 4), 'peak_load', f.peak_load,
-                    'over_capacity_seconds', round(f.beyond), 'share', round(f.by_routing / nullif(t.by_routing, 0), 4),
-                    'fair_share', round(f.offered / nullif(t.offered, 0), 4), 'known_since', f.known_since)
+                    'mean_load', trim_scale(round(f.carried / nullif(f.online, 0), 2)),
+                    'mean_capacity', trim_scale(round(f.offered / nullif(f.online, 0), 2)),
+                    'used', trim_scale(round(f.carried / nullif(f.offered, 0), 4)), 'peak_load', f.peak_load,
+                    'over_capacity_seconds', round(f.beyond), 'share', trim_scale(round(f.by_routing / nullif(t.by_routing, 0), 4)),
+                    'fair_share', trim_scale(round(f.offered / nullif(t.offered, 0), 4)), 'known_since', f.known_since)
                     order by f.display_name, f.id)
                 from figure f), '[]'))
         from total t);
