@@ -11,7 +11,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    ends constant timestamptz := least(chat_agent_load.until, clock_timestamp());
+    ends constant timestamptz := least(chat_agent_load.until, now());
 begin
     perform chat.require(chat_agent_load.site, 'live-chat.analytics.view');
     if (chat_agent_load.since < ends and ends <= chat_agent_load.since + interval '92 days') is not true then

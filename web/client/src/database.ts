@@ -67,6 +67,8 @@ export interface ChatAgent {
   totalResponseSeconds: number
   /** avg_rating = total_rating_stars / total_ratings. */
   totalRatingStars: number
+  /** Chats that were taken back because this agent let somebody wait for too long. */
+  totalUnanswered: number
   /** What the agent can do, lower case; by chat_save_skills. */
   skills: string[]
   createdAt: string
@@ -126,6 +128,8 @@ export interface ChatWidgetSettings {
   missedAfterMinutes: number
   /** For so many minutes visitors may edit and take back their own messages; 0 = never. */
   editMinutes: number
+  /** For so many days it is kept what each choice of an agent was made from; that it was made stays. */
+  choiceDays: number
   /** A visitor who does not come back for so many days is somebody new. */
   sessionDays: number
   /** Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait. */
@@ -493,6 +497,7 @@ export interface ChatSavedViews {
 
 /** What `rpc` takes and answers; rows are as mapRecords gives them. docs/sql-api.md says what each does. */
 export interface ChatFunctions {
+  chat_agent_load: { args: { site: string; since: string; until: string }; returns: unknown }
   chat_assign: { args: { conversation: string; agent: string; override?: boolean }; returns: ChatConversation[] }
   chat_block_address: { args: { site: string; address: string; reason?: string | null; until?: string | null }; returns: unknown }
   chat_block_visitor: { args: { visitor: string; reason?: string | null; until?: string | null }; returns: unknown }
@@ -528,6 +533,8 @@ export interface ChatFunctions {
   chat_permissions: { args: { site: string }; returns: unknown }
   chat_person: { args: { visitor: string }; returns: unknown }
   chat_post_message: { args: { content: string; id?: string; conversation?: string | null; reply_to?: string | null; upload?: string | null }; returns: unknown }
+  chat_queue: { args: { site: string; page_size?: number }; returns: unknown }
+  chat_queue_position: { args: { conversation: string }; returns: unknown }
   chat_rate: { args: { conversation: string; rating: number; comment?: string | null }; returns: unknown }
   chat_react: { args: { message: string; emoji: string }; returns: unknown }
   chat_read: { args: { conversation: string; up_to?: number | null; only_delivered?: boolean }; returns: unknown }
@@ -541,7 +548,7 @@ export interface ChatFunctions {
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
   chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
   chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
-  chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null }; returns: unknown }
+  chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null; unanswered_seconds?: number | null; unanswered_limit?: number }; returns: unknown }
   chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
