@@ -2,8 +2,9 @@
 //! changes and search, each call with its planning and its rights, as a dashboard's request has it.
 //!
 //! One big site holds four of five conversations, with two thousand open ones at every size: what is open is the work
-//! at hand, what grows is the archive. Each case is held against its goal, against the same case at the small size and,
-//! where a plain statement reads the same rows, against that statement by the owner, whom no policy stops.
+//! at hand, what grows is the archive. Each case is held against its goal, against the same case at the small size and
+//! against the same by the owner, whom no policy stops: the same call, or where a call asks for rights itself, a plain
+//! statement that reads the same rows.
 
 mod case;
 

@@ -29,4 +29,4 @@ create index if not exists mod_chat_conversations_archived_unread_idx
     on public.mod_chat_conversations (site_id, archived_at desc)
     where archived_at is not null and unread_agent_count > 0;
 create index if not exists mod_chat_conversations_archived_tags_idx
-    on public.mod_chat_conversations using gin (site_id, tags) where archived_at is not null and tags <> '{}';
+    on public.mod_chat_conversations using gin (site_id, tags) where archived_at is not null;

@@ -118,7 +118,7 @@ begin
             when 'visitorId' then format('c.visitor_id = any (%L::uuid[])',
                 chat.person_rows(chat.filter_id('visitorId', filter.value)))
             when 'phoneNumberId' then format('c.phone_number_id = %L', filter.word)
-            when 'tags' then format('c.tags @> %L::text[] and c.tags <> ''{}''', case jsonb_typeof(filter.value)
+            when 'tags' then format('c.tags @> %L::text[]', case jsonb_typeof(filter.value)
                 when 'array' then array(select jsonb_array_elements_text(filter.value))
                 when 'string' then array[filter.word]
                 else chat.bad_filter('tags', filter.value, 'use a tag, or a list of tags that all must be there')::text[]

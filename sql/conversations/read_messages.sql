@@ -1,7 +1,8 @@
 -- What: a conversation's messages: pages both ways, and what changed since.
 -- Why: pages are cut by the gapless `seq`, so nothing is skipped or read twice while messages arrive; within a page rows
 --      stand as they are shown, by (sent_at, seq). Both run with the caller's rights: the policies say who reads.
---      Planned for the page at hand: a plan for any page would read the whole conversation.
+--      One plan serves every page, because planning the policies would cost more than reading. So a bound is a variable:
+--      under a policy a condition with coalesce() may leak for all PostgreSQL knows, and would be asked row by row.
 -- Leaves out: visitors, who read their own view.
 
 create or replace function chat.require_conversation(p_conversation uuid)
@@ -26,8 +27,10 @@ returns setof public.mod_chat_messages
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 as $$
+declare
+    bound constant bigint := coalesce(chat_messages.before, 9223372036854775807);
 begin
     perform chat.require_page_size(chat_messages.page_size, 500);
     if chat_messages.before is not null and chat_messages.after is not null then
@@ -39,7 +42,7 @@ begin
             select (page.m).* from (
                 select m from public.mod_chat_messages m
                 where m.conversation_id = chat_messages.conversation
-                    and m.seq < coalesce(chat_messages.before, 9223372036854775807)
+                    and m.seq < bound
                 order by m.seq desc limit chat_messages.page_size) page
             order by (page.m).sent_at, (page.m).seq;
     else
@@ -63,9 +66,10 @@ returns jsonb
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 as $$
 declare
+    known constant bigint := coalesce(chat_changes.since, 0);
     c public.mod_chat_conversations;
     messages jsonb;
     newest bigint;
@@ -79,10 +83,10 @@ begin
     select jsonb_agg(to_jsonb(m) order by m.change), max(m.change), count(*) into messages, newest, found
     from (
         select * from public.mod_chat_messages x
-        where x.conversation_id = c.id and x.change > coalesce(chat_changes.since, 0)
+        where x.conversation_id = c.id and x.change > known
         order by x.change limit chat_changes.page_size) m;
     return jsonb_build_object(
-        'conversation', case when c.row_change > coalesce(chat_changes.since, 0) then to_jsonb(c) end,
+        'conversation', case when c.row_change > known then to_jsonb(c) end,
         'messages', coalesce(messages, '[]'),
         'more', found = chat_changes.page_size,
         'change', case when found = chat_changes.page_size then newest else c.last_change end);

@@ -23,6 +23,7 @@ security definer
 set search_path = ''
 as $$
 declare
+    queue uuid;
     waiting record;
     at timestamptz;
     facts jsonb;
@@ -30,8 +31,7 @@ declare
     chosen uuid;
     kept bigint;
     drained integer := 0;
-    full_departments uuid[] := '{}';
-    nobody_for_any boolean := false;
+    done_queues uuid[] := '{}';
     nobody_for text[] := '{}';
 begin
     loop
@@ -39,44 +39,66 @@ begin
             select from public.mod_chat_agents a
             where a.site_id = p_site and a.is_active and a.status = 'online'
                 and a.current_chat_count < a.max_concurrent_chats);
+        at := clock_timestamp();
+
+        -- Each department is a queue, and the site is that of what has none. The first of every queue is looked at where
+        -- anybody with room could be for it, so what waits where nobody works costs the others nothing, however much it is.
+        select q.id into queue
+        from (
+            select p_site as id
+            union all
+            select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
+        cross join lateral (
+            select (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end) as urgency, c.pending_since, c.id
+            from public.mod_chat_conversations c
+            where coalesce(c.department_id, c.site_id) = q.id and c.status = 'pending' and c.assigned_agent_id is null
+            order by 1, 2, 3
+            limit 1) first
+        where q.id <> all (done_queues)
+            and (q.id = p_site
+                or exists (
+                    select from public.mod_chat_agents a
+                    where a.site_id = p_site and a.department_id = q.id and a.is_active and a.status = 'online'
+                        and a.current_chat_count < a.max_concurrent_chats)
+                or (chat.routing_settings_of(p_site, q.id)).fallback_seconds is not null)
+        order by first.urgency, first.pending_since, first.id
+        limit 1;
+        exit when not found;
 
         -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it. Whom nobody can take
-        -- nobody can take any other of the same needs; and where it needs no more than any other of its department does,
-        -- none of that department, which costs the many that wait for it next to nothing.
-        at := clock_timestamp();
-        select c as chat, n.needs, n.needs = concat_ws('|', c.department_id) as needs_least into waiting
+        -- nobody can take any other of the same needs; and where it needs no more than any other of its queue does, none of
+        -- that queue.
+        select c as chat, n.needs, n.needs = queue::text as needs_least into waiting
         from public.mod_chat_conversations c
-        left join public.mod_chat_departments d on d.id = c.department_id
         left join lateral (
             select x.fallback_seconds, x.skills_wait_seconds, x.strategy = 'skills' as by_skills
             from chat.routing_settings x
             where x.site_id = p_site and (x.department_id = c.department_id or x.department_id is null)
             order by x.department_id nulls last
             limit 1) s on true
-        cross join lateral (select concat_ws('|', c.department_id,
+        cross join lateral (select concat_ws('|', queue,
             case when c.pending_since > at - make_interval(secs => s.fallback_seconds) then 'no fallback yet' end,
             case when s.by_skills and (c.pending_since <= at - make_interval(secs => s.skills_wait_seconds)) is not true
                 then c.skills::text end,
             case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
-        where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null
-            and coalesce(d.auto_assign, true)
-            and case when c.department_id is null then not nobody_for_any else c.department_id <> all (full_departments) end
+        where coalesce(c.department_id, c.site_id) = queue and c.status = 'pending' and c.assigned_agent_id is null
             and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
         order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
-        exit when not found;
+        if not found then
+            done_queues := done_queues || queue;
+            continue;
+        end if;
 
         facts := chat.routing_facts(waiting.chat, at);
         choice := chat.choose_agent(facts);
         chosen := (choice ->> 'agent_id')::uuid;
         if chosen is null then
-            if not waiting.needs_least then
-                nobody_for := nobody_for || waiting.needs;
-            elsif facts ->> 'department_id' is null then
-                nobody_for_any := true;
+            if waiting.needs_least then
+                done_queues := done_queues || queue;
             else
-                full_departments := full_departments || (facts ->> 'department_id')::uuid;
+                nobody_for := nobody_for || waiting.needs;
             end if;
             continue;
         end if;

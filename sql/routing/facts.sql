@@ -35,22 +35,26 @@ begin
                 order by coalesce(x.agent_joined_at, x.created_at) desc
                 limit 1) end))
         || jsonb_build_object('candidates', coalesce((
-            select jsonb_agg(jsonb_build_object(
+            select jsonb_agg(
+                case when with_skills or settings.hourly_limit is not null then x.candidate || jsonb_strip_nulls(jsonb_build_object(
+                    'skills', case when with_skills then to_jsonb(a.skills) end,
+                    'got_this_hour', case when settings.hourly_limit is not null then (
+                        select count(*) from chat.choices k
+                        where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null) end))
+                else x.candidate end
+                order by a.id)
+            from public.mod_chat_agents a
+            left join public.mod_chat_departments d on d.id = c.department_id
+            cross join lateral (select jsonb_build_object(
                 'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
                 'load', a.current_chat_count, 'max', a.max_concurrent_chats,
-                'department_load', case when c.department_id is null then 0 else (
+                -- Counted where it can count: under a department's limit, of somebody who has chats.
+                'department_load', case when d.max_concurrent_chats is null or a.current_chat_count = 0 then 0 else (
                     select count(*) from public.mod_chat_conversations x
                     where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
                         and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end,
                 'department_max', d.max_concurrent_chats,
-                'last_assigned_at', a.last_assigned_at)
-                || case when with_skills then jsonb_build_object('skills', a.skills) else '{}' end
-                || case when settings.hourly_limit is not null then jsonb_build_object('got_this_hour', (
-                    select count(*) from chat.choices k
-                    where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)) else '{}' end
-                order by a.id)
-            from public.mod_chat_agents a
-            left join public.mod_chat_departments d on d.id = c.department_id
+                'last_assigned_at', a.last_assigned_at) as candidate) x
             where a.site_id = c.site_id and a.is_active), '[]'));
 end
 $$;

@@ -870,10 +870,10 @@ comment on column public.mod_chat_conversations.archived_at is 'When it left pen
 create unique index if not exists mod_chat_conversations_one_open_idx
     on public.mod_chat_conversations (identity_id, phone_number_id) nulls not distinct
     where identity_id is not null and archived_at is null;
--- The queue, oldest most urgent first.
+-- The queue of each department, and of the site for what has none, oldest most urgent first.
 create index if not exists mod_chat_conversations_queue_idx
     on public.mod_chat_conversations (
-        site_id,
+        (coalesce(department_id, site_id)),
         (case priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
         pending_since, id)
     where status = 'pending' and assigned_agent_id is null;
@@ -1006,7 +1006,7 @@ create index if not exists mod_chat_conversations_archived_unread_idx
     on public.mod_chat_conversations (site_id, archived_at desc)
     where archived_at is not null and unread_agent_count > 0;
 create index if not exists mod_chat_conversations_archived_tags_idx
-    on public.mod_chat_conversations using gin (site_id, tags) where archived_at is not null and tags <> '{}';
+    on public.mod_chat_conversations using gin (site_id, tags) where archived_at is not null;
 
 -- file: sql/conversations/message_words.sql
 -- What: the index that search reads: the words of every message, and of each site the words that were ever used.
@@ -4581,7 +4581,8 @@ comment on function public.chat_start_conversation(uuid, text, text, text, uuid)
 -- What: a conversation's messages: pages both ways, and what changed since.
 -- Why: pages are cut by the gapless `seq`, so nothing is skipped or read twice while messages arrive; within a page rows
 --      stand as they are shown, by (sent_at, seq). Both run with the caller's rights: the policies say who reads.
---      Planned for the page at hand: a plan for any page would read the whole conversation.
+--      One plan serves every page, because planning the policies would cost more than reading. So a bound is a variable:
+--      under a policy a condition with coalesce() may leak for all PostgreSQL knows, and would be asked row by row.
 -- Leaves out: visitors, who read their own view.
 
 create or replace function chat.require_conversation(p_conversation uuid)
@@ -4606,8 +4607,10 @@ returns setof public.mod_chat_messages
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 as $$
+declare
+    bound constant bigint := coalesce(chat_messages.before, 9223372036854775807);
 begin
     perform chat.require_page_size(chat_messages.page_size, 500);
     if chat_messages.before is not null and chat_messages.after is not null then
@@ -4619,7 +4622,7 @@ begin
             select (page.m).* from (
                 select m from public.mod_chat_messages m
                 where m.conversation_id = chat_messages.conversation
-                    and m.seq < coalesce(chat_messages.before, 9223372036854775807)
+                    and m.seq < bound
                 order by m.seq desc limit chat_messages.page_size) page
             order by (page.m).sent_at, (page.m).seq;
     else
@@ -4643,9 +4646,10 @@ returns jsonb
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 as $$
 declare
+    known constant bigint := coalesce(chat_changes.since, 0);
     c public.mod_chat_conversations;
     messages jsonb;
     newest bigint;
@@ -4659,10 +4663,10 @@ begin
     select jsonb_agg(to_jsonb(m) order by m.change), max(m.change), count(*) into messages, newest, found
     from (
         select * from public.mod_chat_messages x
-        where x.conversation_id = c.id and x.change > coalesce(chat_changes.since, 0)
+        where x.conversation_id = c.id and x.change > known
         order by x.change limit chat_changes.page_size) m;
     return jsonb_build_object(
-        'conversation', case when c.row_change > coalesce(chat_changes.since, 0) then to_jsonb(c) end,
+        'conversation', case when c.row_change > known then to_jsonb(c) end,
         'messages', coalesce(messages, '[]'),
         'more', found = chat_changes.page_size,
         'change', case when found = chat_changes.page_size then newest else c.last_change end);
@@ -4792,7 +4796,7 @@ begin
             when 'visitorId' then format('c.visitor_id = any (%L::uuid[])',
                 chat.person_rows(chat.filter_id('visitorId', filter.value)))
             when 'phoneNumberId' then format('c.phone_number_id = %L', filter.word)
-            when 'tags' then format('c.tags @> %L::text[] and c.tags <> ''{}''', case jsonb_typeof(filter.value)
+            when 'tags' then format('c.tags @> %L::text[]', case jsonb_typeof(filter.value)
                 when 'array' then array(select jsonb_array_elements_text(filter.value))
                 when 'string' then array[filter.word]
                 else chat.bad_filter('tags', filter.value, 'use a tag, or a list of tags that all must be there')::text[]
@@ -5238,8 +5242,11 @@ as $$
 declare
     sites constant uuid[] := chat.inbox_sites(chat_inbox.filters);
     condition text := chat.inbox_condition(chat_inbox.filters);
+    -- One site is spelled out, so that the planner knows how much of its archive a filter meets: few rows are gathered and
+    -- sorted, many are met soon on the way through the archive's own order.
+    site constant text := case when cardinality(sites) = 1 then quote_literal(sites[1]) || '::uuid' else 's.site' end;
     part constant text := '(select c.id, %1$s as is_open, %2$s as at from public.mod_chat_conversations c
-        where c.site_id = s.site and %3$s and %4$s and %5$s order by %2$s desc, c.id desc limit %6$s)';
+        where c.site_id = ' || site || ' and %3$s and %4$s and %5$s order by %2$s desc, c.id desc limit %6$s)';
     parts text[] := '{}';
     status constant text := coalesce(chat_inbox.filters ->> 'status', 'all');
     start record;
@@ -5298,6 +5305,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- What is open is little, whatever the statistics say of a site unknown: hashed, not sorted.
+set enable_sort = off
 as $$
 declare
     me uuid;
@@ -5308,22 +5317,7 @@ begin
     select a.id into me
     from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
     return (
-        select jsonb_build_object(
-            'open', coalesce(sum(g.n), 0),
-            'pending', coalesce(sum(g.n) filter (where g.status = 'pending'), 0),
-            'active', coalesce(sum(g.n) filter (where g.status = 'active'), 0),
-            'waiting', coalesce(sum(g.n) filter (where g.status = 'waiting'), 0),
-            'snoozed', coalesce(sum(g.n) filter (where g.snoozed), 0),
-            'unassigned', coalesce(sum(g.n) filter (where g.agent is null), 0),
-            'mine', coalesce(sum(g.n) filter (where g.agent = me), 0),
-            'unread', coalesce(sum(g.n) filter (where g.unread), 0),
-            'mine_unread', coalesce(sum(g.n) filter (where g.agent = me and g.unread), 0),
-            'by_channel', chat.sum_by(array_agg(g.channel), array_agg(g.n)),
-            'by_priority', chat.sum_by(array_agg(g.priority), array_agg(g.n)),
-            'by_department', chat.sum_by(array_agg(coalesce(g.department::text, 'none')), array_agg(g.n)),
-            'by_agent', chat.sum_by(array_agg(coalesce(g.agent::text, 'unassigned')), array_agg(g.n)),
-            'by_number', chat.sum_by(array_agg(coalesce(g.number, 'none')), array_agg(g.n)))
-        from (
+        with open as materialized (
             select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
                 c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
                 c.department_id as department, c.phone_number_id as number, count(*) as n
@@ -5331,21 +5325,40 @@ begin
             where c.site_id = chat_counts.site and c.archived_at is null
                 and (not limited or chat.in_part(
                     part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
-            group by 1, 2, 3, 4, 5, 6, 7, 8) g);
+            group by 1, 2, 3, 4, 5, 6, 7, 8),
+        -- A row for each channel, each priority and so on, in one pass; a bit is 0 where its column is the key.
+        sums as (
+            select grouping(o.channel, o.priority, o.department, o.agent, o.number) as bits,
+                coalesce(o.channel, o.priority, o.department::text, o.agent::text, o.number) as key, sum(o.n) as n
+            from open o
+            group by grouping sets (o.channel, o.priority, o.department, o.agent, o.number)),
+        badges as (
+            select jsonb_object_agg(s.key, s.n) filter (where s.bits = b'01111'::integer) as by_channel,
+                jsonb_object_agg(s.key, s.n) filter (where s.bits = b'10111'::integer) as by_priority,
+                jsonb_object_agg(coalesce(s.key, 'none'), s.n) filter (where s.bits = b'11011'::integer) as by_department,
+                jsonb_object_agg(coalesce(s.key, 'unassigned'), s.n) filter (where s.bits = b'11101'::integer) as by_agent,
+                jsonb_object_agg(coalesce(s.key, 'none'), s.n) filter (where s.bits = b'11110'::integer) as by_number
+            from sums s)
+        select jsonb_build_object(
+            'open', coalesce(sum(o.n), 0),
+            'pending', coalesce(sum(o.n) filter (where o.status = 'pending'), 0),
+            'active', coalesce(sum(o.n) filter (where o.status = 'active'), 0),
+            'waiting', coalesce(sum(o.n) filter (where o.status = 'waiting'), 0),
+            'snoozed', coalesce(sum(o.n) filter (where o.snoozed), 0),
+            'unassigned', coalesce(sum(o.n) filter (where o.agent is null), 0),
+            'mine', coalesce(sum(o.n) filter (where o.agent = me), 0),
+            'unread', coalesce(sum(o.n) filter (where o.unread), 0),
+            'mine_unread', coalesce(sum(o.n) filter (where o.agent = me and o.unread), 0),
+            'by_channel', coalesce((select b.by_channel from badges b), '{}'),
+            'by_priority', coalesce((select b.by_priority from badges b), '{}'),
+            'by_department', coalesce((select b.by_department from badges b), '{}'),
+            'by_agent', coalesce((select b.by_agent from badges b), '{}'),
+            'by_number', coalesce((select b.by_number from badges b), '{}'))
+        from open o);
 end
 $$;
 comment on function public.chat_counts(uuid) is
     'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
-
-create or replace function chat.sum_by(p_keys text[], p_counts bigint[])
-returns jsonb
-language sql
-immutable
-as $$
-    select coalesce(jsonb_object_agg(k.key, k.n), '{}')
-    from (select u.key, sum(u.n) as n from unnest(p_keys, p_counts) u (key, n) group by u.key) k
-$$;
-comment on function chat.sum_by(text[], bigint[]) is 'Counts added up by key, as an object.';
 
 create or replace function public.chat_inbox_count(filters jsonb default '{}', most integer default 1000)
 returns jsonb
@@ -5671,22 +5684,26 @@ begin
                 order by coalesce(x.agent_joined_at, x.created_at) desc
                 limit 1) end))
         || jsonb_build_object('candidates', coalesce((
-            select jsonb_agg(jsonb_build_object(
+            select jsonb_agg(
+                case when with_skills or settings.hourly_limit is not null then x.candidate || jsonb_strip_nulls(jsonb_build_object(
+                    'skills', case when with_skills then to_jsonb(a.skills) end,
+                    'got_this_hour', case when settings.hourly_limit is not null then (
+                        select count(*) from chat.choices k
+                        where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null) end))
+                else x.candidate end
+                order by a.id)
+            from public.mod_chat_agents a
+            left join public.mod_chat_departments d on d.id = c.department_id
+            cross join lateral (select jsonb_build_object(
                 'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
                 'load', a.current_chat_count, 'max', a.max_concurrent_chats,
-                'department_load', case when c.department_id is null then 0 else (
+                -- Counted where it can count: under a department's limit, of somebody who has chats.
+                'department_load', case when d.max_concurrent_chats is null or a.current_chat_count = 0 then 0 else (
                     select count(*) from public.mod_chat_conversations x
                     where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
                         and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end,
                 'department_max', d.max_concurrent_chats,
-                'last_assigned_at', a.last_assigned_at)
-                || case when with_skills then jsonb_build_object('skills', a.skills) else '{}' end
-                || case when settings.hourly_limit is not null then jsonb_build_object('got_this_hour', (
-                    select count(*) from chat.choices k
-                    where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)) else '{}' end
-                order by a.id)
-            from public.mod_chat_agents a
-            left join public.mod_chat_departments d on d.id = c.department_id
+                'last_assigned_at', a.last_assigned_at) as candidate) x
             where a.site_id = c.site_id and a.is_active), '[]'));
 end
 $$;
@@ -5719,6 +5736,7 @@ security definer
 set search_path = ''
 as $$
 declare
+    queue uuid;
     waiting record;
     at timestamptz;
     facts jsonb;
@@ -5726,8 +5744,7 @@ declare
     chosen uuid;
     kept bigint;
     drained integer := 0;
-    full_departments uuid[] := '{}';
-    nobody_for_any boolean := false;
+    done_queues uuid[] := '{}';
     nobody_for text[] := '{}';
 begin
     loop
@@ -5735,44 +5752,66 @@ begin
             select from public.mod_chat_agents a
             where a.site_id = p_site and a.is_active and a.status = 'online'
                 and a.current_chat_count < a.max_concurrent_chats);
+        at := clock_timestamp();
+
+        -- Each department is a queue, and the site is that of what has none. The first of every queue is looked at where
+        -- anybody with room could be for it, so what waits where nobody works costs the others nothing, however much it is.
+        select q.id into queue
+        from (
+            select p_site as id
+            union all
+            select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
+        cross join lateral (
+            select (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end) as urgency, c.pending_since, c.id
+            from public.mod_chat_conversations c
+            where coalesce(c.department_id, c.site_id) = q.id and c.status = 'pending' and c.assigned_agent_id is null
+            order by 1, 2, 3
+            limit 1) first
+        where q.id <> all (done_queues)
+            and (q.id = p_site
+                or exists (
+                    select from public.mod_chat_agents a
+                    where a.site_id = p_site and a.department_id = q.id and a.is_active and a.status = 'online'
+                        and a.current_chat_count < a.max_concurrent_chats)
+                or (chat.routing_settings_of(p_site, q.id)).fallback_seconds is not null)
+        order by first.urgency, first.pending_since, first.id
+        limit 1;
+        exit when not found;
 
         -- A row another transaction holds is skipped: its own commit, or the tick, comes back to it. Whom nobody can take
-        -- nobody can take any other of the same needs; and where it needs no more than any other of its department does,
-        -- none of that department, which costs the many that wait for it next to nothing.
-        at := clock_timestamp();
-        select c as chat, n.needs, n.needs = concat_ws('|', c.department_id) as needs_least into waiting
+        -- nobody can take any other of the same needs; and where it needs no more than any other of its queue does, none of
+        -- that queue.
+        select c as chat, n.needs, n.needs = queue::text as needs_least into waiting
         from public.mod_chat_conversations c
-        left join public.mod_chat_departments d on d.id = c.department_id
         left join lateral (
             select x.fallback_seconds, x.skills_wait_seconds, x.strategy = 'skills' as by_skills
             from chat.routing_settings x
             where x.site_id = p_site and (x.department_id = c.department_id or x.department_id is null)
             order by x.department_id nulls last
             limit 1) s on true
-        cross join lateral (select concat_ws('|', c.department_id,
+        cross join lateral (select concat_ws('|', queue,
             case when c.pending_since > at - make_interval(secs => s.fallback_seconds) then 'no fallback yet' end,
             case when s.by_skills and (c.pending_since <= at - make_interval(secs => s.skills_wait_seconds)) is not true
                 then c.skills::text end,
             case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
-        where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null
-            and coalesce(d.auto_assign, true)
-            and case when c.department_id is null then not nobody_for_any else c.department_id <> all (full_departments) end
+        where coalesce(c.department_id, c.site_id) = queue and c.status = 'pending' and c.assigned_agent_id is null
             and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
         order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
-        exit when not found;
+        if not found then
+            done_queues := done_queues || queue;
+            continue;
+        end if;
 
         facts := chat.routing_facts(waiting.chat, at);
         choice := chat.choose_agent(facts);
         chosen := (choice ->> 'agent_id')::uuid;
         if chosen is null then
-            if not waiting.needs_least then
-                nobody_for := nobody_for || waiting.needs;
-            elsif facts ->> 'department_id' is null then
-                nobody_for_any := true;
+            if waiting.needs_least then
+                done_queues := done_queues || queue;
             else
-                full_departments := full_departments || (facts ->> 'department_id')::uuid;
+                nobody_for := nobody_for || waiting.needs;
             end if;
             continue;
         end if;

@@ -68,3 +68,6 @@ begin
     update bench.agents set current_chat_count = 0;
 end
 $$;
+
+grant usage on schema bench to public;
+grant all on all tables in schema bench to public;
