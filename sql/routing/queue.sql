@@ -4,20 +4,28 @@
 -- Leaves out: a visitor's own place (queue_position.sql), telling them that it moved (tell_queue.sql), and how the wait is
 --      computed (chat_rules::routing).
 
-create or replace function chat.queue_of(p_site uuid)
+create or replace function chat.queue_of(p_site uuid, p_most integer default null)
 returns table (conversation_id uuid, department_id uuid, urgency integer, waiting_since timestamptz, place bigint)
 language sql
 stable
 as $$
-    select w.id, w.department_id, w.urgency, w.pending_since,
-        row_number() over (partition by w.department_id order by w.urgency, w.pending_since, w.id)
+    select w.id, w.department_id, w.urgency, w.pending_since, w.place
     from (
-        select c.id, c.department_id, c.pending_since,
-            case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency
+        select p_site as id
+        union all
+        select d.id from public.mod_chat_departments d where d.site_id = p_site) line
+    cross join lateral (
+        select c.id, c.department_id, c.pending_since, u.urgency,
+            row_number() over (order by u.urgency, c.pending_since, c.id) as place
         from public.mod_chat_conversations c
-        where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null) w
+        cross join lateral (
+            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
+        order by u.urgency, c.pending_since, c.id
+        limit p_most) w
 $$;
-comment on function chat.queue_of(uuid) is 'Everybody who waits at a site, with their place in the line of their department (null: of none).';
+comment on function chat.queue_of(uuid, integer) is
+    'Who waits at a site, with their place in the line of their department (null: of none); of each line the first so many, or all.';
 
 create or replace function chat.line_facts(p_site uuid, p_department uuid, p_now timestamptz)
 returns jsonb

@@ -16,8 +16,8 @@ begin
     end if;
     select count(*) + 1 into place
     from public.mod_chat_conversations x
-    where x.site_id = c.site_id and x.status = 'pending' and x.assigned_agent_id is null
-        and x.department_id is not distinct from c.department_id
+    where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
+        and x.status = 'pending' and x.assigned_agent_id is null
         and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
             < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
     return jsonb_build_object(

@@ -33,7 +33,7 @@ comment on column chat.choices.waited_seconds is
 comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
 -- What an agent got within the hour, or in the period of a report.
-create index if not exists choices_agent_id_idx on chat.choices (agent_id, at);
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);
 -- How fast the lines of a site move.
 create index if not exists choices_waited_idx on chat.choices (site_id, at) where waited_seconds > 0;
 -- What agents lost, for the same report.

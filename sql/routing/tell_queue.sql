@@ -35,9 +35,7 @@ begin
         select l.site_id
         from chat.site_looks l
         where l.queue_at < p_now - interval '5 seconds'
-            and (exists (
-                    select from public.mod_chat_conversations c
-                    where c.site_id = l.site_id and c.status = 'pending' and c.assigned_agent_id is null)
+            and (exists (select from chat.queue_of(l.site_id, 1))
                 or exists (select from chat.queue_told t where t.site_id = l.site_id))
         order by l.queue_at
         limit p_batch
@@ -50,7 +48,7 @@ begin
             where c.id = t.conversation_id and c.status = 'pending' and c.assigned_agent_id is null);
         for one in
             with queue as materialized (
-                select q.* from chat.queue_of(look) q where q.place <= 500
+                select q.* from chat.queue_of(look, 500) q
             ), line as materialized (
                 select x.department_id, chat.line_facts(look, x.department_id, p_now) as facts
                 from (select distinct q.department_id from queue q) x

@@ -1528,7 +1528,7 @@ comment on column chat.choices.waited_seconds is
 comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
 -- What an agent got within the hour, or in the period of a report.
-create index if not exists choices_agent_id_idx on chat.choices (agent_id, at);
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);
 -- How fast the lines of a site move.
 create index if not exists choices_waited_idx on chat.choices (site_id, at) where waited_seconds > 0;
 -- What agents lost, for the same report.
@@ -6263,20 +6263,28 @@ comment on function chat.return_unanswered(integer, timestamptz) is
 -- Leaves out: a visitor's own place (queue_position.sql), telling them that it moved (tell_queue.sql), and how the wait is
 --      computed (chat_rules::routing).
 
-create or replace function chat.queue_of(p_site uuid)
+create or replace function chat.queue_of(p_site uuid, p_most integer default null)
 returns table (conversation_id uuid, department_id uuid, urgency integer, waiting_since timestamptz, place bigint)
 language sql
 stable
 as $$
-    select w.id, w.department_id, w.urgency, w.pending_since,
-        row_number() over (partition by w.department_id order by w.urgency, w.pending_since, w.id)
+    select w.id, w.department_id, w.urgency, w.pending_since, w.place
     from (
-        select c.id, c.department_id, c.pending_since,
-            case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency
+        select p_site as id
+        union all
+        select d.id from public.mod_chat_departments d where d.site_id = p_site) line
+    cross join lateral (
+        select c.id, c.department_id, c.pending_since, u.urgency,
+            row_number() over (order by u.urgency, c.pending_since, c.id) as place
         from public.mod_chat_conversations c
-        where c.site_id = p_site and c.status = 'pending' and c.assigned_agent_id is null) w
+        cross join lateral (
+            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
+        order by u.urgency, c.pending_since, c.id
+        limit p_most) w
 $$;
-comment on function chat.queue_of(uuid) is 'Everybody who waits at a site, with their place in the line of their department (null: of none).';
+comment on function chat.queue_of(uuid, integer) is
+    'Who waits at a site, with their place in the line of their department (null: of none); of each line the first so many, or all.';
 
 create or replace function chat.line_facts(p_site uuid, p_department uuid, p_now timestamptz)
 returns jsonb
@@ -6387,8 +6395,8 @@ begin
     end if;
     select count(*) + 1 into place
     from public.mod_chat_conversations x
-    where x.site_id = c.site_id and x.status = 'pending' and x.assigned_agent_id is null
-        and x.department_id is not distinct from c.department_id
+    where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
+        and x.status = 'pending' and x.assigned_agent_id is null
         and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
             < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
     return jsonb_build_object(
@@ -6461,9 +6469,7 @@ begin
         select l.site_id
         from chat.site_looks l
         where l.queue_at < p_now - interval '5 seconds'
-            and (exists (
-                    select from public.mod_chat_conversations c
-                    where c.site_id = l.site_id and c.status = 'pending' and c.assigned_agent_id is null)
+            and (exists (select from chat.queue_of(l.site_id, 1))
                 or exists (select from chat.queue_told t where t.site_id = l.site_id))
         order by l.queue_at
         limit p_batch
@@ -6476,7 +6482,7 @@ begin
             where c.id = t.conversation_id and c.status = 'pending' and c.assigned_agent_id is null);
         for one in
             with queue as materialized (
-                select q.* from chat.queue_of(look) q where q.place <= 500
+                select q.* from chat.queue_of(look, 500) q
             ), line as materialized (
                 select x.department_id, chat.line_facts(look, x.department_id, p_now) as facts
                 from (select distinct q.department_id from queue q) x
