@@ -6348,7 +6348,8 @@ begin
     return (
         with seen as materialized (
             select q.*, c.session_number, c.channel, c.priority, c.visitor_id
-            from chat.queue_of(chat_queue.site) q
+            -- The first page is among the first of each line, where nobody is hidden.
+            from chat.queue_of(chat_queue.site, case when not limited then chat_queue.page_size end) q
             join public.mod_chat_conversations c on c.id = q.conversation_id
             where not limited or chat.in_part(
                 part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id)
@@ -6359,7 +6360,8 @@ begin
             from (select distinct p.department_id from page p) x
         )
         select jsonb_build_object(
-            'waiting', (select count(*) from seen),
+            'waiting', case when limited then (select count(*) from seen)
+                else (select count(*) from chat.queue_of(chat_queue.site)) end,
             'chats', coalesce((
                 select jsonb_agg(jsonb_build_object(
                     'conversation_id', p.conversation_id, 'session_number', p.session_number, 'visitor_name', v.name,
