@@ -11630,8 +11630,9 @@ create or replace trigger _600_note_answer after insert on public.mod_chat_messa
 create or replace trigger _600_note_state after insert on public.mod_chat_agents
     for each row execute function chat.note_state();
 create or replace trigger _600_note_change after update of status, max_concurrent_chats, current_chat_count on public.mod_chat_agents
-    for each row when ((new.status, new.max_concurrent_chats, new.current_chat_count)
-        is distinct from (old.status, old.max_concurrent_chats, old.current_chat_count))
+    for each row when (new.status is distinct from old.status
+        or new.max_concurrent_chats is distinct from old.max_concurrent_chats
+        or new.current_chat_count is distinct from old.current_chat_count)
     execute function chat.note_state();
 -- By column and without a condition, so that the counters of a message cost nothing here.
 create or replace trigger _600_note_rating after update of rating on public.mod_chat_conversations
