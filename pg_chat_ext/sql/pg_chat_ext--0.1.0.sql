@@ -62,6 +62,9 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'expected_wait_w
 create function queue_news(told_place bigint, told_seconds bigint, place bigint, seconds bigint) returns boolean
 language c immutable parallel safe as 'MODULE_PATHNAME', 'queue_news_wrapper';
 
+create function simulate(recording text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'simulate_wrapper';
+
 create function hours_problems(hours text, zone text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'hours_problems_wrapper';
 

@@ -44,6 +44,11 @@ fn queue_news(
 }
 
 #[pg_extern(sql = false)]
+fn simulate(recording: &str) -> String {
+    rules::simulate_json(recording).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+#[pg_extern(sql = false)]
 fn hours_problems(hours: &str, zone: &str) -> String {
     hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))
 }

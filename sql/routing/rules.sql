@@ -38,6 +38,13 @@ as $$ select chat_rules.queue_news(told_place, told_seconds, place, seconds) $$;
 comment on function chat.queue_news(bigint, bigint, bigint, bigint) is
     'Whether somebody in the queue would notice how their place and expected wait differ from what they were told last (nulls: nothing yet, unknown).';
 
+create or replace function chat.simulate(recording jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.simulate(recording::text)::jsonb $$;
+comment on function chat.simulate(jsonb) is
+    'What would have been: {arrivals, assigned, gave_up, missed, waiting, answered_late, wait_seconds, agents} of a recording, replayed; all its moments and durations are milliseconds.';
+
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb
 language sql immutable parallel safe

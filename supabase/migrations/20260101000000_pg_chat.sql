@@ -1872,6 +1872,13 @@ as $$ select chat_rules.queue_news(told_place, told_seconds, place, seconds) $$;
 comment on function chat.queue_news(bigint, bigint, bigint, bigint) is
     'Whether somebody in the queue would notice how their place and expected wait differ from what they were told last (nulls: nothing yet, unknown).';
 
+create or replace function chat.simulate(recording jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.simulate(recording::text)::jsonb $$;
+comment on function chat.simulate(jsonb) is
+    'What would have been: {arrivals, assigned, gave_up, missed, waiting, answered_late, wait_seconds, agents} of a recording, replayed; all its moments and durations are milliseconds.';
+
 create or replace function chat.hours_problems(hours jsonb, zone text)
 returns jsonb
 language sql immutable parallel safe
@@ -7127,8 +7134,9 @@ comment on function public.chat_save_department(uuid, text, uuid, text, boolean,
 -- file: sql/team/leave_department.sql
 -- What: what a deleted department leaves behind: its chats and agents belong to none.
 -- Why: a DELETE has its row before anything else, while everybody else locks a conversation, or the routing row, and then
---      looks at the department. So this waits for nobody for long: whoever is in its way is asked to be let through.
---      The keys alone would wait, in the order of the heap, until one of two is chosen as a deadlock's victim.
+--      looks at the department. So this never waits in a row of waiters, where one of two is a deadlock's victim: it looks
+--      again for a while whether all it needs is free, and then asks to be called again.
+--      The keys alone would wait, in the order of the heap.
 -- Leaves out: a department that is only switched off (save_department.sql).
 
 create or replace function chat.leave_department()
@@ -7136,31 +7144,34 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
--- Shorter than the second after which PostgreSQL looks for a deadlock and may choose the other one.
-set lock_timeout = '200ms'
 as $$
+declare
+    gives_up constant timestamptz := clock_timestamp() + interval '200 milliseconds';
+    chats bigint;
 begin
-    update public.mod_chat_conversations c
-    set department_id = null
-    from (
-        select x.id from public.mod_chat_conversations x
-        where x.site_id = old.site_id and x.department_id = old.id
-        order by x.id
-        for no key update) theirs
-    where c.id = theirs.id;
-    perform chat.lock_routing(old.site_id);
-    update public.mod_chat_agents a
-    set department_id = null
-    from (
-        select x.id from public.mod_chat_agents x
-        where x.site_id = old.site_id and x.department_id = old.id
-        order by x.id
-        for no key update) theirs
-    where a.id = theirs.id;
+    loop
+        perform from public.mod_chat_conversations c
+        where c.site_id = old.site_id and c.department_id = old.id
+        order by c.id
+        for no key update skip locked;
+        get diagnostics chats = row_count;
+        if chats = (
+            select count(*) from public.mod_chat_conversations c where c.site_id = old.site_id and c.department_id = old.id)
+        then
+            perform from chat.routing r where r.site_id = old.site_id for update skip locked;
+            exit when found or not exists (select from chat.routing r where r.site_id = old.site_id);
+        end if;
+        if clock_timestamp() > gives_up then
+            raise exception 'somebody is at work in the chats of this department'
+                using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+        end if;
+        perform pg_sleep(0.01);
+    end loop;
+    update public.mod_chat_conversations c set department_id = null
+    where c.site_id = old.site_id and c.department_id = old.id;
+    update public.mod_chat_agents a set department_id = null
+    where a.site_id = old.site_id and a.department_id = old.id;
     return old;
-exception when lock_not_available then
-    raise exception 'somebody is at work in the chats of this department'
-        using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
 end
 $$;
 comment on function chat.leave_department() is

@@ -183,6 +183,10 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let told = (args.number("told_place"), args.number("told_seconds"));
             routing::queue_news(told.0, told.1, place, args.number("seconds"))
         })),
+        "simulate" => {
+            let outcome = routing::simulate_json(&args.0["recording"].to_string());
+            serde_json::from_str(&outcome.expect("a recording in its form")).expect("JSON")
+        }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();
             let problems = hours::hours_problems_json(&hours, args.word("zone"));

@@ -6,6 +6,7 @@ mod facts;
 mod hindrance;
 pub mod hours;
 mod queue;
+pub mod simulation;
 mod strategies;
 mod unanswered;
 
@@ -15,6 +16,7 @@ pub use facts::{Candidate, Facts};
 pub use queue::{
     ExpectedWait, NoForecast, Place, Taken, expected_wait, expected_wait_json, queue_news,
 };
+pub use simulation::{simulate, simulate_json};
 pub use strategies::Strategy;
 pub use unanswered::{
     Unanswered, UnansweredJudgement, UnansweredReason, judge_unanswered, judge_unanswered_json,
