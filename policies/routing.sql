@@ -1,6 +1,7 @@
--- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are sorted and handed out,
---       and ask when a site is open.
--- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
+-- What: who may ask why a chat is whose it is, who waits and who was how full, take, assign and hand it over, say how
+--       chats are sorted and handed out, and ask when a site is open.
+-- Why: each function asks for its right itself; opening hours are what a widget shows to anybody, a place in the queue
+--      to whoever stands there.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
 
 grant execute on function
@@ -10,10 +11,12 @@ grant execute on function
     public.chat_unassign(uuid),
     public.chat_transfer(uuid, uuid, uuid, text, boolean),
     public.chat_routing(uuid),
-    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
+    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid, integer, integer),
+    public.chat_queue(uuid, integer),
+    public.chat_agent_load(uuid, timestamptz, timestamptz),
     public.chat_save_skills(uuid, uuid, text[]),
     public.chat_routing_rules(uuid),
     public.chat_save_routing_rules(uuid, jsonb, integer),
     public.chat_try_routing_rules(uuid, jsonb, integer)
 to authenticated;
-grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
+grant execute on function public.chat_hours(uuid, uuid, timestamptz), public.chat_queue_position(uuid) to anon, authenticated;

@@ -56,7 +56,7 @@ grant update (
     enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
     whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours,
-    auto_resolve_hours, missed_after_minutes, edit_minutes,
+    auto_resolve_hours, missed_after_minutes, edit_minutes, choice_days,
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;

@@ -59,6 +59,15 @@ language c immutable strict parallel safe as 'MODULE_PATHNAME', 'rule_problems_w
 create function match_rules(rules text, facts text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'match_rules_wrapper';
 
+create function judge_unanswered(facts text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'judge_unanswered_wrapper';
+
+create function expected_wait(place text) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'expected_wait_wrapper';
+
+create function queue_news(told_place bigint, told_seconds bigint, place bigint, seconds bigint) returns boolean
+language c immutable parallel safe as 'MODULE_PATHNAME', 'queue_news_wrapper';
+
 create function simulate(recording text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'simulate_wrapper';
 

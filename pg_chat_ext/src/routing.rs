@@ -32,6 +32,29 @@ fn match_rules(rules: &str, facts: &str) -> String {
     site_rules::match_rules_json(rules, facts).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
+/// Facts and judgement as JSON text.
+#[pg_extern(sql = false)]
+fn judge_unanswered(facts: &str) -> String {
+    rules::judge_unanswered_json(facts).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A place and its wait as JSON text.
+#[pg_extern(sql = false)]
+fn expected_wait(place: &str) -> String {
+    rules::expected_wait_json(place).unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// A null place is in no line any more: no news.
+#[pg_extern(sql = false)]
+fn queue_news(
+    told_place: Option<i64>,
+    told_seconds: Option<i64>,
+    place: Option<i64>,
+    seconds: Option<i64>,
+) -> bool {
+    place.is_some_and(|place| rules::queue_news(told_place, told_seconds, place, seconds))
+}
+
 #[pg_extern(sql = false)]
 fn simulate(recording: &str) -> String {
     rules::simulate_json(recording).unwrap_or_else(|error| refuse(error.to_string()))

@@ -49,7 +49,8 @@ begin
             raise exception 'this person has another open conversation'
                 using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
         end if;
-        new.pending_since := case when new.status = 'pending' then at end;
+        -- Whoever takes it back from an agent says since when the visitor has been waiting.
+        new.pending_since := case when new.status = 'pending' then coalesce(new.pending_since, at) end;
         new.resolved_at := case
             when new.status = 'resolved' then at
             when new.archived_at is null then null

@@ -62,6 +62,10 @@ begin
         where s.missed_after_minutes > 0
             and c.status = 'pending' and c.assigned_agent_id is null
             and c.pending_since < p_now - make_interval(mins => s.missed_after_minutes)
+            -- What came back from an agent keeps its place in the line, and has its time in it all the same.
+            and not exists (
+                select from chat.choices k
+                where k.id = c.choice_id and k.at > p_now - make_interval(mins => s.missed_after_minutes))
         order by c.pending_since
         limit p_batch
         for no key update of c skip locked

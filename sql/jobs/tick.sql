@@ -10,31 +10,37 @@ security definer
 set search_path = ''
 as $$
 declare
+    known constant integer := chat.know_sites();
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
+    unanswered constant uuid[] := chat.return_unanswered(chat_tick.batch);
     sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
     woken constant uuid[] := chat.wake_snoozed(chat_tick.batch);
     resolved constant uuid[] := chat.resolve_idle(chat_tick.batch);
     missed constant uuid[] := chat.miss_unanswered(chat_tick.batch);
 begin
     return jsonb_build_object(
+        'sites', known,
         'orphans', orphans,
         'settled', settled,
         'returned', cardinality(returned),
+        'unanswered', cardinality(unanswered),
         'sent', cardinality(sent),
         'woken', cardinality(woken),
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
-        'page_views', chat.forget_page_views(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
-        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
+        'page_views', chat.forget_page_views(chat_tick.batch),
+        'facts', chat.forget_facts(chat_tick.batch),
+        'states', chat.forget_states(chat_tick.batch))
+        || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
+        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -97,7 +103,7 @@ begin
         perform chat.lock_routing(site);
         if site = any (p_changed) then
             perform chat.recount_load(site, array(
-                select a.id from public.mod_chat_agents a where a.site_id = site and a.is_active));
+                select a.id from public.mod_chat_agents a where a.site_id = site and (a.is_active or a.current_chat_count > 0)));
         end if;
         lost := lost + chat.lose_silent_agents(site, p_now);
         counted := counted + chat.count_deeds(site, p_batch);

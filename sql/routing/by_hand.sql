@@ -47,8 +47,11 @@ begin
         end case;
     end if;
 
-    insert into chat.choices (site_id, conversation_id, agent_id, by_user, at, facts, choice)
-    values (before.site_id, before.id, p_agent, auth.uid(), at, facts, jsonb_build_object(
+    insert into chat.choices (
+        site_id, conversation_id, agent_id, by_user, at, department_id, waited_seconds, facts, choice)
+    values (before.site_id, before.id, p_agent, auth.uid(), at, before.department_id,
+        case when p_agent is not null and before.returned_by is null then (facts ->> 'waited_seconds')::integer end,
+        facts, jsonb_build_object(
         'agent_id', p_agent,
         'reason', p_reason,
         'department_id', p_department,

@@ -103,8 +103,9 @@ begin
             continue;
         end if;
 
-        insert into chat.choices (site_id, conversation_id, agent_id, at, facts, choice)
-        values (p_site, (waiting.chat).id, chosen, at, facts, choice)
+        insert into chat.choices (site_id, conversation_id, agent_id, at, department_id, waited_seconds, facts, choice)
+        values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
+            case when (waiting.chat).returned_by is null then (facts ->> 'waited_seconds')::integer end, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
         set assigned_agent_id = chosen, status = 'active', choice_id = kept

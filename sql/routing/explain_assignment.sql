@@ -15,6 +15,7 @@ declare
     agent text;
     by_name text;
     auto_assign boolean;
+    came_back text;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
     if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
@@ -25,6 +26,8 @@ begin
     select * into k from chat.choices x where x.id = c.choice_id;
     select a.display_name into by_name from public.mod_chat_agents a where a.id = (k.choice ->> 'by_agent_id')::uuid;
     if c.status = 'pending' then
+        select chat.taken_back_in_words(a.display_name, k.choice) into came_back
+        from public.mod_chat_agents a where a.id = (k.choice ->> 'from_agent_id')::uuid;
         -- What it waits for is a question of now.
         select coalesce(d.auto_assign, true) into auto_assign
         from (select) one left join public.mod_chat_departments d on d.id = c.department_id;
@@ -37,7 +40,8 @@ begin
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
         'in_words', concat_ws('. ', case
-            when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
+            when c.status = 'pending' then
+                chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason') || coalesce(came_back, '')
             when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
             else chat.choice_in_words(agent, k.choice, by_name)

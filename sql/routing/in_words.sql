@@ -27,6 +27,20 @@ $$;
 comment on function chat.choice_in_words(text, jsonb, text) is
     'Why an agent has a conversation, from the kept choice and the names of the agent and of the person who chose.';
 
+create or replace function chat.taken_back_in_words(p_agent text, p_choice jsonb)
+returns text
+language sql
+immutable
+as $$
+    select '. It came back because ' || case p_choice ->> 'reason'
+        when 'not_answered' then p_agent || ' did not answer within ' || (p_choice ->> 'seconds') || ' seconds'
+        when 'went_offline' then p_agent || ' went offline'
+        when 'left_team' then p_agent || ' has left the team'
+    end
+$$;
+comment on function chat.taken_back_in_words(text, jsonb) is
+    'Why a conversation waits again that an agent had; null unless it came back by itself.';
+
 create or replace function chat.waiting_in_words(p_since timestamptz, p_auto_assign boolean, p_reason text)
 returns text
 language sql

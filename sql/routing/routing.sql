@@ -20,15 +20,26 @@ create table if not exists chat.choices (
     agent_id uuid,
     by_user uuid,
     at timestamptz not null,
-    facts jsonb not null,
+    department_id uuid,
+    waited_seconds integer,
+    facts jsonb,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
 comment on table chat.choices is 'Each choice of an agent, by routing or by a person, with the facts it was made from, so it can be explained and replayed.';
-comment on column chat.choices.agent_id is 'Who got it; null: a person gave it back to the queue.';
+comment on column chat.choices.agent_id is 'Who got it; null: it went back to the queue, and the choice says why.';
 comment on column chat.choices.by_user is 'The person who chose; null: routing did.';
+comment on column chat.choices.department_id is 'The department in whose line it stood; null: that of no department.';
+comment on column chat.choices.waited_seconds is
+    'How long it had stood in the line when somebody got it; null: it came from an agent, not from the end of the line.';
+comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
--- What an agent got within the hour.
-create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) where by_user is null;
+-- What an agent got within the hour, or in the period of a report.
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);
+-- How fast the lines of a site move.
+create index if not exists choices_waited_idx on chat.choices (site_id, at) where waited_seconds > 0;
+-- What agents lost, for the same report.
+create index if not exists choices_returned_idx on chat.choices (site_id, at) where agent_id is null;
+create index if not exists choices_facts_idx on chat.choices (site_id, at) where facts is not null;
 alter table chat.choices enable row level security;

@@ -31,6 +31,27 @@ as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
     'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
 
+create or replace function chat.judge_unanswered(facts jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.judge_unanswered(facts::text)::jsonb $$;
+comment on function chat.judge_unanswered(jsonb) is
+    'Whether a chat goes back to the queue because its agent does not answer: {takes_back, reason}, from what chat.routing_facts gives and {unanswered_seconds, unanswered_limit, times}.';
+
+create or replace function chat.expected_wait(place jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.expected_wait(place::text)::jsonb $$;
+comment on function chat.expected_wait(jsonb) is
+    'How long a place in the queue may still wait: {seconds, seconds_per_chat, from_chats, reason}, from {position} and what chat.line_facts gives. Null seconds: reason says why.';
+
+create or replace function chat.queue_news(told_place bigint, told_seconds bigint, place bigint, seconds bigint)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.queue_news(told_place, told_seconds, place, seconds) $$;
+comment on function chat.queue_news(bigint, bigint, bigint, bigint) is
+    'Whether somebody in the queue would notice how their place and expected wait differ from what they were told last (nulls: nothing yet, unknown).';
+
 create or replace function chat.simulate(recording jsonb)
 returns jsonb
 language sql immutable parallel safe

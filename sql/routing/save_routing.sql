@@ -16,6 +16,7 @@ begin
     order by s.department_id nulls last
     limit 1;
     settings.strategy := coalesce(settings.strategy, 'least_busy');
+    settings.unanswered_limit := coalesce(settings.unanswered_limit, 3);
     return settings;
 end
 $$;
@@ -36,7 +37,8 @@ begin
             'department_id', d.id, 'department_name', d.name, 'auto_assign', coalesce(d.auto_assign, true),
             'is_own', o.site_id is not null, 'strategy', s.strategy, 'hourly_limit', s.hourly_limit,
             'skills_wait_seconds', s.skills_wait_seconds, 'fallback_seconds', s.fallback_seconds,
-            'fallback_department_id', s.fallback_department_id) order by d.sort_order nulls first, d.name)
+            'fallback_department_id', s.fallback_department_id,
+            'unanswered_seconds', s.unanswered_seconds, 'unanswered_limit', s.unanswered_limit) order by d.sort_order nulls first, d.name)
         from (
             select null::uuid as id, null::text as name, null::boolean as auto_assign, null::integer as sort_order
             union all
@@ -47,7 +49,7 @@ begin
 end
 $$;
 comment on function public.chat_routing(uuid) is
-    'How a site hands out conversations: first those of no department, then each active department''s: [{department_id, department_name, auto_assign, is_own, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id}]. is_own false: its site''s, or the defaults. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+    'How a site hands out conversations: first those of no department, then each active department''s: [{department_id, department_name, auto_assign, is_own, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id, unanswered_seconds, unanswered_limit}]. is_own false: its site''s, or the defaults. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
 
 create or replace function public.chat_save_routing(
     site uuid,
@@ -56,7 +58,9 @@ create or replace function public.chat_save_routing(
     hourly_limit integer default null,
     skills_wait_seconds integer default 300,
     fallback_seconds integer default null,
-    fallback_department uuid default null)
+    fallback_department uuid default null,
+    unanswered_seconds integer default null,
+    unanswered_limit integer default 3)
 returns jsonb
 language plpgsql
 security definer
@@ -79,6 +83,12 @@ begin
         raise exception 'an hourly limit is 1 or more, a wait 0 seconds or more'
             using errcode = 'PT422', detail = 'chat/routing_limits', hint = 'leave a limit out where there is none';
     end if;
+    if chat_save_routing.unanswered_seconds not between 10 and 86400
+        or (chat_save_routing.unanswered_limit between 1 and 10) is not true
+    then
+        raise exception 'an agent has 10 to 86400 seconds to answer, and a chat is taken back 1 to 10 times'
+            using errcode = 'PT422', detail = 'chat/unanswered', hint = 'leave unanswered_seconds out where nothing is taken back';
+    end if;
     if chat_save_routing.fallback_department is not null
         and (chat_save_routing.fallback_seconds is null or chat_save_routing.fallback_department = chat_save_routing.department)
     then
@@ -95,19 +105,23 @@ begin
     end if;
     perform chat.lock_routing(chat_save_routing.site);
     insert into chat.routing_settings as s (
-        site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id)
+        site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id,
+        unanswered_seconds, unanswered_limit)
     values (
         chat_save_routing.site, chat_save_routing.department, chat_save_routing.strategy, chat_save_routing.hourly_limit,
-        chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds, chat_save_routing.fallback_department)
+        chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds, chat_save_routing.fallback_department,
+        chat_save_routing.unanswered_seconds, chat_save_routing.unanswered_limit)
     on conflict (site_id, department_id) do update
     set strategy = excluded.strategy,
         hourly_limit = excluded.hourly_limit,
         skills_wait_seconds = excluded.skills_wait_seconds,
         fallback_seconds = excluded.fallback_seconds,
-        fallback_department_id = excluded.fallback_department_id;
+        fallback_department_id = excluded.fallback_department_id,
+        unanswered_seconds = excluded.unanswered_seconds,
+        unanswered_limit = excluded.unanswered_limit;
     perform chat.drain(chat_save_routing.site);
     return public.chat_routing(chat_save_routing.site);
 end
 $$;
-comment on function public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid) is
-    'How a department''s conversations (null: those of none, and of departments without settings of their own) are handed out, whole: strategy least_busy, round_robin, sticky or skills; hourly_limit an agent; how long a chat waits for skills (null: for ever); after how long a fallback department''s agents (null: anybody''s) may take it. Waiting chats go out at once. Answers as chat_routing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/unknown_strategy, chat/routing_limits, chat/fallback.';
+comment on function public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid, integer, integer) is
+    'How a department''s conversations (null: those of none, and of departments without settings of their own) are handed out, whole: strategy least_busy, round_robin, sticky or skills; hourly_limit an agent; how long a chat waits for skills (null: for ever); after how long a fallback department''s agents (null: anybody''s) may take it; after how many unanswered_seconds a chat goes back to the queue for somebody else (null: never), and how often one does. Waiting chats go out at once. Answers as chat_routing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/unknown_strategy, chat/routing_limits, chat/unanswered, chat/fallback.';

@@ -12,6 +12,8 @@ create table if not exists chat.routing_settings (
     skills_wait_seconds integer default 300 check (skills_wait_seconds >= 0),
     fallback_seconds integer check (fallback_seconds >= 0),
     fallback_department_id uuid,
+    unanswered_seconds integer check (unanswered_seconds between 10 and 86400),
+    unanswered_limit integer not null default 3 check (unanswered_limit between 1 and 10),
     constraint routing_settings_key unique nulls not distinct (site_id, department_id),
     constraint routing_settings_department_id_fkey foreign key (site_id, department_id)
         references public.mod_chat_departments (site_id, id) on delete cascade,
@@ -25,4 +27,7 @@ comment on column chat.routing_settings.skills_wait_seconds is
 comment on column chat.routing_settings.fallback_seconds is
     'After so long others may take what waits for a department; null: never.';
 comment on column chat.routing_settings.fallback_department_id is 'Whose agents the others are; null: anybody of the site.';
+comment on column chat.routing_settings.unanswered_seconds is
+    'An agent who lets a visitor wait for so long loses the chat to somebody else who is there; null: never.';
+comment on column chat.routing_settings.unanswered_limit is 'So often one chat is taken back before somebody has answered.';
 alter table chat.routing_settings enable row level security;

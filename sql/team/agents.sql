@@ -24,6 +24,7 @@ create table if not exists public.mod_chat_agents (
     total_responses integer not null default 0,
     total_response_seconds bigint not null default 0,
     total_rating_stars integer not null default 0,
+    total_unanswered integer not null default 0,
     skills text[] not null default '{}',
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -39,6 +40,8 @@ comment on column public.mod_chat_agents.total_chats_handled is 'Conversations t
 comment on column public.mod_chat_agents.total_responses is
     'Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses.';
 comment on column public.mod_chat_agents.total_rating_stars is 'avg_rating = total_rating_stars / total_ratings.';
+comment on column public.mod_chat_agents.total_unanswered is
+    'Chats that were taken back because this agent let somebody wait for too long.';
 comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
 comment on column public.mod_chat_agents.skills is 'What the agent can do, lower case; by chat_save_skills.';
 create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);

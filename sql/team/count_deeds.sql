@@ -78,13 +78,13 @@ begin
         returning d.*
     ), added as (
         select t.agent_id, sum(t.chats) as chats, sum(t.responses) as responses, sum(t.response_seconds) as seconds,
-            sum(t.ratings) as ratings, sum(t.stars) as stars
+            sum(t.ratings) as ratings, sum(t.stars) as stars, sum(t.unanswered) as unanswered
         from taken t
         group by t.agent_id
     ), total as (
         select a.id, a.total_chats_handled + n.chats as chats, a.total_responses + n.responses as responses,
             a.total_response_seconds + n.seconds as seconds, a.total_ratings + n.ratings as ratings,
-            a.total_rating_stars + n.stars as stars
+            a.total_rating_stars + n.stars as stars, a.total_unanswered + n.unanswered as unanswered
         from public.mod_chat_agents a
         join added n on n.agent_id = a.id
         order by a.id
@@ -97,6 +97,7 @@ begin
             avg_response_time_seconds = coalesce(round(t.seconds / nullif(t.responses, 0)::numeric), 0),
             total_ratings = t.ratings,
             total_rating_stars = t.stars,
+            total_unanswered = t.unanswered,
             avg_rating = coalesce(round(t.stars / nullif(t.ratings, 0)::numeric, 2), 0)
         from total t
         where a.id = t.id

@@ -11,8 +11,9 @@ create table if not exists chat.agent_deeds (
     response_seconds bigint not null default 0,
     ratings integer not null default 0,
     stars integer not null default 0,
+    unanswered integer not null default 0,
     constraint agent_deeds_agent_id_fkey foreign key (site_id, agent_id)
         references public.mod_chat_agents (site_id, id) on delete cascade
 );
-comment on table chat.agent_deeds is 'Answers and ratings not yet in the totals of mod_chat_agents; the tick adds and deletes them.';
+comment on table chat.agent_deeds is 'Answers, ratings and chats taken back, not yet in the totals of mod_chat_agents; the tick adds and deletes them.';
 alter table chat.agent_deeds enable row level security;

@@ -1,6 +1,6 @@
--- What: an agent's dashboard says that it is still there; agents who say nothing go offline, and their chats may return.
+-- What: an agent's dashboard says that it is still there; agents who say nothing go offline.
 -- Why: the heartbeat of somebody present touches one row of its own. Only who comes back, or goes, takes the routing row.
--- Leaves out: what an agent says of themselves (set_status.sql).
+-- Leaves out: what an agent says of themselves (set_status.sql); their chats, which may return (routing/take_back.sql).
 
 create or replace function chat.presence_of(p_site uuid, out silent_seconds integer, out offline_chats text)
 language plpgsql
@@ -103,31 +103,3 @@ end
 $$;
 comment on function chat.lose_silent_agents(uuid, timestamptz) is
     'Puts silent agents of a site offline. The caller holds the site''s routing row. Returns how many.';
-
-create or replace function chat.return_chats(p_batch integer)
-returns uuid[]
-language plpgsql
-as $$
-declare
-    sites uuid[];
-begin
-    with theirs as (
-        select x.id
-        from chat.presence_rules r
-        join public.mod_chat_agents a on a.site_id = r.site_id and a.status = 'offline'
-        join public.mod_chat_conversations x on x.assigned_agent_id = a.id and x.status = 'active'
-        where r.offline_chats = 'return'
-        order by x.id
-        limit p_batch
-        for no key update of x skip locked
-    ), returned as (
-        update public.mod_chat_conversations c set status = 'pending'
-        from theirs t
-        where c.id = t.id
-        returning c.site_id)
-    select coalesce(array_agg(r.site_id), '{}') into sites from returned r;
-    return sites;
-end
-$$;
-comment on function chat.return_chats(integer) is
-    'Active chats of offline agents go back to the queue where the site wants it; routing follows at commit. Returns their sites, one a chat.';

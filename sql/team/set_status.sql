@@ -1,7 +1,8 @@
 -- What: an agent goes online, away, busy or offline.
 -- Why: a function, because status decides routing: it takes the site's routing row before the agent's, like everyone
 --      else, and gives waiting chats out in the same transaction.
--- Leaves out: agents who fall silent, and what becomes of an offline agent's chats (heartbeat.sql).
+-- Leaves out: agents who fall silent, and what becomes of an offline agent's chats
+--      (routing/take_back.sql).
 
 create or replace function public.chat_set_status(site uuid, status text)
 returns setof public.mod_chat_agents

@@ -1,5 +1,5 @@
 -- What: what happens by itself to departments and agents, and what answers and ratings add to an agent's figures.
--- Why: LC-01's updated_at, the status event and LC-01's totals.
+-- Why: LC-01's updated_at, the status event, how agents were, and LC-01's totals.
 -- Leaves out: loads and the drain, which functions do under the routing row.
 
 create or replace trigger _200_stamp before update on public.mod_chat_departments
@@ -15,6 +15,13 @@ create or replace trigger _900_announce_status after update on public.mod_chat_a
     for each row when (new.status is distinct from old.status) execute function chat.announce_agent_status();
 create or replace trigger _600_note_answer after insert on public.mod_chat_messages
     for each row when (new.sender_type = 'agent') execute function chat.note_answer();
+create or replace trigger _600_note_state after insert on public.mod_chat_agents
+    for each row execute function chat.note_state();
+create or replace trigger _600_note_change after update of status, max_concurrent_chats, current_chat_count on public.mod_chat_agents
+    for each row when (new.status is distinct from old.status
+        or new.max_concurrent_chats is distinct from old.max_concurrent_chats
+        or new.current_chat_count is distinct from old.current_chat_count)
+    execute function chat.note_state();
 -- By column and without a condition, so that the counters of a message cost nothing here.
 create or replace trigger _600_note_rating after update of rating on public.mod_chat_conversations
     for each row execute function chat.note_rating();

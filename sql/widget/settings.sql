@@ -52,6 +52,7 @@ create table if not exists public.mod_chat_widget_settings (
     auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
     missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
     edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
+    choice_days integer not null default 90 check (choice_days between 1 and 3650),
     session_days integer not null default 30 check (session_days between 1 and 365),
     sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
     address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
@@ -74,6 +75,8 @@ comment on column public.mod_chat_widget_settings.missed_after_minutes is
     'A chat that nobody took within so many minutes is missed; 0 = never.';
 comment on column public.mod_chat_widget_settings.edit_minutes is
     'For so many minutes visitors may edit and take back their own messages; 0 = never.';
+comment on column public.mod_chat_widget_settings.choice_days is
+    'For so many days it is kept what each choice of an agent was made from; that it was made stays.';
 comment on column public.mod_chat_widget_settings.session_days is
     'A visitor who does not come back for so many days is somebody new.';
 comment on column public.mod_chat_widget_settings.sessions_per_minute is

@@ -251,6 +251,7 @@ create table if not exists public.mod_chat_agents (
     total_responses integer not null default 0,
     total_response_seconds bigint not null default 0,
     total_rating_stars integer not null default 0,
+    total_unanswered integer not null default 0,
     skills text[] not null default '{}',
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -266,6 +267,8 @@ comment on column public.mod_chat_agents.total_chats_handled is 'Conversations t
 comment on column public.mod_chat_agents.total_responses is
     'Answers that somebody waited for; avg_response_time_seconds = total_response_seconds / total_responses.';
 comment on column public.mod_chat_agents.total_rating_stars is 'avg_rating = total_rating_stars / total_ratings.';
+comment on column public.mod_chat_agents.total_unanswered is
+    'Chats that were taken back because this agent let somebody wait for too long.';
 comment on column public.mod_chat_agents.last_assigned_at is 'When routing or a person last gave this agent a chat.';
 comment on column public.mod_chat_agents.skills is 'What the agent can do, lower case; by chat_save_skills.';
 create index if not exists idx_chat_agents_status on public.mod_chat_agents (site_id, status);
@@ -314,11 +317,35 @@ create table if not exists chat.agent_deeds (
     response_seconds bigint not null default 0,
     ratings integer not null default 0,
     stars integer not null default 0,
+    unanswered integer not null default 0,
     constraint agent_deeds_agent_id_fkey foreign key (site_id, agent_id)
         references public.mod_chat_agents (site_id, id) on delete cascade
 );
-comment on table chat.agent_deeds is 'Answers and ratings not yet in the totals of mod_chat_agents; the tick adds and deletes them.';
+comment on table chat.agent_deeds is 'Answers, ratings and chats taken back, not yet in the totals of mod_chat_agents; the tick adds and deletes them.';
 alter table chat.agent_deeds enable row level security;
+
+-- file: sql/team/agent_states.sql
+-- What: how agents were, and since when: status, capacity and load, a row a change.
+-- Why: who was there, how full and for how long is asked long after: by reports, and to try other ways of routing on what
+--      was. A row of an agent only knows now.
+-- Leaves out: heartbeats, which are no change; what they did (figures.sql).
+
+create table if not exists chat.agent_states (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    agent_id uuid not null,
+    status text not null,
+    capacity integer not null,
+    load integer not null,
+    at timestamptz not null default clock_timestamp(),
+    constraint agent_states_agent_id_fkey foreign key (site_id, agent_id)
+        references public.mod_chat_agents (site_id, id) on delete cascade
+);
+comment on table chat.agent_states is
+    'Each change of an agent''s status, capacity (max_concurrent_chats) or load (current_chat_count), as it was from then on. Kept for 400 days.';
+create index if not exists agent_states_agent_id_idx on chat.agent_states (agent_id, at);
+create index if not exists agent_states_at_idx on chat.agent_states (at);
+alter table chat.agent_states enable row level security;
 
 -- file: sql/widget/settings.sql
 -- What: one row of settings a site: LC-01's columns, and how long a resolved chat may come back.
@@ -375,6 +402,7 @@ create table if not exists public.mod_chat_widget_settings (
     auto_resolve_hours integer not null default 0 check (auto_resolve_hours between 0 and 8760),
     missed_after_minutes integer not null default 0 check (missed_after_minutes between 0 and 525600),
     edit_minutes integer not null default 15 check (edit_minutes between 0 and 525600),
+    choice_days integer not null default 90 check (choice_days between 1 and 3650),
     session_days integer not null default 30 check (session_days between 1 and 365),
     sessions_per_minute integer not null default 600 check (sessions_per_minute >= 0),
     address_sessions_per_minute integer not null default 60 check (address_sessions_per_minute >= 0),
@@ -397,6 +425,8 @@ comment on column public.mod_chat_widget_settings.missed_after_minutes is
     'A chat that nobody took within so many minutes is missed; 0 = never.';
 comment on column public.mod_chat_widget_settings.edit_minutes is
     'For so many minutes visitors may edit and take back their own messages; 0 = never.';
+comment on column public.mod_chat_widget_settings.choice_days is
+    'For so many days it is kept what each choice of an agent was made from; that it was made stays.';
 comment on column public.mod_chat_widget_settings.session_days is
     'A visitor who does not come back for so many days is somebody new.';
 comment on column public.mod_chat_widget_settings.sessions_per_minute is
@@ -1491,17 +1521,28 @@ create table if not exists chat.choices (
     agent_id uuid,
     by_user uuid,
     at timestamptz not null,
-    facts jsonb not null,
+    department_id uuid,
+    waited_seconds integer,
+    facts jsonb,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
 comment on table chat.choices is 'Each choice of an agent, by routing or by a person, with the facts it was made from, so it can be explained and replayed.';
-comment on column chat.choices.agent_id is 'Who got it; null: a person gave it back to the queue.';
+comment on column chat.choices.agent_id is 'Who got it; null: it went back to the queue, and the choice says why.';
 comment on column chat.choices.by_user is 'The person who chose; null: routing did.';
+comment on column chat.choices.department_id is 'The department in whose line it stood; null: that of no department.';
+comment on column chat.choices.waited_seconds is
+    'How long it had stood in the line when somebody got it; null: it came from an agent, not from the end of the line.';
+comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
--- What an agent got within the hour.
-create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) where by_user is null;
+-- What an agent got within the hour, or in the period of a report.
+create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);
+-- How fast the lines of a site move.
+create index if not exists choices_waited_idx on chat.choices (site_id, at) where waited_seconds > 0;
+-- What agents lost, for the same report.
+create index if not exists choices_returned_idx on chat.choices (site_id, at) where agent_id is null;
+create index if not exists choices_facts_idx on chat.choices (site_id, at) where facts is not null;
 alter table chat.choices enable row level security;
 
 -- file: sql/routing/settings.sql
@@ -1519,6 +1560,8 @@ create table if not exists chat.routing_settings (
     skills_wait_seconds integer default 300 check (skills_wait_seconds >= 0),
     fallback_seconds integer check (fallback_seconds >= 0),
     fallback_department_id uuid,
+    unanswered_seconds integer check (unanswered_seconds between 10 and 86400),
+    unanswered_limit integer not null default 3 check (unanswered_limit between 1 and 10),
     constraint routing_settings_key unique nulls not distinct (site_id, department_id),
     constraint routing_settings_department_id_fkey foreign key (site_id, department_id)
         references public.mod_chat_departments (site_id, id) on delete cascade,
@@ -1532,6 +1575,9 @@ comment on column chat.routing_settings.skills_wait_seconds is
 comment on column chat.routing_settings.fallback_seconds is
     'After so long others may take what waits for a department; null: never.';
 comment on column chat.routing_settings.fallback_department_id is 'Whose agents the others are; null: anybody of the site.';
+comment on column chat.routing_settings.unanswered_seconds is
+    'An agent who lets a visitor wait for so long loses the chat to somebody else who is there; null: never.';
+comment on column chat.routing_settings.unanswered_limit is 'So often one chat is taken back before somebody has answered.';
 alter table chat.routing_settings enable row level security;
 
 -- file: sql/routing/site_rules.sql
@@ -1551,6 +1597,32 @@ create table if not exists chat.routing_rules (
 comment on table chat.routing_rules is 'Ordered rules of sites; the highest version counts. The last hundred are kept.';
 comment on column chat.routing_rules.saved_by is 'The user who saved it.';
 alter table chat.routing_rules enable row level security;
+
+-- file: sql/routing/site_looks.sql
+-- What: when the tick last looked at what a site does now and then, and what visitors in its queue were told of their place.
+-- Why: so that visitors hear of it when they moved, and not each second; and old rows are looked for once an hour.
+-- Leaves out: keys to conversations: the tick that writes here must not wait for whoever deletes one.
+
+create table if not exists chat.site_looks (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    queue_at timestamptz not null default '-infinity',
+    facts_at timestamptz not null default '-infinity'
+) with (fillfactor = 50);
+comment on table chat.site_looks is 'A row for each site that routes. It is locked by the one tick that looks; the others pass it by.';
+comment on column chat.site_looks.queue_at is 'When visitors were last told their places.';
+comment on column chat.site_looks.facts_at is 'When all old facts of choices had last been forgotten.';
+alter table chat.site_looks enable row level security;
+
+create table if not exists chat.queue_told (
+    conversation_id uuid primary key,
+    site_id uuid not null references public.sites (id) on delete cascade,
+    place integer not null,
+    expected_seconds bigint,
+    told_at timestamptz not null
+) with (fillfactor = 50);
+comment on table chat.queue_told is 'The place and expected wait that visitors who wait were last told; gone when they wait no more.';
+create index if not exists queue_told_site_id_idx on chat.queue_told (site_id);
+alter table chat.queue_told enable row level security;
 
 -- file: sql/jobs/jobs.sql
 -- What: the queue: lanes and their jobs.
@@ -1819,6 +1891,27 @@ language sql immutable parallel safe
 as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
     'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
+
+create or replace function chat.judge_unanswered(facts jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.judge_unanswered(facts::text)::jsonb $$;
+comment on function chat.judge_unanswered(jsonb) is
+    'Whether a chat goes back to the queue because its agent does not answer: {takes_back, reason}, from what chat.routing_facts gives and {unanswered_seconds, unanswered_limit, times}.';
+
+create or replace function chat.expected_wait(place jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.expected_wait(place::text)::jsonb $$;
+comment on function chat.expected_wait(jsonb) is
+    'How long a place in the queue may still wait: {seconds, seconds_per_chat, from_chats, reason}, from {position} and what chat.line_facts gives. Null seconds: reason says why.';
+
+create or replace function chat.queue_news(told_place bigint, told_seconds bigint, place bigint, seconds bigint)
+returns boolean
+language sql immutable parallel safe
+as $$ select chat_rules.queue_news(told_place, told_seconds, place, seconds) $$;
+comment on function chat.queue_news(bigint, bigint, bigint, bigint) is
+    'Whether somebody in the queue would notice how their place and expected wait differ from what they were told last (nulls: nothing yet, unknown).';
 
 create or replace function chat.simulate(recording jsonb)
 returns jsonb
@@ -2818,7 +2911,8 @@ begin
             raise exception 'this person has another open conversation'
                 using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
         end if;
-        new.pending_since := case when new.status = 'pending' then at end;
+        -- Whoever takes it back from an agent says since when the visitor has been waiting.
+        new.pending_since := case when new.status = 'pending' then coalesce(new.pending_since, at) end;
         new.resolved_at := case
             when new.status = 'resolved' then at
             when new.archived_at is null then null
@@ -3666,6 +3760,10 @@ begin
         where s.missed_after_minutes > 0
             and c.status = 'pending' and c.assigned_agent_id is null
             and c.pending_since < p_now - make_interval(mins => s.missed_after_minutes)
+            -- What came back from an agent keeps its place in the line, and has its time in it all the same.
+            and not exists (
+                select from chat.choices k
+                where k.id = c.choice_id and k.at > p_now - make_interval(mins => s.missed_after_minutes))
         order by c.pending_since
         limit p_batch
         for no key update of c skip locked
@@ -5487,6 +5585,7 @@ begin
     order by s.department_id nulls last
     limit 1;
     settings.strategy := coalesce(settings.strategy, 'least_busy');
+    settings.unanswered_limit := coalesce(settings.unanswered_limit, 3);
     return settings;
 end
 $$;
@@ -5507,7 +5606,8 @@ begin
             'department_id', d.id, 'department_name', d.name, 'auto_assign', coalesce(d.auto_assign, true),
             'is_own', o.site_id is not null, 'strategy', s.strategy, 'hourly_limit', s.hourly_limit,
             'skills_wait_seconds', s.skills_wait_seconds, 'fallback_seconds', s.fallback_seconds,
-            'fallback_department_id', s.fallback_department_id) order by d.sort_order nulls first, d.name)
+            'fallback_department_id', s.fallback_department_id,
+            'unanswered_seconds', s.unanswered_seconds, 'unanswered_limit', s.unanswered_limit) order by d.sort_order nulls first, d.name)
         from (
             select null::uuid as id, null::text as name, null::boolean as auto_assign, null::integer as sort_order
             union all
@@ -5518,7 +5618,7 @@ begin
 end
 $$;
 comment on function public.chat_routing(uuid) is
-    'How a site hands out conversations: first those of no department, then each active department''s: [{department_id, department_name, auto_assign, is_own, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id}]. is_own false: its site''s, or the defaults. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+    'How a site hands out conversations: first those of no department, then each active department''s: [{department_id, department_name, auto_assign, is_own, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id, unanswered_seconds, unanswered_limit}]. is_own false: its site''s, or the defaults. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
 
 create or replace function public.chat_save_routing(
     site uuid,
@@ -5527,7 +5627,9 @@ create or replace function public.chat_save_routing(
     hourly_limit integer default null,
     skills_wait_seconds integer default 300,
     fallback_seconds integer default null,
-    fallback_department uuid default null)
+    fallback_department uuid default null,
+    unanswered_seconds integer default null,
+    unanswered_limit integer default 3)
 returns jsonb
 language plpgsql
 security definer
@@ -5550,6 +5652,12 @@ begin
         raise exception 'an hourly limit is 1 or more, a wait 0 seconds or more'
             using errcode = 'PT422', detail = 'chat/routing_limits', hint = 'leave a limit out where there is none';
     end if;
+    if chat_save_routing.unanswered_seconds not between 10 and 86400
+        or (chat_save_routing.unanswered_limit between 1 and 10) is not true
+    then
+        raise exception 'an agent has 10 to 86400 seconds to answer, and a chat is taken back 1 to 10 times'
+            using errcode = 'PT422', detail = 'chat/unanswered', hint = 'leave unanswered_seconds out where nothing is taken back';
+    end if;
     if chat_save_routing.fallback_department is not null
         and (chat_save_routing.fallback_seconds is null or chat_save_routing.fallback_department = chat_save_routing.department)
     then
@@ -5566,22 +5674,26 @@ begin
     end if;
     perform chat.lock_routing(chat_save_routing.site);
     insert into chat.routing_settings as s (
-        site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id)
+        site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id,
+        unanswered_seconds, unanswered_limit)
     values (
         chat_save_routing.site, chat_save_routing.department, chat_save_routing.strategy, chat_save_routing.hourly_limit,
-        chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds, chat_save_routing.fallback_department)
+        chat_save_routing.skills_wait_seconds, chat_save_routing.fallback_seconds, chat_save_routing.fallback_department,
+        chat_save_routing.unanswered_seconds, chat_save_routing.unanswered_limit)
     on conflict (site_id, department_id) do update
     set strategy = excluded.strategy,
         hourly_limit = excluded.hourly_limit,
         skills_wait_seconds = excluded.skills_wait_seconds,
         fallback_seconds = excluded.fallback_seconds,
-        fallback_department_id = excluded.fallback_department_id;
+        fallback_department_id = excluded.fallback_department_id,
+        unanswered_seconds = excluded.unanswered_seconds,
+        unanswered_limit = excluded.unanswered_limit;
     perform chat.drain(chat_save_routing.site);
     return public.chat_routing(chat_save_routing.site);
 end
 $$;
-comment on function public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid) is
-    'How a department''s conversations (null: those of none, and of departments without settings of their own) are handed out, whole: strategy least_busy, round_robin, sticky or skills; hourly_limit an agent; how long a chat waits for skills (null: for ever); after how long a fallback department''s agents (null: anybody''s) may take it. Waiting chats go out at once. Answers as chat_routing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/unknown_strategy, chat/routing_limits, chat/fallback.';
+comment on function public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid, integer, integer) is
+    'How a department''s conversations (null: those of none, and of departments without settings of their own) are handed out, whole: strategy least_busy, round_robin, sticky or skills; hourly_limit an agent; how long a chat waits for skills (null: for ever); after how long a fallback department''s agents (null: anybody''s) may take it; after how many unanswered_seconds a chat goes back to the queue for somebody else (null: never), and how often one does. Waiting chats go out at once. Answers as chat_routing. Needs live-chat.agents.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT422 chat/unknown_strategy, chat/routing_limits, chat/unanswered, chat/fallback.';
 
 -- file: sql/routing/facts.sql
 -- What: everything the choice of an agent for a conversation depends on.
@@ -5754,8 +5866,9 @@ begin
             continue;
         end if;
 
-        insert into chat.choices (site_id, conversation_id, agent_id, at, facts, choice)
-        values (p_site, (waiting.chat).id, chosen, at, facts, choice)
+        insert into chat.choices (site_id, conversation_id, agent_id, at, department_id, waited_seconds, facts, choice)
+        values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
+            case when (waiting.chat).returned_by is null then (facts ->> 'waited_seconds')::integer end, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
         set assigned_agent_id = chosen, status = 'active', choice_id = kept
@@ -6232,8 +6345,11 @@ begin
         end case;
     end if;
 
-    insert into chat.choices (site_id, conversation_id, agent_id, by_user, at, facts, choice)
-    values (before.site_id, before.id, p_agent, auth.uid(), at, facts, jsonb_build_object(
+    insert into chat.choices (
+        site_id, conversation_id, agent_id, by_user, at, department_id, waited_seconds, facts, choice)
+    values (before.site_id, before.id, p_agent, auth.uid(), at, before.department_id,
+        case when p_agent is not null and before.returned_by is null then (facts ->> 'waited_seconds')::integer end,
+        facts, jsonb_build_object(
         'agent_id', p_agent,
         'reason', p_reason,
         'department_id', p_department,
@@ -6404,6 +6520,546 @@ $$;
 comment on function public.chat_transfer(uuid, uuid, uuid, text, boolean) is
     'Hands a conversation over to an agent, to a department (which routes it, not to the giver), or to an agent in a department; the note is for colleagues, and a line tells both sides. One''s own needs live-chat.conversations.reply, anybody''s live-chat.conversations.assign; override as in chat_assign. PT403 chat/not_allowed, chat/not_an_agent; PT404 chat/no_such_conversation, chat/no_such_agent, chat/no_such_department; PT409 chat/agent_full, chat/agent_offline, chat/conversation_ended; PT422 chat/transfer_target, chat/text_length.';
 
+-- file: sql/routing/take_back.sql
+-- What: chats go back to the queue by themselves: of an agent who does not answer, who is offline, or who has left.
+-- Why: a visitor should not wait for somebody who is not coming. The reason is kept like a choice, so it can be explained.
+-- Leaves out: who gets it then, which is the drain's; people who give a chat back (claim.sql).
+
+create or replace function chat.take_back(
+    p_conversation public.mod_chat_conversations, p_choice jsonb, p_facts jsonb, p_waits_since timestamptz, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+    kept bigint;
+begin
+    insert into chat.choices (site_id, conversation_id, at, department_id, facts, choice)
+    values (p_conversation.site_id, p_conversation.id, p_now, p_conversation.department_id, p_facts,
+        p_choice || jsonb_build_object('agent_id', null, 'from_agent_id', p_conversation.assigned_agent_id))
+    returning id into kept;
+    update public.mod_chat_conversations c
+    set status = 'pending',
+        -- Whoever waited for an answer has waited already.
+        pending_since = p_waits_since,
+        returned_by = case when p_choice ->> 'reason' = 'not_answered' then c.assigned_agent_id end,
+        choice_id = kept
+    where c.id = p_conversation.id;
+end
+$$;
+comment on function chat.take_back(public.mod_chat_conversations, jsonb, jsonb, timestamptz, timestamptz) is
+    'Puts a conversation the caller has locked back into the queue, as one that waits since then (null: now), and keeps why. The caller has its site routed.';
+
+create or replace function chat.return_chats(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    one record;
+    sites uuid[] := '{}';
+begin
+    for one in
+        select c as chat, a.is_active
+        from public.mod_chat_agents a
+        join public.mod_chat_conversations c on c.assigned_agent_id = a.id and c.status = 'active' and c.archived_at is null
+        left join chat.presence_rules r on r.site_id = a.site_id
+        -- Whoever has left will not answer, whatever the site does with people who are offline.
+        where a.current_chat_count > 0 and (not a.is_active or a.status = 'offline' and r.offline_chats = 'return')
+        order by c.id
+        limit p_batch
+        for no key update of c skip locked
+    loop
+        perform chat.take_back(one.chat,
+            jsonb_build_object('reason', case when one.is_active then 'went_offline' else 'left_team' end), null, null, p_now);
+        sites := sites || (one.chat).site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.return_chats(integer, timestamptz) is
+    'Active chats of offline agents go back to the queue where the site wants it, those of agents who have left everywhere. Returns their sites, one a chat.';
+
+create or replace function chat.return_unanswered(p_batch integer, p_now timestamptz default clock_timestamp())
+returns uuid[]
+language plpgsql
+as $$
+declare
+    one record;
+    again public.mod_chat_conversations;
+    facts jsonb;
+    judgement jsonb;
+    sites uuid[] := '{}';
+begin
+    for one in
+        select c as chat, s.unanswered_seconds, s.unanswered_limit, w.since, n.times
+        from chat.routing_settings s
+        join public.mod_chat_agents a on a.site_id = s.site_id and a.current_chat_count > 0
+        join public.mod_chat_conversations c on c.assigned_agent_id = a.id and c.archived_at is null
+        left join lateral (
+            select m.seq, m.created_at as at from public.mod_chat_messages m
+            where m.conversation_id = c.id and m.sender_type in ('agent', 'ai') and m.public_seq is not null
+            order by m.seq desc
+            limit 1) answer on true
+        -- By their numbers: last_message_by goes by Meta's clock, which counts whole seconds.
+        cross join lateral (
+            select greatest(c.agent_joined_at, m.created_at) as since from public.mod_chat_messages m
+            where m.conversation_id = c.id and m.seq > coalesce(answer.seq, 0)
+                and m.sender_type = 'visitor' and m.origin = 'live'
+            order by m.seq
+            limit 1) w
+        cross join lateral (
+            select count(*) as times from chat.choices k
+            where k.conversation_id = c.id and k.agent_id is null and k.choice ->> 'reason' = 'not_answered'
+                and (k.at <= answer.at) is not true) n
+        where s.unanswered_seconds is not null
+            and (s.department_id = c.department_id or s.department_id is null and not exists (
+                select from chat.routing_settings o where o.site_id = s.site_id and o.department_id = c.department_id))
+            and c.status = 'active'
+            and c.agent_joined_at <= p_now - make_interval(secs => s.unanswered_seconds)
+            and w.since <= p_now - make_interval(secs => s.unanswered_seconds)
+            and n.times < s.unanswered_limit
+            and exists (
+                select from public.mod_chat_agents o
+                where o.site_id = s.site_id and o.id <> a.id and o.is_active and o.status = 'online')
+        -- In no order: what the rule leaves where it is must not stand before the rest each time.
+        order by random()
+        limit p_batch
+        for no key update of c skip locked
+    loop
+        -- The facts of the choice that would follow.
+        again := one.chat;
+        again.pending_since := one.since;
+        again.last_agent_id := again.assigned_agent_id;
+        again.returned_by := again.assigned_agent_id;
+        facts := chat.routing_facts(again, p_now) || jsonb_build_object(
+            'unanswered_seconds', one.unanswered_seconds, 'unanswered_limit', one.unanswered_limit, 'times', one.times);
+        judgement := chat.judge_unanswered(facts);
+        continue when not (judgement ->> 'takes_back')::boolean;
+        insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
+        values ((one.chat).id, 'system', 'event', 'Back in the queue for a colleague', jsonb_build_object(
+            'event', 'taken_back', 'reason', judgement -> 'reason', 'from_agent_id', (one.chat).assigned_agent_id), p_now);
+        insert into chat.agent_deeds (site_id, agent_id, unanswered)
+        values ((one.chat).site_id, (one.chat).assigned_agent_id, 1);
+        perform chat.take_back(
+            one.chat, judgement || jsonb_build_object('seconds', one.unanswered_seconds), facts, one.since, p_now);
+        sites := sites || (one.chat).site_id;
+    end loop;
+    return sites;
+end
+$$;
+comment on function chat.return_unanswered(integer, timestamptz) is
+    'Chats whose agent lets the visitor wait for longer than the site allows go back to the queue, for somebody else who is there. Returns their sites, one a chat.';
+
+-- file: sql/routing/queue.sql
+-- What: the queue as people see it: who stands where in which line, and how long it may still take.
+-- Why: a line is what waits for one department, or for none, in the order in which it is handed out. Its places are counted
+--      when somebody asks, so they are never behind; the wait is a rule over how the line moved lately.
+-- Leaves out: a visitor's own place (queue_position.sql), telling them that it moved (tell_queue.sql), and how the wait is
+--      computed (chat_rules::routing).
+
+create or replace function chat.queue_of(p_site uuid, p_most integer default null)
+returns table (conversation_id uuid, department_id uuid, urgency integer, waiting_since timestamptz, place bigint)
+language sql
+stable
+as $$
+    select w.id, w.department_id, w.urgency, w.pending_since, w.place
+    from (
+        select p_site as id
+        union all
+        select d.id from public.mod_chat_departments d where d.site_id = p_site) line
+    cross join lateral (
+        select c.id, c.department_id, c.pending_since, u.urgency,
+            row_number() over (order by u.urgency, c.pending_since, c.id) as place
+        from public.mod_chat_conversations c
+        cross join lateral (
+            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
+        order by u.urgency, c.pending_since, c.id
+        limit p_most) w
+$$;
+comment on function chat.queue_of(uuid, integer) is
+    'Who waits at a site, with their place in the line of their department (null: of none); of each line the first so many, or all.';
+
+create or replace function chat.line_facts(p_site uuid, p_department uuid, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    settings constant chat.routing_settings := chat.routing_settings_of(p_site, p_department);
+    assigns constant boolean := coalesce((
+        select d.auto_assign from public.mod_chat_departments d where d.site_id = p_site and d.id = p_department), true);
+begin
+    return jsonb_build_object(
+        'agents', (
+            select count(*) from public.mod_chat_agents a
+            where a.site_id = p_site and a.is_active and a.max_concurrent_chats > 0
+                -- What is claimed is claimed by whoever is there.
+                and case when assigns then a.status = 'online' else a.status <> 'offline' end
+                and (p_department is null or a.department_id = p_department
+                    or settings.fallback_seconds is not null
+                        and coalesce(settings.fallback_department_id = a.department_id, settings.fallback_department_id is null))),
+        'taken', coalesce((
+            select jsonb_agg(jsonb_build_object('at', t.at, 'waited_seconds', t.waited_seconds))
+            from (
+                select k.at, k.waited_seconds from chat.choices k
+                where k.site_id = p_site and k.waited_seconds > 0 and k.at > p_now - interval '4 hours'
+                    and k.department_id is not distinct from p_department
+                order by k.at desc
+                limit 50) t), '[]'));
+end
+$$;
+comment on function chat.line_facts(uuid, uuid, timestamptz) is
+    'What the wait in a line is computed from but the place: {agents, taken}; taken are the last 50 chats of the last four hours that somebody got after they had waited.';
+
+create or replace function chat.wait_shown(p_wait jsonb)
+returns jsonb
+language sql
+stable
+as $$
+    select p_wait - 'seconds' || jsonb_build_object(
+        'expected_seconds', p_wait -> 'seconds',
+        'expected_wait', make_interval(secs => (p_wait ->> 'seconds')::double precision))
+$$;
+comment on function chat.wait_shown(jsonb) is
+    'An expected wait as people get it: {expected_wait, expected_seconds, seconds_per_chat, from_chats, reason}.';
+
+create or replace function public.chat_queue(site uuid, page_size integer default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    -- Whoever sees a part of the site counts and reads that part; places are those of the whole line.
+    limited constant boolean := chat_queue.site = any (chat.my_limited_sites());
+    part constant text[] := chat.my_part();
+begin
+    perform chat.require(chat_queue.site, 'live-chat.conversations.view');
+    perform chat.require_page_size(chat_queue.page_size, 500);
+    return (
+        with seen as materialized (
+            select q.*, c.session_number, c.channel, c.priority, c.visitor_id
+            -- The first page is among the first of each line, where nobody is hidden.
+            from chat.queue_of(chat_queue.site, case when not limited then chat_queue.page_size end) q
+            join public.mod_chat_conversations c on c.id = q.conversation_id
+            where not limited or chat.in_part(
+                part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id)
+        ), page as materialized (
+            select s.* from seen s order by s.urgency, s.waiting_since, s.conversation_id limit chat_queue.page_size
+        ), line as materialized (
+            select x.department_id, chat.line_facts(chat_queue.site, x.department_id, at) as facts
+            from (select distinct p.department_id from page p) x
+        )
+        select jsonb_build_object(
+            'waiting', case when limited then (select count(*) from seen)
+                else (select count(*) from chat.queue_of(chat_queue.site)) end,
+            'chats', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'conversation_id', p.conversation_id, 'session_number', p.session_number, 'visitor_name', v.name,
+                    'channel', p.channel, 'priority', p.priority, 'department_id', p.department_id,
+                    'department_name', d.name, 'position', p.place, 'waiting_since', p.waiting_since)
+                    || chat.wait_shown(chat.expected_wait(l.facts || jsonb_build_object('position', p.place)))
+                    order by p.urgency, p.waiting_since, p.conversation_id)
+                from page p
+                join line l on l.department_id is not distinct from p.department_id
+                join public.mod_chat_visitors v on v.id = p.visitor_id
+                left join public.mod_chat_departments d on d.id = p.department_id), '[]')));
+end
+$$;
+comment on function public.chat_queue(uuid, integer) is
+    'Who waits at a site, the next one first: {waiting, chats: [{conversation_id, session_number, visitor_name, channel, priority, department_id, department_name, position, waiting_since, expected_wait, expected_seconds, seconds_per_chat, from_chats, reason}]}. position counts within the department''s line. expected_wait is position times what one step forward took lately, from from_chats chats that had to wait in the last four hours; null with reason nobody_there or too_few_chats. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT422 chat/page_size.';
+
+-- file: sql/routing/queue_position.sql
+-- What: one conversation's place in its line, and the visitor's own question for it.
+-- Why: whoever waits wants to know how long; counted for one it costs only those who stand before it.
+-- Leaves out: what a place is made of (queue.sql).
+
+create or replace function chat.place_shown(p_conversation public.mod_chat_conversations, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    c constant public.mod_chat_conversations := p_conversation;
+    place bigint;
+begin
+    if c.status <> 'pending' or c.assigned_agent_id is not null then
+        return jsonb_build_object('conversation_id', c.id, 'status', c.status, 'position', null);
+    end if;
+    select count(*) + 1 into place
+    from public.mod_chat_conversations x
+    where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
+        and x.status = 'pending' and x.assigned_agent_id is null
+        and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
+            < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
+    return jsonb_build_object(
+        'conversation_id', c.id, 'status', c.status, 'position', place, 'waiting_since', c.pending_since)
+        || chat.wait_shown(chat.expected_wait(
+            chat.line_facts(c.site_id, c.department_id, p_now) || jsonb_build_object('position', place)));
+end
+$$;
+comment on function chat.place_shown(public.mod_chat_conversations, timestamptz) is
+    'The place of one conversation and what it may expect; a null position where it waits for nobody.';
+
+create or replace function public.chat_queue_position(conversation uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    mine constant uuid[] := chat.my_visitor_ids();
+    chat_row public.mod_chat_conversations;
+begin
+    select c.* into chat_row from public.mod_chat_conversations c
+    where c.id = chat_queue_position.conversation and c.visitor_id = any (mine);
+    if not found then
+        raise exception 'you have no conversation %', chat_queue_position.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'chat_my_conversations lists yours';
+    end if;
+    return chat.place_shown(chat_row, clock_timestamp());
+end
+$$;
+comment on function public.chat_queue_position(uuid) is
+    'A visitor''s own place: {conversation_id, status, position, waiting_since, expected_wait, expected_seconds, seconds_per_chat, from_chats, reason} as in chat_queue; position is null when it waits for nobody. What moves is told on chat:visitor:<id> as queue_position. PT401 as chat.my_session, PT404 chat/no_such_conversation.';
+
+-- file: sql/routing/tell_queue.sql
+-- What: visitors who wait hear that they moved.
+-- Why: by the tick and not in the transaction that moved them, which would write to the whole line. A site is looked at
+--      every five seconds by one of the ticks, and nobody is told more often than every ten.
+-- Leaves out: whoever stands behind the first 500 of a line, who may ask (chat_queue_position); WhatsApp, where nobody listens.
+
+create or replace function chat.know_sites()
+returns integer
+language plpgsql
+as $$
+declare
+    known integer;
+begin
+    insert into chat.site_looks (site_id)
+    select r.site_id from chat.routing r
+    where not exists (select from chat.site_looks l where l.site_id = r.site_id)
+    order by r.site_id
+    on conflict do nothing;
+    get diagnostics known = row_count;
+    return known;
+end
+$$;
+comment on function chat.know_sites() is
+    'Makes the rows of chat.site_looks. Two may wait for each other''s rows here and nowhere later, so it is the first thing a tick does.';
+
+create or replace function chat.tell_queue(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    look uuid;
+    one record;
+    told integer := 0;
+begin
+    for look in
+        select l.site_id
+        from chat.site_looks l
+        where l.queue_at < p_now - interval '5 seconds'
+            and (exists (select from chat.queue_of(l.site_id, 1))
+                or exists (select from chat.queue_told t where t.site_id = l.site_id))
+        order by l.queue_at
+        limit p_batch
+        for no key update of l skip locked
+    loop
+        update chat.site_looks l set queue_at = p_now where l.site_id = look;
+        delete from chat.queue_told t
+        where t.site_id = look and not exists (
+            select from public.mod_chat_conversations c
+            where c.id = t.conversation_id and c.status = 'pending' and c.assigned_agent_id is null);
+        for one in
+            with queue as materialized (
+                select q.* from chat.queue_of(look, 500) q
+            ), line as materialized (
+                select x.department_id, chat.line_facts(look, x.department_id, p_now) as facts
+                from (select distinct q.department_id from queue q) x
+            )
+            select q.conversation_id, q.place, c.visitor_id, w.wait
+            from queue q
+            join public.mod_chat_conversations c on c.id = q.conversation_id and c.channel = 'widget'
+            join line l on l.department_id is not distinct from q.department_id
+            cross join lateral (
+                select chat.expected_wait(l.facts || jsonb_build_object('position', q.place)) as wait offset 0) w
+            left join chat.queue_told t on t.conversation_id = q.conversation_id
+            where (t.told_at < p_now - interval '10 seconds') is not false
+                and chat.queue_news(t.place, t.expected_seconds, q.place, (w.wait ->> 'seconds')::bigint)
+            order by t.told_at nulls first, q.place
+            limit p_batch
+        loop
+            insert into chat.queue_told as t (conversation_id, site_id, place, expected_seconds, told_at)
+            values (one.conversation_id, look, one.place, (one.wait ->> 'seconds')::bigint, p_now)
+            on conflict (conversation_id) do update
+            set place = excluded.place, expected_seconds = excluded.expected_seconds, told_at = excluded.told_at;
+            perform chat.broadcast(
+                array['chat:visitor:' || one.visitor_id, 'chat:conversation:' || one.conversation_id],
+                jsonb_build_object('v', 1, 'type', 'queue_position', 'conversation_id', one.conversation_id,
+                    'position', one.place, 'expected_seconds', one.wait -> 'seconds', 'from_chats', one.wait -> 'from_chats'),
+                array[null, null]::bigint[]);
+            told := told + 1;
+        end loop;
+    end loop;
+    return told;
+end
+$$;
+comment on function chat.tell_queue(integer, timestamptz) is
+    'Tells visitors who wait their place and expected wait, where either differs by what they would notice from what they were told last. Returns how many.';
+
+-- file: sql/routing/forget_facts.sql
+-- What: the facts of old choices are forgotten.
+-- Why: they name every agent of the moment, and are most of what a choice weighs. Who got it, when and why stays.
+-- Leaves out: the choice that put an open conversation where it is, which explains that however old it is.
+
+create or replace function chat.forget_facts(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    look record;
+    found_here integer;
+    forgotten integer := 0;
+begin
+    for look in
+        select l.site_id, p_now - make_interval(days => coalesce(s.choice_days, 90)) as before
+        from chat.site_looks l
+        left join public.mod_chat_widget_settings s on s.site_id = l.site_id
+        where l.facts_at < p_now - interval '1 hour'
+        order by l.facts_at
+        limit p_batch
+        for no key update of l skip locked
+    loop
+        update chat.choices k
+        set facts = null, choice = k.choice - 'order' - 'losers'
+        from (
+            select x.id from chat.choices x
+            where x.site_id = look.site_id and x.facts is not null and x.at < look.before
+                and not exists (
+                    select from public.mod_chat_conversations c
+                    where c.id = x.conversation_id and c.choice_id = x.id and c.archived_at is null)
+            order by x.at
+            limit p_batch - forgotten
+            for no key update of x skip locked) old
+        where k.id = old.id;
+        get diagnostics found_here = row_count;
+        forgotten := forgotten + found_here;
+        -- The next tick goes on here.
+        exit when forgotten >= p_batch;
+        update chat.site_looks l set facts_at = p_now where l.site_id = look.site_id;
+    end loop;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_facts(integer, timestamptz) is
+    'Takes facts, order and losers off choices older than their site''s choice_days, site by site, each once an hour. Returns how many.';
+
+-- file: sql/routing/agent_load.sql
+-- What: what agents got in a period, how full they were, and whether it was fairly shared.
+-- Why: from what was kept as it happened: choices, and each change of an agent's status, capacity and load.
+-- Leaves out: how well they answered (figures of mod_chat_agents); chats given by a plain write of assigned_agent_id, which
+--      leaves no choice: they are in the load and in no count of chats.
+
+create or replace function public.chat_agent_load(site uuid, since timestamptz, until timestamptz)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    ends constant timestamptz := least(chat_agent_load.until, now());
+begin
+    perform chat.require(chat_agent_load.site, 'live-chat.analytics.view');
+    if (chat_agent_load.since < ends and ends <= chat_agent_load.since + interval '92 days') is not true then
+        raise exception 'a report is of a period of up to 92 days that has begun'
+            using errcode = 'PT422', detail = 'chat/report_period', hint = 'give since before until, at most 92 days apart';
+    end if;
+    return (
+        with agent as materialized (
+            select a.* from public.mod_chat_agents a where a.site_id = chat_agent_load.site
+        ), state as (
+            -- How each agent was when the period began, and each change in it.
+            select a.id as agent_id, s.status, s.capacity, s.load, s.begins,
+                extract(epoch from lead(s.begins, 1, ends) over (partition by a.id order by s.begins, s.id))
+                    - extract(epoch from s.begins) as seconds
+            from agent a
+            cross join lateral (
+                (select x.id, x.status, x.capacity, x.load, chat_agent_load.since as begins from chat.agent_states x
+                where x.agent_id = a.id and x.at <= chat_agent_load.since
+                order by x.at desc, x.id desc
+                limit 1)
+                union all
+                select x.id, x.status, x.capacity, x.load, x.at from chat.agent_states x
+                where x.agent_id = a.id and x.at > chat_agent_load.since and x.at < ends) s
+        ), was as (
+            select s.agent_id, min(s.begins) as known_since, max(s.load) as peak_load,
+                coalesce(sum(s.seconds) filter (where s.status = 'online'), 0) as online,
+                coalesce(sum(s.seconds) filter (where s.status <> 'offline'), 0) as there,
+                coalesce(sum(s.seconds) filter (where s.load > s.capacity), 0) as beyond,
+                coalesce(sum(s.seconds * s.load) filter (where s.status = 'online'), 0) as carried,
+                coalesce(sum(s.seconds * s.capacity) filter (where s.status = 'online'), 0) as offered
+            from state s
+            group by s.agent_id
+        ), got as (
+            select k.agent_id, count(*) filter (where k.by_user is null) as by_routing,
+                count(*) filter (where k.by_user is not null) as by_hand
+            from agent a
+            join chat.choices k on k.agent_id = a.id and k.at >= chat_agent_load.since and k.at < ends
+            group by k.agent_id
+        ), lost as (
+            select a.id as agent_id, count(*) as unanswered
+            from agent a
+            join chat.choices k on k.site_id = a.site_id and k.agent_id is null
+                and k.choice ->> 'reason' = 'not_answered' and k.choice ->> 'from_agent_id' = a.id::text
+                and k.at >= chat_agent_load.since and k.at < ends
+            group by a.id
+        ), figure as (
+            select a.id, a.display_name, a.department_id, a.is_active, w.known_since, w.peak_load,
+                coalesce(w.online, 0) as online, coalesce(w.there, 0) as there, coalesce(w.beyond, 0) as beyond,
+                coalesce(w.carried, 0) as carried, coalesce(w.offered, 0) as offered,
+                coalesce(g.by_routing, 0) as by_routing, coalesce(g.by_hand, 0) as by_hand,
+                coalesce(l.unanswered, 0) as unanswered
+            from agent a
+            left join was w on w.agent_id = a.id
+            left join got g on g.agent_id = a.id
+            left join lost l on l.agent_id = a.id
+            where a.is_active or w.there > 0 or g.agent_id is not null
+        ), total as (
+            select sum(f.by_routing) as by_routing, sum(f.by_hand) as by_hand, sum(f.unanswered) as unanswered,
+                sum(f.offered) as offered, min(f.known_since) as known_since,
+                -- Jain's index over what each got for the room they offered.
+                power(sum(f.by_routing / nullif(f.offered, 0)), 2)
+                    / nullif(count(nullif(f.offered, 0)) * sum(power(f.by_routing / nullif(f.offered, 0), 2)), 0) as fairness
+            from figure f
+        )
+        select jsonb_build_object(
+            'since', chat_agent_load.since, 'until', ends, 'known_since', t.known_since,
+            'by_routing', coalesce(t.by_routing, 0), 'by_hand', coalesce(t.by_hand, 0),
+            'unanswered', coalesce(t.unanswered, 0), 'fairness', trim_scale(round(t.fairness, 4)),
+            'agents', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'agent_id', f.id, 'agent_name', f.display_name, 'department_id', f.department_id,
+                    'is_active', f.is_active, 'by_routing', f.by_routing, 'by_hand', f.by_hand,
+                    'unanswered', f.unanswered, 'online_seconds', round(f.online), 'there_seconds', round(f.there),
+                    'mean_load', trim_scale(round(f.carried / nullif(f.online, 0), 2)),
+                    'mean_capacity', trim_scale(round(f.offered / nullif(f.online, 0), 2)),
+                    'used', trim_scale(round(f.carried / nullif(f.offered, 0), 4)), 'peak_load', f.peak_load,
+                    'over_capacity_seconds', round(f.beyond), 'share', trim_scale(round(f.by_routing / nullif(t.by_routing, 0), 4)),
+                    'fair_share', trim_scale(round(f.offered / nullif(t.offered, 0), 4)), 'known_since', f.known_since)
+                    order by f.display_name, f.id)
+                from figure f), '[]'))
+        from total t);
+end
+$$;
+comment on function public.chat_agent_load(uuid, timestamptz, timestamptz) is
+    'What each agent got in a period of up to 92 days (until null: to now) and how full they were: {since, until, known_since, by_routing, by_hand, unanswered, fairness, agents: [{agent_id, agent_name, department_id, is_active, by_routing, by_hand, unanswered, online_seconds, there_seconds, mean_load, mean_capacity, used, peak_load, over_capacity_seconds, share, fair_share, known_since}]}. Loads and capacities are means over the time online; share is of what routing gave, fair_share of the room all offered while online (capacity times time); fairness is 1 where each got alike for the room they offered, and falls towards 1/n. Needs live-chat.analytics.view. PT403 chat/not_allowed, PT422 chat/report_period.';
+
 -- file: sql/routing/in_words.sql
 -- What: a kept choice, and why nobody can take a conversation, as sentences.
 -- Why: people ask "why Ada?" and "why nobody?"; each reason of the rule has one sentence, here.
@@ -6433,6 +7089,20 @@ as $$
 $$;
 comment on function chat.choice_in_words(text, jsonb, text) is
     'Why an agent has a conversation, from the kept choice and the names of the agent and of the person who chose.';
+
+create or replace function chat.taken_back_in_words(p_agent text, p_choice jsonb)
+returns text
+language sql
+immutable
+as $$
+    select '. It came back because ' || case p_choice ->> 'reason'
+        when 'not_answered' then p_agent || ' did not answer within ' || (p_choice ->> 'seconds') || ' seconds'
+        when 'went_offline' then p_agent || ' went offline'
+        when 'left_team' then p_agent || ' has left the team'
+    end
+$$;
+comment on function chat.taken_back_in_words(text, jsonb) is
+    'Why a conversation waits again that an agent had; null unless it came back by itself.';
 
 create or replace function chat.waiting_in_words(p_since timestamptz, p_auto_assign boolean, p_reason text)
 returns text
@@ -6495,6 +7165,7 @@ declare
     agent text;
     by_name text;
     auto_assign boolean;
+    came_back text;
 begin
     select * into c from public.mod_chat_conversations x where x.id = chat_explain_assignment.conversation;
     if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
@@ -6505,6 +7176,8 @@ begin
     select * into k from chat.choices x where x.id = c.choice_id;
     select a.display_name into by_name from public.mod_chat_agents a where a.id = (k.choice ->> 'by_agent_id')::uuid;
     if c.status = 'pending' then
+        select chat.taken_back_in_words(a.display_name, k.choice) into came_back
+        from public.mod_chat_agents a where a.id = (k.choice ->> 'from_agent_id')::uuid;
         -- What it waits for is a question of now.
         select coalesce(d.auto_assign, true) into auto_assign
         from (select) one left join public.mod_chat_departments d on d.id = c.department_id;
@@ -6517,7 +7190,8 @@ begin
         'agent_id', c.assigned_agent_id,
         'agent_name', agent,
         'in_words', concat_ws('. ', case
-            when c.status = 'pending' then chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason')
+            when c.status = 'pending' then
+                chat.waiting_in_words(c.pending_since, auto_assign, k.choice ->> 'reason') || coalesce(came_back, '')
             when c.assigned_agent_id is null then 'Nobody has it: it is ' || c.status
             when k.id is null then agent || ' has it because a person assigned it'
             else chat.choice_in_words(agent, k.choice, by_name)
@@ -6680,7 +7354,8 @@ comment on function chat.check_hours_of_department() is
 -- What: an agent goes online, away, busy or offline.
 -- Why: a function, because status decides routing: it takes the site's routing row before the agent's, like everyone
 --      else, and gives waiting chats out in the same transaction.
--- Leaves out: agents who fall silent, and what becomes of an offline agent's chats (heartbeat.sql).
+-- Leaves out: agents who fall silent, and what becomes of an offline agent's chats
+--      (routing/take_back.sql).
 
 create or replace function public.chat_set_status(site uuid, status text)
 returns setof public.mod_chat_agents
@@ -6912,9 +7587,9 @@ comment on function chat.leave_department() is
     'Before a department is deleted: its chats and agents belong to none. PT409 chat/changed_meanwhile.';
 
 -- file: sql/team/heartbeat.sql
--- What: an agent's dashboard says that it is still there; agents who say nothing go offline, and their chats may return.
+-- What: an agent's dashboard says that it is still there; agents who say nothing go offline.
 -- Why: the heartbeat of somebody present touches one row of its own. Only who comes back, or goes, takes the routing row.
--- Leaves out: what an agent says of themselves (set_status.sql).
+-- Leaves out: what an agent says of themselves (set_status.sql); their chats, which may return (routing/take_back.sql).
 
 create or replace function chat.presence_of(p_site uuid, out silent_seconds integer, out offline_chats text)
 language plpgsql
@@ -7018,34 +7693,6 @@ $$;
 comment on function chat.lose_silent_agents(uuid, timestamptz) is
     'Puts silent agents of a site offline. The caller holds the site''s routing row. Returns how many.';
 
-create or replace function chat.return_chats(p_batch integer)
-returns uuid[]
-language plpgsql
-as $$
-declare
-    sites uuid[];
-begin
-    with theirs as (
-        select x.id
-        from chat.presence_rules r
-        join public.mod_chat_agents a on a.site_id = r.site_id and a.status = 'offline'
-        join public.mod_chat_conversations x on x.assigned_agent_id = a.id and x.status = 'active'
-        where r.offline_chats = 'return'
-        order by x.id
-        limit p_batch
-        for no key update of x skip locked
-    ), returned as (
-        update public.mod_chat_conversations c set status = 'pending'
-        from theirs t
-        where c.id = t.id
-        returning c.site_id)
-    select coalesce(array_agg(r.site_id), '{}') into sites from returned r;
-    return sites;
-end
-$$;
-comment on function chat.return_chats(integer) is
-    'Active chats of offline agents go back to the queue where the site wants it; routing follows at commit. Returns their sites, one a chat.';
-
 -- file: sql/team/count_deeds.sql
 -- What: an agent's answer and a conversation's rating become deeds, and deeds become the agent's figures.
 -- Why: exact, and without a lock on the agent's row in anybody's message: the tick adds them up under the routing row.
@@ -7127,13 +7774,13 @@ begin
         returning d.*
     ), added as (
         select t.agent_id, sum(t.chats) as chats, sum(t.responses) as responses, sum(t.response_seconds) as seconds,
-            sum(t.ratings) as ratings, sum(t.stars) as stars
+            sum(t.ratings) as ratings, sum(t.stars) as stars, sum(t.unanswered) as unanswered
         from taken t
         group by t.agent_id
     ), total as (
         select a.id, a.total_chats_handled + n.chats as chats, a.total_responses + n.responses as responses,
             a.total_response_seconds + n.seconds as seconds, a.total_ratings + n.ratings as ratings,
-            a.total_rating_stars + n.stars as stars
+            a.total_rating_stars + n.stars as stars, a.total_unanswered + n.unanswered as unanswered
         from public.mod_chat_agents a
         join added n on n.agent_id = a.id
         order by a.id
@@ -7146,6 +7793,7 @@ begin
             avg_response_time_seconds = coalesce(round(t.seconds / nullif(t.responses, 0)::numeric), 0),
             total_ratings = t.ratings,
             total_rating_stars = t.stars,
+            total_unanswered = t.unanswered,
             avg_rating = coalesce(round(t.stars / nullif(t.ratings, 0)::numeric, 2), 0)
         from total t
         where a.id = t.id
@@ -7156,6 +7804,46 @@ end
 $$;
 comment on function chat.count_deeds(uuid, integer) is
     'Adds up to so many deeds of a site to its agents'' figures. The caller holds the site''s routing row. Returns how many.';
+
+-- file: sql/team/note_state.sql
+-- What: an agent's new state is written down, and forgotten when it is old.
+-- Why: by a trigger, because several functions change it; the agent's row is locked then, so the rows are in order.
+-- Leaves out: what is made of them (routing/agent_load.sql).
+
+create or replace function chat.note_state()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.agent_states (site_id, agent_id, status, capacity, load)
+    values (new.site_id, new.id, new.status, new.max_concurrent_chats, new.current_chat_count);
+    return null;
+end
+$$;
+comment on function chat.note_state() is 'After an agent was made, or their status, capacity or load changed: how they are now.';
+
+create or replace function chat.forget_states(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    delete from chat.agent_states s
+    using (
+        select x.id from chat.agent_states x
+        where x.at < p_now - interval '400 days'
+        order by x.at
+        limit p_batch
+        for update skip locked) old
+    where s.id = old.id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_states(integer, timestamptz) is 'Removes states of agents older than 400 days.';
 
 -- file: sql/visitors/person.sql
 -- What: which rows of mod_chat_visitors are one person.
@@ -10767,31 +11455,37 @@ security definer
 set search_path = ''
 as $$
 declare
+    known constant integer := chat.know_sites();
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
+    unanswered constant uuid[] := chat.return_unanswered(chat_tick.batch);
     sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
     woken constant uuid[] := chat.wake_snoozed(chat_tick.batch);
     resolved constant uuid[] := chat.resolve_idle(chat_tick.batch);
     missed constant uuid[] := chat.miss_unanswered(chat_tick.batch);
 begin
     return jsonb_build_object(
+        'sites', known,
         'orphans', orphans,
         'settled', settled,
         'returned', cardinality(returned),
+        'unanswered', cardinality(unanswered),
         'sent', cardinality(sent),
         'woken', cardinality(woken),
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
-        'page_views', chat.forget_page_views(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned || sent || woken || resolved || missed)
-        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
+        'page_views', chat.forget_page_views(chat_tick.batch),
+        'facts', chat.forget_facts(chat_tick.batch),
+        'states', chat.forget_states(chat_tick.batch))
+        || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
+        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {orphans, settled, returned, sent, woken, resolved, missed, lanes, rates, page_views, lost, counted, routed, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -10854,7 +11548,7 @@ begin
         perform chat.lock_routing(site);
         if site = any (p_changed) then
             perform chat.recount_load(site, array(
-                select a.id from public.mod_chat_agents a where a.site_id = site and a.is_active));
+                select a.id from public.mod_chat_agents a where a.site_id = site and (a.is_active or a.current_chat_count > 0)));
         end if;
         lost := lost + chat.lose_silent_agents(site, p_now);
         counted := counted + chat.count_deeds(site, p_batch);
@@ -11351,7 +12045,7 @@ create or replace trigger _300_profile_new before insert on public.mod_chat_visi
 
 -- file: sql/team/triggers.sql
 -- What: what happens by itself to departments and agents, and what answers and ratings add to an agent's figures.
--- Why: LC-01's updated_at, the status event and LC-01's totals.
+-- Why: LC-01's updated_at, the status event, how agents were, and LC-01's totals.
 -- Leaves out: loads and the drain, which functions do under the routing row.
 
 create or replace trigger _200_stamp before update on public.mod_chat_departments
@@ -11367,6 +12061,13 @@ create or replace trigger _900_announce_status after update on public.mod_chat_a
     for each row when (new.status is distinct from old.status) execute function chat.announce_agent_status();
 create or replace trigger _600_note_answer after insert on public.mod_chat_messages
     for each row when (new.sender_type = 'agent') execute function chat.note_answer();
+create or replace trigger _600_note_state after insert on public.mod_chat_agents
+    for each row execute function chat.note_state();
+create or replace trigger _600_note_change after update of status, max_concurrent_chats, current_chat_count on public.mod_chat_agents
+    for each row when (new.status is distinct from old.status
+        or new.max_concurrent_chats is distinct from old.max_concurrent_chats
+        or new.current_chat_count is distinct from old.current_chat_count)
+    execute function chat.note_state();
 -- By column and without a condition, so that the counters of a message cost nothing here.
 create or replace trigger _600_note_rating after update of rating on public.mod_chat_conversations
     for each row execute function chat.note_rating();
@@ -11800,9 +12501,10 @@ create policy chat_canned_responses_delete on public.mod_chat_canned_responses f
         and (is_shared or created_by = (select auth.uid())));
 
 -- file: policies/routing.sql
--- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are sorted and handed out,
---       and ask when a site is open.
--- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
+-- What: who may ask why a chat is whose it is, who waits and who was how full, take, assign and hand it over, say how
+--       chats are sorted and handed out, and ask when a site is open.
+-- Why: each function asks for its right itself; opening hours are what a widget shows to anybody, a place in the queue
+--      to whoever stands there.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
 
 grant execute on function
@@ -11812,13 +12514,15 @@ grant execute on function
     public.chat_unassign(uuid),
     public.chat_transfer(uuid, uuid, uuid, text, boolean),
     public.chat_routing(uuid),
-    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
+    public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid, integer, integer),
+    public.chat_queue(uuid, integer),
+    public.chat_agent_load(uuid, timestamptz, timestamptz),
     public.chat_save_skills(uuid, uuid, text[]),
     public.chat_routing_rules(uuid),
     public.chat_save_routing_rules(uuid, jsonb, integer),
     public.chat_try_routing_rules(uuid, jsonb, integer)
 to authenticated;
-grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
+grant execute on function public.chat_hours(uuid, uuid, timestamptz), public.chat_queue_position(uuid) to anon, authenticated;
 
 -- file: policies/whatsapp.sql
 -- What: what of WhatsApp is open to people: sending an unknown or failed message again.
@@ -11886,7 +12590,7 @@ grant update (
     enable_sound_notifications, enable_satisfaction_rating, language, custom_translations, whatsapp_enabled,
     whatsapp_phone_number, whatsapp_phone_number_id, whatsapp_business_account_id, whatsapp_welcome_template,
     allowed_domains, blocked_ips, max_file_size_mb, allowed_file_types, reopen_hours,
-    auto_resolve_hours, missed_after_minutes, edit_minutes,
+    auto_resolve_hours, missed_after_minutes, edit_minutes, choice_days,
     session_days, sessions_per_minute, address_sessions_per_minute, messages_per_minute, address_messages_per_minute,
     privacy_text, privacy_url, privacy_required)
     on public.mod_chat_widget_settings to authenticated;

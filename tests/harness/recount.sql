@@ -70,8 +70,13 @@ figures as (
     group by 1
 ),
 deed as (
-    select d.agent_id, sum(d.chats) as chats, sum(d.responses) as responses, sum(d.response_seconds) as seconds
+    select d.agent_id, sum(d.chats) as chats, sum(d.responses) as responses, sum(d.response_seconds) as seconds,
+        sum(d.unanswered) as unanswered
     from chat.agent_deeds d group by 1
+),
+taken_back as (
+    select k.choice ->> 'from_agent_id' as agent_id, count(*) as chats
+    from chat.choices k where k.agent_id is null and k.choice ->> 'reason' = 'not_answered' group by 1
 ),
 read as (
     select k.conversation_id, k.agent_id, k.read_seq, k.read_count, c.last_seq,
@@ -112,6 +117,7 @@ difference as (
     from public.mod_chat_agents a
     left join figures n on n.sender_id = a.id::text
     left join deed d on d.agent_id = a.id
+    left join taken_back t on t.agent_id = a.id::text
     -- Of erased people only the chats are kept apart.
     cross join (select coalesce(array_agg(distinct e.site_id), '{}') as sites from chat.erasures e) erased
     cross join lateral (values
@@ -121,11 +127,20 @@ difference as (
             case when a.site_id = any (erased.sites) then a.total_responses + coalesce(d.responses, 0) else coalesce(n.responses, 0) end),
         ('total_response_seconds', a.total_response_seconds + coalesce(d.seconds, 0),
             case when a.site_id = any (erased.sites) then a.total_response_seconds + coalesce(d.seconds, 0) else coalesce(n.seconds, 0) end),
+        ('total_unanswered', a.total_unanswered + coalesce(d.unanswered, 0),
+            case when a.site_id = any (erased.sites) then a.total_unanswered + coalesce(d.unanswered, 0) else coalesce(t.chats, 0) end),
         ('avg_response_time_seconds', a.avg_response_time_seconds,
             coalesce(round(a.total_response_seconds / nullif(a.total_responses, 0)::numeric), 0)),
         ('avg_rating', a.avg_rating, coalesce(round(a.total_rating_stars / nullif(a.total_ratings, 0)::numeric, 2), 0))
     ) v (field, kept, counted)
     cross join lateral (select v.field, v.kept::numeric::float8::text, v.counted::numeric::float8::text) f (field, kept, counted)
+    union all
+    -- The newest state written down is how the agent is.
+    select format('agent %s', a.id), 'written state', format('%s %s %s', s.status, s.load, s.capacity),
+        format('%s %s %s', a.status, a.current_chat_count, a.max_concurrent_chats)
+    from public.mod_chat_agents a
+    cross join lateral (
+        select x.status, x.load, x.capacity from chat.agent_states x where x.agent_id = a.id order by x.id desc limit 1) s
     union all
     select format('visitor %s', v.id), f.field, f.kept, f.counted
     from public.mod_chat_visitors v

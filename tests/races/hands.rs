@@ -109,7 +109,8 @@ async fn assert_all_is_well(db: &TestDb) -> Result<()> {
         ),
         (
             "choices come out otherwise when they are made again",
-            "chat.choices k where k.by_user is null and chat.choose_agent(k.facts) is distinct from k.choice",
+            "chat.choices k where k.by_user is null and k.agent_id is not null
+                and chat.choose_agent(k.facts) is distinct from k.choice",
         ),
         (
             "chats are with somebody who has left",

@@ -1,5 +1,5 @@
-//! Agents of two sites come, go, fall silent and are heard again while people write to them, several ticks at once
-//! clear up behind them, and what they did is counted.
+//! Agents of two sites come, go, fall silent, answer or do not, and are heard again while people write to them, several
+//! ticks at once clear up behind them, and what they did is counted.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
@@ -36,6 +36,11 @@ pub async fn race(race: Race) -> Result<()> {
             site.id
         ))
         .await?;
+        db.as_owner(&format!(
+            "insert into chat.routing_settings (site_id, unanswered_seconds, unanswered_limit) values ('{}', 60, 2)",
+            site.id
+        ))
+        .await?;
         let mut agents = Vec::new();
         for n in 0..AGENTS {
             agents.push(
@@ -67,7 +72,7 @@ pub async fn race(race: Race) -> Result<()> {
     let mut left = 1;
     while left > 0 {
         let done = tick(&db).await?;
-        left = ["returned", "lost", "counted", "routed"]
+        left = ["returned", "unanswered", "lost", "counted", "routed"]
             .iter()
             .filter_map(|word| done[word].as_i64())
             .sum();
@@ -76,7 +81,10 @@ pub async fn race(race: Race) -> Result<()> {
     assert_counters_but(&db, &["unread_agent_count"]).await?;
     assert_figures_are_whole(&db).await?;
     let waiting = db
-        .count("chat.waiting_now where agents_with_room > 0")
+        .count(
+            "mod_chat_conversations c where c.status = 'pending'
+                and chat.choose_agent(chat.routing_facts(c, clock_timestamp())) ->> 'agent_id' is not null",
+        )
         .await?;
     ensure!(waiting == 0, "{waiting} chats wait beside room");
     let deadlocks = db.deadlocks().await?;
@@ -170,7 +178,14 @@ impl Player<'_> {
                 ))
                 .await
             }
-            12..14 => {
+            12 => {
+                // A minute passes in which nobody answers.
+                self.owner(
+                    "select chat.tend_sites(5, chat.return_unanswered(5, clock_timestamp() + interval '1 minute'))",
+                )
+                .await
+            }
+            13 => {
                 self.asks(&format!("select chat_heartbeat('{}') as said", self.site.id))
                     .await
             }

@@ -149,6 +149,14 @@ gets_through! {
         edit("public.chat_hours", "d.site_id = chat_hours.site and ", "");
     the_visitor_who_ends_a_chat: talk::a_visitor_in_the_chat_of_another,
         edit("chat.require_own_conversation", "and c.visitor_id = any (mine)", "");
+    the_visitor_of_a_place: talk::a_visitor_in_the_place_of_another,
+        edit("public.chat_queue_position", "and c.visitor_id = any (mine)", "");
+    the_right_to_the_queue: lists::the_queue_of_a_foreign_site,
+        edit("public.chat_queue", "perform chat.require(chat_queue.site, 'live-chat.conversations.view');", "");
+    the_limit_on_the_queue: lists::the_queue_beyond_a_limit,
+        edit("public.chat_queue", "where not limited or", "where true or");
+    the_right_to_a_report: lists::a_report_of_a_foreign_site,
+        edit("public.chat_agent_load", "perform chat.require(chat_agent_load.site, 'live-chat.analytics.view');", "");
     the_visitor_of_a_chat: talk::a_visitor_in_the_chat_of_another,
         edit("chat.actor_of", "conversation.visitor_id = any (mine)", "cardinality(mine) > 0");
     the_visitor_of_a_message: talk::a_visitor_at_a_message_of_another,

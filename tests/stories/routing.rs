@@ -5,9 +5,12 @@ mod choice;
 mod drain;
 mod explained;
 mod hours;
+mod load;
 mod rule_trials;
 mod site_rules;
 mod strategies;
+mod unanswered;
+mod waiting;
 
 use anyhow::Result;
 use pg_chat_tests::Agent;

@@ -15,6 +15,14 @@ cross join lateral jsonb_array_elements(h.facts -> 'candidates') f
 where h.by_user is null and f ->> 'agent_id' = h.agent_id::text
     and ((f ->> 'load')::integer >= (f ->> 'max')::integer or f ->> 'status' <> 'online')
 union all
+-- Kept facts give the same choice again, and the same reason to take a chat back.
+select format('choice %s comes out otherwise when it is made again: %s', h.id, h.choice - 'losers')
+from chat.choices h
+where h.by_user is null and h.facts is not null
+    and not h.choice @> case
+        when h.agent_id is null then chat.judge_unanswered(h.facts)
+        else chat.choose_agent(h.facts) end
+union all
 select format('agent %s of the strict site has %s chats and room for %s: %s', a.id, a.current_chat_count, a.max_concurrent_chats,
     (select string_agg(format('%s %s %s choice %s joined %s', c.id, c.channel, c.status, c.choice_id, c.agent_joined_at), '; ')
         from public.mod_chat_conversations c where c.assigned_agent_id = a.id and c.archived_at is null))

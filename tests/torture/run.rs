@@ -298,7 +298,7 @@ async fn come_to_rest(db: &TestDb) -> Result<()> {
         let done: Value = sqlx::query_scalar("select chat_tick(200)")
             .fetch_one(db.as_worker())
             .await?;
-        let left: i64 = ["orphans", "settled", "returned", "sent", "woken", "resolved", "missed", "lost", "counted", "routed"]
+        let left: i64 = ["orphans", "settled", "returned", "unanswered", "sent", "woken", "resolved", "missed", "lost", "counted", "routed"]
             .iter()
             .filter_map(|word| done[word].as_i64())
             .sum();

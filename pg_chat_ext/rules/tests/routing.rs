@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chat_rules::Timestamp;
-use chat_rules::routing::{Candidate, Facts, Strategy, choose_agent, judge_by_hand};
+use chat_rules::routing::{
+    Candidate, Facts, Place, Strategy, Taken, Unanswered, choose_agent, expected_wait,
+    judge_by_hand, judge_unanswered, queue_news,
+};
 
 mod numbers;
 
@@ -144,6 +147,77 @@ fn by_hand_nobody_gets_more_than_room_but_on_purpose() {
                     "round {round}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_nobody_answers_is_taken_back_only_for_somebody_and_never_for_ever() {
+    let mut numbers = Numbers(11);
+    for round in 0..6_000 {
+        let mut facts = numbers.facts(Strategy::ALL[round % Strategy::ALL.len()]);
+        facts.returned_by = facts.candidates.first().map(|c| c.agent_id.clone());
+        let free = choose_agent(&facts).agent_id;
+        for times in 0..4 {
+            let unanswered = Unanswered {
+                facts: facts.clone(),
+                unanswered_seconds: 50,
+                unanswered_limit: 3,
+                times,
+            };
+            let judged = judge_unanswered(&unanswered);
+            let may = facts.waited_seconds >= 50 && times < 3;
+            assert!(may || !judged.takes_back, "round {round}: {judged:?}");
+            assert!(
+                !may || free.is_none() || judged.takes_back,
+                "round {round}: somebody is free: {judged:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wait_grows_with_the_place_and_ignores_the_order_of_what_it_is_made_from() {
+    let mut numbers = Numbers(7);
+    for round in 0..3_000 {
+        let mut taken: Vec<_> = (0..numbers.below(12))
+            .map(|_| Taken {
+                at: Timestamp::from_second(numbers.below(3_000)).expect("a time"),
+                waited_seconds: numbers.below(600),
+            })
+            .collect();
+        let at = |position, taken: &[Taken]| {
+            expected_wait(&Place {
+                position,
+                agents: 1,
+                taken: taken.to_vec(),
+            })
+        };
+        let (first, fifth) = (at(1, &taken), at(5, &taken));
+        assert_eq!(first.from_chats, taken.len());
+        assert_eq!(first.seconds.is_none(), taken.len() < 3, "round {round}");
+        assert_eq!(first.seconds.is_none(), first.reason.is_some());
+        if let (Some(one), Some(five)) = (first.seconds, fifth.seconds) {
+            // A half is rounded once, not five times.
+            assert!(
+                one >= 0 && one * 5 - 3 <= five && five <= one * 5 + 3,
+                "round {round}"
+            );
+        }
+        numbers.shuffle(&mut taken);
+        assert_eq!(at(5, &taken), fifth, "round {round}: another order");
+    }
+}
+
+#[test]
+fn the_same_is_no_news_and_what_moves_on_is_told_in_the_end() {
+    let mut numbers = Numbers(3);
+    for _ in 0..3_000 {
+        let (place, seconds) = (1 + numbers.below(400), numbers.maybe(|n| n.below(9_000)));
+        assert!(!queue_news(Some(place), seconds, place, seconds));
+        assert!(queue_news(None, None, place, seconds));
+        if place > 1 {
+            assert!(queue_news(Some(place), seconds, 1, seconds));
         }
     }
 }

@@ -181,6 +181,18 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let verdict = site_rules::match_rules_json(&rules, &facts);
             serde_json::from_str(&verdict.expect("facts in their form")).expect("JSON")
         }
+        "judge_unanswered" => {
+            let judgement = routing::judge_unanswered_json(&args.0["facts"].to_string());
+            serde_json::from_str(&judgement.expect("facts in their form")).expect("JSON")
+        }
+        "expected_wait" => {
+            let wait = routing::expected_wait_json(&args.0["place"].to_string());
+            serde_json::from_str(&wait.expect("a place in its form")).expect("JSON")
+        }
+        "queue_news" => json!(args.number("place").is_some_and(|place| {
+            let told = (args.number("told_place"), args.number("told_seconds"));
+            routing::queue_news(told.0, told.1, place, args.number("seconds"))
+        })),
         "simulate" => {
             let outcome = routing::simulate_json(&args.0["recording"].to_string());
             serde_json::from_str(&outcome.expect("a recording in its form")).expect("JSON")

@@ -16,6 +16,9 @@ super::held_off!(
     a_list_by_an_error,
     listing_beyond_a_limit,
     counting_beyond_a_limit,
+    the_queue_of_a_foreign_site,
+    the_queue_beyond_a_limit,
+    a_report_of_a_foreign_site,
     searching_beyond_a_limit,
 );
 
@@ -244,4 +247,48 @@ pub async fn searching_beyond_a_limit(world: &World) -> Result<()> {
     index(world).await?;
     ensure!(supervisor.rows(&search).await?[0]["said"]["hits"] == nothing);
     Ok(())
+}
+
+pub async fn the_queue_of_a_foreign_site(world: &World) -> Result<()> {
+    for house in [&world.a, &world.b] {
+        house.site.conversation(house.visitor).await?;
+    }
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    let queue = |site| format!("select chat_queue('{site}') as queue");
+    refused(
+        agent.rows(&queue(world.b.site.id)).await,
+        "PT403 chat/not_allowed",
+    )?;
+    let own = agent.rows(&queue(world.a.site.id)).await?;
+    ensure!(own[0]["queue"]["waiting"] == 1, "{own:?}");
+    Ok(())
+}
+
+pub async fn the_queue_beyond_a_limit(world: &World) -> Result<()> {
+    world.a.site.conversation(world.a.visitor).await?;
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let queue = format!("select chat_queue('{}') as queue", world.a.site.id);
+    let seen = supervisor.rows(&queue).await?;
+    ensure!(
+        seen[0]["queue"] == serde_json::json!({"waiting": 0, "chats": []}),
+        "{seen:?}"
+    );
+    Ok(())
+}
+
+pub async fn a_report_of_a_foreign_site(world: &World) -> Result<()> {
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    let report =
+        |site| format!("select chat_agent_load('{site}', now() - interval '1 hour', null)");
+    refused(
+        supervisor.rows(&report(world.b.site.id)).await,
+        "PT403 chat/not_allowed",
+    )?;
+    supervisor.rows(&report(world.a.site.id)).await?;
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    refused(
+        agent.rows(&report(world.a.site.id)).await,
+        "PT403 chat/not_allowed",
+    )
 }

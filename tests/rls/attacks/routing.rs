@@ -75,11 +75,19 @@ pub async fn moving_what_a_colleague_has(world: &World) -> Result<()> {
         let called = agent.rows(&format!("select * from {moved}")).await;
         refused(called, "PT403 chat/not_allowed")?;
     }
+    gives_back(world).await
+}
+
+/// The agent gives back what is their own, and it is kept that they did.
+async fn gives_back(world: &World) -> Result<()> {
+    let a = &world.a;
+    let mut agent = world.db.as_user(a.agent.user).await?;
     let own = format!("select * from chat_unassign('{}')", a.conversation);
-    ensure!(
-        agent.rows(&own).await?.len() == 1,
-        "one's own can be given back"
-    );
+    let given = agent
+        .rows(&own)
+        .await
+        .map_err(|error| anyhow!("one's own could not be given back: {error}"))?;
+    ensure!(given.len() == 1, "one's own can be given back");
     who_did_it_is(world, a.agent.id).await
 }
 
@@ -121,15 +129,7 @@ pub async fn working_at_two_sites(world: &World) -> Result<()> {
             b.site.id, a.agent.user
         ))
         .await?;
-    let mut agent = world.db.as_user(a.agent.user).await?;
-    let given = agent
-        .rows(&format!(
-            "select * from chat_unassign('{}')",
-            a.conversation
-        ))
-        .await?;
-    ensure!(given.len() == 1, "one's own can be given back");
-    who_did_it_is(world, a.agent.id).await
+    gives_back(world).await
 }
 
 pub async fn the_skills_of_a_foreign_agent(world: &World) -> Result<()> {

@@ -15,6 +15,7 @@ super::held_off!(
     many_chats_at_once_without_the_right,
     naming_a_foreign_agent,
     a_visitor_in_the_chat_of_another,
+    a_visitor_in_the_place_of_another,
     a_visitor_at_a_message_of_another,
     a_visitor_at_a_note,
 );
@@ -161,6 +162,17 @@ pub async fn a_visitor_in_the_chat_of_another(world: &World) -> Result<()> {
         .context(call)?;
     }
     Ok(())
+}
+
+pub async fn a_visitor_in_the_place_of_another(world: &World) -> Result<()> {
+    let waiting = world.a.site.conversation(world.a.visitor).await?;
+    let session = world.a.site.session(&world.db).await?;
+    let mut visitor = world.db.as_visitor(&session).await?;
+    let ask = format!("select chat_queue_position('{waiting}')");
+    refused(
+        visitor.execute(&ask).await,
+        "PT404 chat/no_such_conversation",
+    )
 }
 
 pub async fn a_visitor_at_a_message_of_another(world: &World) -> Result<()> {

@@ -25,19 +25,19 @@ async fn scene(max: i32) -> Result<(Scene, Agent, Agent)> {
 }
 
 impl Scene {
-    async fn calls(&self, by: Agent, call: &str) -> Result<Value, sqlx::Error> {
+    pub(super) async fn calls(&self, by: Agent, call: &str) -> Result<Value, sqlx::Error> {
         Ok(self
             .as_agent(by, &format!("select * from {call}"))
             .await?
             .remove(0))
     }
 
-    async fn refusal(&self, by: Agent, call: &str) -> (String, Option<String>) {
+    pub(super) async fn refusal(&self, by: Agent, call: &str) -> (String, Option<String>) {
         let refusal = Refusal::expect(self.calls(by, call).await);
         (refusal.sqlstate, refusal.detail)
     }
 
-    async fn words(&self, by: Agent, chat: &Value) -> Result<String> {
+    pub(super) async fn words(&self, by: Agent, chat: &Value) -> Result<String> {
         let ask = format!(
             "select chat_explain_assignment({}) ->> 'in_words' as words",
             id(chat)
@@ -49,7 +49,7 @@ impl Scene {
     }
 }
 
-fn said(sqlstate: &str, detail: &str) -> (String, Option<String>) {
+pub(super) fn said(sqlstate: &str, detail: &str) -> (String, Option<String>) {
     (sqlstate.to_owned(), Some(detail.to_owned()))
 }
 
@@ -353,5 +353,49 @@ async fn what_is_given_back_goes_to_somebody_else() -> Result<()> {
         .map(|step| step["choice"]["reason"].as_str().expect("a reason"))
         .collect();
     assert_eq!(reasons, ["only_one_free", "unassigned", "only_one_free"]);
+    assert_counters_equal_recount(&scene.db).await
+}
+
+/// Whoever deactivates somebody has the routing row; a transfer that waits for it finds nobody to hand over to.
+#[tokio::test]
+async fn who_leaves_while_a_chat_is_handed_to_them_does_not_get_it() -> Result<()> {
+    let (scene, _, ada) = scene(5).await?;
+    let ben = scene.site.agent("Ben", AgentIs::default()).await?;
+    let chat = scene.chat().await?;
+    let giver = scene.holder(&chat).await?;
+    let (giver, taker) = if giver == Some(ada.id) {
+        (ada, ben)
+    } else {
+        (ben, ada)
+    };
+    let mut leaves = scene.db.owner().begin().await?;
+    for statement in [
+        format!("select chat.lock_routing('{}')", scene.site.id),
+        format!(
+            "update mod_chat_agents set is_active = false, status = 'offline' where id = '{}'",
+            taker.id
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&mut *leaves)
+            .await?;
+    }
+    let give = format!(
+        "chat_transfer({}, '{}', note => 'Yours now')",
+        id(&chat),
+        taker.id
+    );
+    let refusal = scene
+        .while_open(leaves, scene.refusal(giver, &give))
+        .await?;
+    assert_eq!(refusal, said("PT404", "chat/no_such_agent"));
+    assert_eq!(scene.holder(&chat).await?, Some(giver.id));
+    assert_eq!(
+        scene
+            .count("mod_chat_messages where content in ('Yours now', 'Handed over to a colleague')")
+            .await?,
+        0,
+        "nobody is told of what did not happen"
+    );
     assert_counters_equal_recount(&scene.db).await
 }

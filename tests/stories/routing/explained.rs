@@ -119,6 +119,54 @@ async fn a_chat_that_waits_says_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn old_facts_are_forgotten_but_why_an_open_chat_is_whose_it_is() -> Result<()> {
+    let scene = Scene::open().await?;
+    let ada = scene.site.agent("Ada", AgentIs::default()).await?;
+    let (open, over) = (scene.chat().await?, scene.chat().await?);
+    scene.patch(ada, &over, "status = 'closed'").await?;
+    let age = async |days: u32| {
+        scene
+            .as_owner(&format!(
+                "update chat.choices set at = now() - interval '{days} days'"
+            ))
+            .await?;
+        scene
+            .as_owner("update chat.site_looks set facts_at = facts_at - interval '61 minutes'")
+            .await?;
+        anyhow::Ok(scene.tick().await?["facts"].clone())
+    };
+    assert_eq!(age(89).await?, 0);
+    assert_eq!(age(91).await?, 1);
+    let why = scene.why(ada, &over).await?;
+    assert_eq!(why["facts"], Value::Null);
+    let kept = &why["history"][0]["choice"];
+    assert_eq!(
+        (&kept["agent_id"], &kept["reason"]),
+        (&json!(ada.id), &json!("only_one_free")),
+        "who got it and why stays"
+    );
+    let why = scene.why(ada, &open).await?;
+    assert_eq!(why["in_words"], "Ada was the only one online with room");
+    assert_eq!(why["facts"]["candidates"][0]["agent_id"], json!(ada.id));
+
+    scene.patch(ada, &open, "status = 'closed'").await?;
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_widget_settings (site_id, choice_days) values ('{}', 365)
+            on conflict (site_id) do update set choice_days = 365",
+            scene.site.id
+        ))
+        .await?;
+    assert_eq!(
+        age(364).await?,
+        0,
+        "a site keeps them for as long as it likes"
+    );
+    assert_eq!(age(366).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_stranger_is_told_nothing() -> Result<()> {
     let scene = Scene::open().await?;
     let chat = scene.chat().await?;

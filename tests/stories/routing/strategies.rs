@@ -328,6 +328,9 @@ async fn settings_that_cannot_be_meant_are_refused() -> Result<()> {
         .await?;
     for (rest, code) in [
         ("strategy => 'luck'".to_owned(), "chat/unknown_strategy"),
+        ("unanswered_seconds => 9".to_owned(), "chat/unanswered"),
+        ("unanswered_limit => 0".to_owned(), "chat/unanswered"),
+        ("unanswered_limit => null".to_owned(), "chat/unanswered"),
         ("hourly_limit => 0".to_owned(), "chat/routing_limits"),
         ("fallback_seconds => -1".to_owned(), "chat/routing_limits"),
         (format!("fallback_department => '{sales}'"), "chat/fallback"),

@@ -5,7 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, only};
+use crate::scene::{Scene, id, only};
 
 const ZOE: &str = "15550100002";
 
@@ -115,15 +115,28 @@ async fn chats_of_a_silent_agent_stay_unless_the_site_wants_them_back() -> Resul
     assert_eq!(scene.again(&zoe).await?["assigned_agent_id"], json!(ada.id));
 
     scene.presence_rule(120, "return").await?;
-    let ben = scene.site.agent("Ben", AgentIs::default()).await?;
     assert_eq!(scene.tick().await?["returned"], 1);
+    let words = scene
+        .said(
+            ada,
+            &format!("chat_explain_assignment({}) ->> 'in_words'", id(&zoe)),
+        )
+        .await?;
+    assert!(
+        words
+            .as_str()
+            .is_some_and(|words| words.ends_with("It came back because Ada went offline")),
+        "{words}"
+    );
+    let ben = scene.site.agent("Ben", AgentIs::default()).await?;
+    scene.tick().await?;
     assert_eq!(
         only(
             &scene.again(&zoe).await?,
             "status assigned_agent_id last_agent_id"
         ),
         json!({"status": "active", "assigned_agent_id": ben.id, "last_agent_id": ada.id}),
-        "Ben took it in the same transaction"
+        "Ben took it"
     );
     assert_counters_equal_recount(&scene.db).await
 }

@@ -22,6 +22,9 @@ pub const CALLS: &[Kind] = &[
         vec![("filters", filters(p)), ("most", p.chance.number(1, 2000))]
     }),
     function("chat_counts", 10, staff, |p| vec![("site", p.site())]),
+    function("chat_queue", 8, staff, |p| {
+        vec![("site", p.site()), ("page_size", p.chance.number(1, 600))]
+    }),
     function("chat_messages", 20, staff, |p| {
         let mut args = vec![("conversation", p.one("conversations"))];
         match p.chance.below(4) {

@@ -155,6 +155,22 @@ pub const CALLS: &[Kind] = &[
         if p.chance.one_in(4) {
             args.push(("fallback_department", p.one("departments")));
         }
+        if p.chance.one_in(2) {
+            args.push(("unanswered_seconds", p.chance.number(5, 600)));
+            args.push(("unanswered_limit", p.chance.number(0, 5)));
+        }
         args
+    }),
+    function("chat_agent_load", 3, staff, |p| {
+        let since = if p.chance.one_in(2) {
+            "clock_timestamp() - interval '1 day'".to_owned()
+        } else {
+            p.chance.time()
+        };
+        vec![
+            ("site", p.site()),
+            ("since", since),
+            ("until", p.chance.time()),
+        ]
     }),
 ];

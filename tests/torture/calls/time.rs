@@ -8,7 +8,8 @@ pub const CALLS: &[Kind] = &[
     bends(statement("tick later", 6, owner, |p| {
         let later = p.chance.one_of(&["1 hour", "4 days", "1 minute"]);
         format!(
-            "select chat.tend_sites(20, chat.return_chats(20) || chat.send_scheduled(20, clock_timestamp() + interval '{later}')
+            "select chat.tend_sites(20, chat.return_chats(20)
+                || chat.return_unanswered(20, clock_timestamp() + interval '{later}') || chat.send_scheduled(20, clock_timestamp() + interval '{later}')
                 || chat.wake_snoozed(20, clock_timestamp() + interval '{later}')
                 || chat.resolve_idle(20, clock_timestamp() + interval '{later}')
                 || chat.miss_unanswered(20, clock_timestamp() + interval '{later}'))"
@@ -77,6 +78,10 @@ pub const CALLS: &[Kind] = &[
     }),
     statement("old page views", 1, owner, |_| {
         "select chat.forget_page_views(50, clock_timestamp() + interval '89 days')".to_owned()
+    }),
+    // Some of these are older than the others, by the milliseconds between them.
+    statement("old facts", 1, owner, |_| {
+        "select chat.forget_facts(5, clock_timestamp() + interval '90 days')".to_owned()
     }),
 ];
 

@@ -19,6 +19,9 @@ pub const CALLS: &[Kind] = &[
         }
         args
     }),
+    function("chat_queue_position", 10, visitor, |p| {
+        vec![("conversation", p.one("conversations"))]
+    }),
     function("chat_post_message", 70, visitor, |p| {
         let mut args = vec![("content", p.chance.text())];
         if p.chance.one_in(3) {

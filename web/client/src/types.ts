@@ -110,6 +110,8 @@ export interface RealtimeMessage {
     | 'agent_left'
     | 'conversation_assigned'
     | 'conversation_resolved'
+    /** Beyond LC-01: to a visitor who waits, {position, expected_seconds, from_chats}. */
+    | 'queue_position'
   conversationId: string
   data: Record<string, unknown>
 }
