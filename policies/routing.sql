@@ -1,5 +1,5 @@
--- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out, and ask when
---       a site is open.
+-- What: who may ask why a chat is whose it is, take, assign and hand it over, say how chats are handed out and what is
+--       promised, and ask when a site is open.
 -- Why: each function asks for its right itself; opening hours are what a widget shows to anybody.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
 
@@ -11,6 +11,12 @@ grant execute on function
     public.chat_transfer(uuid, uuid, uuid, text, boolean),
     public.chat_routing(uuid),
     public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid),
-    public.chat_save_skills(uuid, uuid, text[])
+    public.chat_save_skills(uuid, uuid, text[]),
+    public.chat_sla(uuid),
+    public.chat_save_sla(uuid, uuid, text, text, integer, integer, integer, boolean, integer),
+    public.chat_delete_sla(uuid, uuid),
+    public.chat_sla_of(uuid)
 to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz) to anon, authenticated;
+-- Read by chat_conversation_list, of rows that its reader sees.
+grant execute on function chat.sla_due(uuid) to authenticated, service_role;

@@ -18,6 +18,11 @@ begin
     select a.id into me
     from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
     return (
+        with sla as (
+            select count(*) filter (where k.warned and not k.breached) as warned, count(*) filter (where k.breached) as breached
+            from chat.sla_cases k
+            where k.site_id = chat_counts.site and k.due_at is not null
+                and (not limited or chat.sees_conversation(k.conversation_id)))
         select jsonb_build_object(
             'open', coalesce(sum(g.n), 0),
             'pending', coalesce(sum(g.n) filter (where g.status = 'pending'), 0),
@@ -28,6 +33,8 @@ begin
             'mine', coalesce(sum(g.n) filter (where g.agent = me), 0),
             'unread', coalesce(sum(g.n) filter (where g.unread), 0),
             'mine_unread', coalesce(sum(g.n) filter (where g.agent = me and g.unread), 0),
+            'sla_warned', (select w.warned from sla w),
+            'sla_breached', (select w.breached from sla w),
             'by_channel', chat.sum_by(array_agg(g.channel), array_agg(g.n)),
             'by_priority', chat.sum_by(array_agg(g.priority), array_agg(g.n)),
             'by_department', chat.sum_by(array_agg(coalesce(g.department::text, 'none')), array_agg(g.n)),
@@ -45,7 +52,7 @@ begin
 end
 $$;
 comment on function public.chat_counts(uuid) is
-    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
+    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, sla_warned, sla_breached, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
 
 create or replace function chat.sum_by(p_keys text[], p_counts bigint[])
 returns jsonb

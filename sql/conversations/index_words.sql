@@ -65,6 +65,20 @@ end
 $$;
 comment on function chat.index_due(integer) is 'Does what stands in words_due; how many messages were indexed.';
 
+create or replace function chat.all_ended(p_xid xid8)
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+    running constant pg_snapshot := pg_current_snapshot();
+begin
+    -- One that is yet to come is of another cluster, where a dump was made.
+    return pg_snapshot_xmin(running) >= p_xid or pg_snapshot_xmax(running) < p_xid;
+end
+$$;
+comment on function chat.all_ended(xid8) is 'Whether every transaction has ended that began to write before the one with this id.';
+
 create or replace function chat.index_words(p_batch integer)
 returns integer
 language plpgsql
@@ -96,7 +110,7 @@ begin
         where e.newest > p.up_to;
         return chat.index_due(p_batch);
     end if;
-    if pg_snapshot_xmin(pg_current_snapshot()) < progress.up_to_xid then
+    if not chat.all_ended(progress.up_to_xid) then
         return chat.index_due(p_batch);
     end if;
 

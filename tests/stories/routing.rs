@@ -5,6 +5,7 @@ mod choice;
 mod drain;
 mod explained;
 mod hours;
+mod promises;
 mod strategies;
 
 use anyhow::Result;

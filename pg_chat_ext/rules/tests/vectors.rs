@@ -8,7 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
-use chat_rules::routing::hours;
+use chat_rules::routing::{hours, sla};
 use chat_rules::visitors;
 use chat_rules::whatsapp;
 use chat_rules::widget;
@@ -170,6 +170,11 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             let (overrides, claims) = (args.flag("overrides"), args.flag("claims"));
             let judgement = routing::judge_by_hand_json(&facts, agent, overrides, claims);
             serde_json::from_str(&judgement.expect("facts in their form")).expect("JSON")
+        }
+        "sla_clocks" => {
+            let at = args.time("at").expect("a time");
+            let sla = sla::sla_clocks_json(&args.0["facts"].to_string(), at);
+            serde_json::from_str(&sla.expect("facts in their form")).expect("JSON")
         }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();

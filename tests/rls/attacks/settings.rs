@@ -12,6 +12,7 @@ super::held_off!(
     a_number_of_another_site,
     a_number_nobody_confirmed,
     an_account_of_another_site,
+    a_foreign_promise,
 );
 
 async fn forbid(world: &World, permission: &str) -> Result<()> {
@@ -150,4 +151,35 @@ pub async fn an_account_of_another_site(world: &World) -> Result<()> {
         "the number goes by an account of site B"
     );
     Ok(())
+}
+
+pub async fn a_foreign_promise(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "insert into chat.sla_policies (id, site_id, tag) values ('{0}', '{0}', 'vip')",
+            world.b.site.id
+        ))
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let delete = |site| format!("select chat_delete_sla('{site}', '{}')", world.b.site.id);
+    refused(
+        admin.execute(&delete(world.a.site.id)).await,
+        "PT404 chat/no_such_policy",
+    )?;
+    refused(
+        admin.execute(&delete(world.b.site.id)).await,
+        "PT403 chat/not_allowed",
+    )?;
+    let save = |site, department: &str| {
+        format!("select chat_save_sla('{site}', {department}, resolution_seconds => 60)")
+    };
+    let theirs = format!("'{}'", world.b.department);
+    refused(
+        admin.execute(&save(world.a.site.id, &theirs)).await,
+        "PT404 chat/no_such_department",
+    )?;
+    refused(
+        admin.execute(&save(world.b.site.id, "null")).await,
+        "PT403 chat/not_allowed",
+    )
 }

@@ -174,6 +174,24 @@ async fn a_message_that_commits_late_is_indexed_all_the_same() -> Result<()> {
     Ok(())
 }
 
+/// A dump that is read in another cluster brings a transaction id that is far from come there.
+#[tokio::test]
+async fn what_is_written_after_a_move_to_another_cluster_is_indexed() -> Result<()> {
+    let (scene, _) = Scene::with_agent().await?;
+    scene.hear_text(ZOE, "wamid.1", "before").await?;
+    scene.index().await?;
+    scene
+        .hear_text(ZOE, "wamid.2", "afterwards")
+        .await?;
+    scene
+        .as_owner("update chat.words_progress set up_to = (select max(id) from chat.events), up_to_xid = '9000000000000'")
+        .await?;
+    scene.index().await?;
+    let indexed = "chat.message_words where words @@ 'afterwards'";
+    assert_eq!(scene.count(indexed).await?, 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_of_hits_join_and_the_search_can_stay_in_a_conversation() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;

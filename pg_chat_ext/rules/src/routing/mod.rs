@@ -5,6 +5,7 @@ mod choice;
 mod facts;
 mod hindrance;
 pub mod hours;
+pub mod sla;
 mod strategies;
 
 pub use by_hand::{HandJudgement, HandRefusal, judge_by_hand, judge_by_hand_json};
