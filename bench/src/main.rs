@@ -12,6 +12,7 @@ mod lists;
 mod messages;
 mod path;
 mod path_profile;
+mod routing;
 
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ enum Suite {
     Path,
     /// Where that cost goes: time in each function of the path
     PathProfile,
+    /// How fast arriving chats find an agent, and how soon a waiting one is given to who comes online
+    Routing,
     /// What people wait for when they read: pages of the inbox by each filter, of messages, badges, changes, search
     Sql,
 }
@@ -64,6 +67,7 @@ async fn main() -> Result<()> {
     let figures = match arguments.suite {
         Suite::Path => path::run(&cluster, size).await?,
         Suite::PathProfile => path_profile::run(&cluster, size).await?,
+        Suite::Routing => routing::run(&cluster, size).await?,
         Suite::Sql => lists::run(&cluster, size).await?,
     };
     if let Some(file) = &arguments.json {

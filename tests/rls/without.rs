@@ -4,8 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, limits, lists, numbers, rights, roles, sessions, settings,
-    statuses, talk, visitors, widget,
+    across_sites, authors, claims, limits, lists, numbers, rights, roles, routing, sessions,
+    settings, statuses, talk, visitors, widget,
 };
 use crate::world::World;
 
@@ -135,6 +135,20 @@ gets_through! {
         edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.view')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_right_to_go_beyond_ones_room: routing::claiming_beyond_ones_room,
+        edit("public.chat_claim", "perform chat.require(c.site_id, 'live-chat.conversations.assign');", "");
+    the_right_to_go_beyond_anybodys_room: routing::handing_over_beyond_anybodys_room,
+        edit("public.chat_transfer", "perform chat.require(c.site_id, 'live-chat.conversations.assign');", "");
+    the_right_to_move_what_others_have: routing::moving_what_a_colleague_has,
+        edit("chat.require_hand", "perform chat.require(p_conversation.site_id, 'live-chat.conversations.assign');", "");
+    the_site_of_who_learns: routing::the_skills_of_a_foreign_agent,
+        edit("public.chat_save_skills", "a.site_id = chat_save_skills.site and ", "");
+    the_site_of_a_routed_department: routing::routing_to_a_foreign_department,
+        edit("public.chat_save_routing", "d.site_id = chat_save_routing.site and ", "");
+    the_site_of_told_settings: routing::reading_how_another_site_routes,
+        edit("public.chat_routing", "o.site_id = chat_routing.site and ", "");
+    the_site_of_a_department_with_hours: routing::the_hours_of_a_foreign_department,
+        edit("public.chat_hours", "d.site_id = chat_hours.site and ", "");
     the_visitor_who_ends_a_chat: talk::a_visitor_in_the_chat_of_another,
         edit("chat.require_own_conversation", "and c.visitor_id = any (mine)", "");
     the_visitor_of_a_chat: talk::a_visitor_in_the_chat_of_another,

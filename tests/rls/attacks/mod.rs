@@ -15,6 +15,7 @@ pub mod lists;
 pub mod numbers;
 pub mod rights;
 pub mod roles;
+pub mod routing;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Attack> {
         numbers::ATTACKS,
         rights::ATTACKS,
         roles::ATTACKS,
+        routing::ATTACKS,
         sessions::ATTACKS,
         settings::ATTACKS,
         statuses::ATTACKS,

@@ -100,7 +100,7 @@ pub async fn a_site_that_is_off(world: &World) -> Result<()> {
         ))
         .await?;
     let mut anon = world.db.as_anon().await?;
-    for call in ["chat_open_session", "chat_widget_config"] {
+    for call in ["chat_open_session", "chat_widget_config", "chat_hours"] {
         let call = format!("select {call}('{site}')");
         refused(anon.rows(&call).await, "PT403 chat/module_off")?;
     }

@@ -120,11 +120,15 @@ pub async fn a_file_anywhere(world: &World) -> Result<()> {
         "insert into storage.objects (bucket_id, name) values ('chat-media', 'chat/mine.png')";
     refused(visitor.execute(put).await, "42501")?;
     let told = answer(&mut visitor, "chat_request_upload('a.png', 1, 'image/png')").await?;
-    let put = format!(
-        "insert into storage.objects (bucket_id, name) values ('chat-media', {})",
-        told["path"].to_string().replace('"', "'")
-    );
-    allowed(visitor.execute(&put).await)?;
+    let path = told["path"].to_string().replace('"', "'");
+    let put = |bucket: &str| {
+        format!("insert into storage.objects (bucket_id, name) values ('{bucket}', {path})")
+    };
+    world
+        .as_owner("insert into storage.buckets (id, name) values ('private', 'private')")
+        .await?;
+    refused(visitor.execute(&put("private")).await, "42501")?;
+    allowed(visitor.execute(&put("chat-media")).await)?;
     Ok(())
 }
 

@@ -125,22 +125,22 @@ impl Lab {
         Ok(Verdict::Survived { broke })
     }
 
-    /// The attacks that can tell, those first that run little else.
+    /// All attacks, those first that are seen to run what was mutated and little else. The others follow, because PostgreSQL
+    /// does not count a call that ends in an error.
     async fn attacks_on(&self, mutation: &Mutation) -> Result<Vec<Attack>> {
         let mut attacks = Vec::new();
         for (attack, ran) in &self.attacks {
             if mutation.functions.is_empty() {
-                attacks.push((0, *attack));
+                attacks.push((false, 0, *attack));
                 continue;
             }
             let ran = ran.get_or_try_init(|| traces::trace(&self.template, *attack));
             let ran = ran.await?;
-            if mutation.functions.iter().any(|name| ran.contains(name)) {
-                attacks.push((ran.len(), *attack));
-            }
+            let is_blind = !mutation.functions.iter().any(|name| ran.contains(name));
+            attacks.push((is_blind, ran.len(), *attack));
         }
-        attacks.sort_by_key(|(functions, _)| *functions);
-        Ok(attacks.into_iter().map(|(_, attack)| attack).collect())
+        attacks.sort_by_key(|(is_blind, functions, _)| (*is_blind, *functions));
+        Ok(attacks.into_iter().map(|(.., attack)| attack).collect())
     }
 
     /// Runs an attack in a mutated copy of the world.

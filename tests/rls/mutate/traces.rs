@@ -1,4 +1,4 @@
-//! Which functions an attack runs, so that a mutated body meets the attacks that can tell and no others.
+//! Which functions an attack runs, so that a mutated body meets first the attacks that can tell.
 
 use std::collections::BTreeSet;
 
