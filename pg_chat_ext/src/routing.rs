@@ -81,8 +81,7 @@ fn business_between(
 /// Facts and clocks as JSON text.
 #[pg_extern(sql = false)]
 fn sla_clocks(facts: &str, at: TimestampWithTimeZone) -> String {
-    sla::sla_clocks_json(facts, from_postgres(at))
-        .unwrap_or_else(|error| refuse(error.to_string()))
+    sla::sla_clocks_json(facts, from_postgres(at)).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
 /// A time that the question cannot do without.

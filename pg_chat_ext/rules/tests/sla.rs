@@ -85,7 +85,13 @@ fn whoever_looks_often_sees_what_is_seen_at_once() {
             let many = 1 + numbers.below(left.len() as i64) as usize;
             let (next, later) = left.split_at(many);
             so_far = look(&facts(next, &so_far), now);
-            ended.extend(so_far.clocks.iter().filter(|c| c.ended_at.is_some()).cloned());
+            ended.extend(
+                so_far
+                    .clocks
+                    .iter()
+                    .filter(|c| c.ended_at.is_some())
+                    .cloned(),
+            );
             left = later;
         }
         ended.extend(so_far.clocks.into_iter().filter(|c| c.ended_at.is_none()));
@@ -110,10 +116,16 @@ fn a_promise_is_due_when_all_of_its_time_has_run() {
             "opened_at": at(numbers.below(9_000)).to_string(), "pauses": numbers.pauses(),
             "hours": {"week": week}, "zone": zone,
         });
-        let due = look(&facts, at(0)).clocks[0].due_at.expect("it is due once");
+        let due = look(&facts, at(0)).clocks[0]
+            .due_at
+            .expect("it is due once");
         let clock = |now| look(&facts, now).clocks.remove(0);
         let then = clock(due);
-        assert_eq!((then.left_seconds, then.breached), (Some(0), true), "round {round}: {facts}");
+        assert_eq!(
+            (then.left_seconds, then.breached),
+            (Some(0), true),
+            "round {round}: {facts}"
+        );
         let just_before = clock(due - SignedDuration::from_secs(1));
         assert_eq!(
             (just_before.left_seconds, just_before.breached),

@@ -180,9 +180,7 @@ async fn what_is_written_after_a_move_to_another_cluster_is_indexed() -> Result<
     let (scene, _) = Scene::with_agent().await?;
     scene.hear_text(ZOE, "wamid.1", "before").await?;
     scene.index().await?;
-    scene
-        .hear_text(ZOE, "wamid.2", "afterwards")
-        .await?;
+    scene.hear_text(ZOE, "wamid.2", "afterwards").await?;
     scene
         .as_owner("update chat.words_progress set up_to = (select max(id) from chat.events), up_to_xid = '9000000000000'")
         .await?;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::scene::{Scene, id, only};
 
 /// An hour until the first answer, half an hour for the later ones, four hours for all of it.
-const PROMISES: &str = "first_response_seconds => 3600, next_response_seconds => 1800, resolution_seconds => 14400,
+const PROMISES: &str =
+    "first_response_seconds => 3600, next_response_seconds => 1800, resolution_seconds => 14400,
     in_business_hours => false, warn_percent => 50";
 
 /// A site that promises something, its admin and an agent with room.
@@ -114,9 +115,7 @@ async fn a_question_is_due_until_somebody_answers() -> Result<()> {
         scene.due(&chat).await?,
         json!({"minutes": 30, "target": "next_response"})
     );
-    scene
-        .patch(ada, &chat, "status = 'resolved'")
-        .await?;
+    scene.patch(ada, &chat, "status = 'resolved'").await?;
     scene.look("1 day").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], Value::Null);
     let dropped = scene.clock(ada, &chat, "next_response").await?;
@@ -129,7 +128,15 @@ async fn a_question_is_due_until_somebody_answers() -> Result<()> {
 async fn a_warning_and_a_broken_promise_are_told_once() -> Result<()> {
     let (scene, _, ada) = scene().await?;
     let chat = scene.asked().await?;
-    for later in ["0", "29 minutes", "31 minutes", "31 minutes", "61 minutes", "61 minutes", "90 minutes"] {
+    for later in [
+        "0",
+        "29 minutes",
+        "31 minutes",
+        "31 minutes",
+        "61 minutes",
+        "61 minutes",
+        "90 minutes",
+    ] {
         scene.look(later).await?;
     }
     assert_eq!(
@@ -154,7 +161,11 @@ async fn a_warning_and_a_broken_promise_are_told_once() -> Result<()> {
     scene.look("31 minutes").await?;
     assert_eq!(
         scene.told_of(&chat).await?,
-        json!(["first_response_warning", "first_response_breached", "next_response_breached"])
+        json!([
+            "first_response_warning",
+            "first_response_breached",
+            "next_response_breached"
+        ])
     );
     Ok(())
 }
@@ -167,7 +178,7 @@ async fn many_ticks_at_once_and_one_that_is_cut_off_tell_it_once() -> Result<()>
         chats.push(scene.asked().await?);
     }
     scene.look("0").await?;
-    let tick = "select chat.follow_sla(5, clock_timestamp() + '2 hours')";
+    let tick = "select chat.follow_sla(5, clock_timestamp() + '110 minutes')";
     let mut cut_off = scene.db.owner().begin().await?;
     sqlx::query(tick).execute(&mut *cut_off).await?;
     cut_off.rollback().await?;
@@ -178,7 +189,7 @@ async fn many_ticks_at_once_and_one_that_is_cut_off_tell_it_once() -> Result<()>
         anyhow::Ok(())
     }))
     .await?;
-    scene.look("2 hours").await?;
+    scene.look("110 minutes").await?;
     for chat in &chats {
         assert_eq!(
             scene.told_of(chat).await?,
@@ -203,7 +214,7 @@ async fn what_was_answered_in_time_is_no_breach_however_late_the_tick_comes() ->
 async fn what_becomes_visible_late_is_not_passed_by() -> Result<()> {
     let (scene, _, _) = scene().await?;
     let (slow, quick) = (scene.asked().await?, scene.asked().await?);
-    scene.look("2 hours").await?;
+    scene.look("110 minutes").await?;
     let mut open = scene.db.owner().begin().await?;
     let ask = format!(
         "insert into mod_chat_messages (conversation_id, sender_type, content) values ({}, 'ai', 'Yes')",
@@ -271,17 +282,22 @@ async fn while_the_visitor_is_waited_for_the_solution_does_not_get_late() -> Res
     scene
         .as_agent(ada, &format!("select chat_unassign({})", id(&chat)))
         .await?;
-    assert_eq!(scene.count("chat.sla_pauses where ended_at is null").await?, 0);
+    assert_eq!(
+        scene
+            .count("chat.sla_pauses where ended_at is null")
+            .await?,
+        0
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn opened_again_the_new_question_counts_and_the_old_one_does_not() -> Result<()> {
-    let (scene, _, ada) = scene().await?;
+    let (scene, adam, ada) = scene().await?;
     let chat = scene.asked().await?;
     scene.patch(ada, &chat, "status = 'resolved'").await?;
     // The tick sees all of it at once.
-    scene.patch(ada, &chat, "status = 'pending'").await?;
+    scene.patch(adam, &chat, "status = 'pending'").await?;
     scene.writes(&chat, "visitor").await?;
     scene.look("0").await?;
     let asked = "select asked ->> 'seq' as seq from chat.sla_cases";
@@ -307,7 +323,8 @@ async fn clocks_follow_priority_tags_department_and_the_policies_themselves() ->
         ("tag => 'vip'", 5),
         (format!("department => '{sales}'").as_str(), 20),
     ] {
-        let promise = format!("{fits}, first_response_seconds => {minutes} * 60, in_business_hours => false");
+        let promise =
+            format!("{fits}, first_response_seconds => {minutes} * 60, in_business_hours => false");
         scene.promise(adam, &promise).await?;
     }
     let chat = scene.asked().await?;
@@ -326,12 +343,18 @@ async fn clocks_follow_priority_tags_department_and_the_policies_themselves() ->
     }
     // A hand-over to another department is a change of it, too.
     let support = scene.site.department("Support", 5).await?;
-    let over = format!("select chat_transfer({}, department => '{support}')", id(&chat));
+    let over = format!(
+        "select chat_transfer({}, department => '{support}')",
+        id(&chat)
+    );
     scene.as_agent(ada, &over).await?;
     scene.look("0").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], 60);
     scene
-        .promise(adam, "first_response_seconds => 7200, in_business_hours => false")
+        .promise(
+            adam,
+            "first_response_seconds => 7200, in_business_hours => false",
+        )
         .await?;
     scene.look("0").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], 120);
@@ -342,8 +365,14 @@ async fn clocks_follow_priority_tags_department_and_the_policies_themselves() ->
         .as_agent(ada, &format!("select chat_sla('{}') as sla", scene.site.id))
         .await?
         .remove(0);
-    let last = policies["sla"][0]["id"].as_str().context("an id")?.to_owned();
-    let deleted = format!("select chat_delete_sla('{}', '{last}') as left", scene.site.id);
+    let last = policies["sla"][0]["id"]
+        .as_str()
+        .context("an id")?
+        .to_owned();
+    let deleted = format!(
+        "select chat_delete_sla('{}', '{last}') as left",
+        scene.site.id
+    );
     assert_eq!(scene.as_agent(adam, &deleted).await?, [json!({"left": []})]);
     scene.look("1 day").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], Value::Null);
@@ -353,7 +382,11 @@ async fn clocks_follow_priority_tags_department_and_the_policies_themselves() ->
     );
     // What happens while nothing is promised is not judged when something is promised again.
     scene.answer(ada, &chat, "Hello").await?;
-    scene.promise(adam, "first_response_seconds => 1, next_response_seconds => 600, in_business_hours => false")
+    scene
+        .promise(
+            adam,
+            "first_response_seconds => 1, next_response_seconds => 600, in_business_hours => false",
+        )
         .await?;
     scene.writes(&chat, "visitor").await?;
     scene.look("0").await?;
@@ -366,10 +399,15 @@ async fn clocks_follow_priority_tags_department_and_the_policies_themselves() ->
 }
 
 #[tokio::test]
-async fn conversations_that_are_open_already_get_clocks_and_what_was_answered_does_not_count() -> Result<()> {
+async fn conversations_that_are_open_already_get_clocks_and_what_was_answered_does_not_count()
+-> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let adam = scene.admin().await?;
-    let (old, put_aside, over) = (scene.asked().await?, scene.asked().await?, scene.asked().await?);
+    let (old, put_aside, over) = (
+        scene.asked().await?,
+        scene.asked().await?,
+        scene.asked().await?,
+    );
     scene.answer(ada, &old, "Hello").await?;
     scene.writes(&old, "visitor").await?;
     scene.patch(ada, &put_aside, "status = 'waiting'").await?;
@@ -389,7 +427,7 @@ async fn conversations_that_are_open_already_get_clocks_and_what_was_answered_do
     assert_eq!(clock["state"], "paused", "{clock}");
     assert_eq!(scene.count("chat.sla_cases").await?, 2);
     // Opened again it begins where it is.
-    scene.patch(ada, &over, "status = 'pending'").await?;
+    scene.patch(adam, &over, "status = 'pending'").await?;
     scene.writes(&over, "visitor").await?;
     scene.look("0").await?;
     assert_eq!(scene.due(&over).await?["target"], "first_response");
@@ -404,7 +442,11 @@ async fn in_business_hours_the_night_does_not_count_and_new_hours_do_at_once() -
         .await?;
     let chat = scene.asked().await?;
     scene.look("0").await?;
-    assert_eq!(scene.due(&chat).await?["minutes"], 60, "no hours: always open");
+    assert_eq!(
+        scene.due(&chat).await?["minutes"],
+        60,
+        "no hours: always open"
+    );
     let never = "update mod_chat_widget_settings set business_hours_enabled = true,
         business_hours = '{\"week\": {}, \"holidays\": [{\"date\": \"2020-02-02\", \"spans\": [{\"start\": \"09:00\", \"end\": \"10:00\"}]}]}'
         returning id";
@@ -412,12 +454,17 @@ async fn in_business_hours_the_night_does_not_count_and_new_hours_do_at_once() -
     scene.look("1 day").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], Value::Null);
     scene
-        .as_agent(adam, "update mod_chat_widget_settings set business_hours_enabled = false returning id")
+        .as_agent(
+            adam,
+            "update mod_chat_widget_settings set business_hours_enabled = false returning id",
+        )
         .await?;
     scene.look("0").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], 60);
     let sales = scene.site.department("Sales", 5).await?;
-    scene.patch(adam, &chat, &format!("department_id = '{sales}'")).await?;
+    scene
+        .patch(adam, &chat, &format!("department_id = '{sales}'"))
+        .await?;
     scene.look("0").await?;
     let of_department = "update mod_chat_departments set business_hours =
         '{\"week\": {}, \"holidays\": [{\"date\": \"2020-02-02\", \"spans\": [{\"start\": \"09:00\", \"end\": \"10:00\"}]}]}' returning id";
@@ -425,7 +472,10 @@ async fn in_business_hours_the_night_does_not_count_and_new_hours_do_at_once() -
     scene.look("0").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], Value::Null);
     scene
-        .as_agent(adam, "update mod_chat_departments set business_hours = null returning id")
+        .as_agent(
+            adam,
+            "update mod_chat_departments set business_hours = null returning id",
+        )
         .await?;
     scene.look("0").await?;
     assert_eq!(scene.due(&chat).await?["minutes"], 60);
@@ -438,7 +488,11 @@ async fn the_inbox_shows_what_is_due_first() -> Result<()> {
     scene
         .promise(adam, "tag => 'vip', first_response_seconds => 600, in_business_hours => false, warn_percent => 50")
         .await?;
-    let (usual, vip, answered) = (scene.asked().await?, scene.asked().await?, scene.asked().await?);
+    let (usual, vip, answered) = (
+        scene.asked().await?,
+        scene.asked().await?,
+        scene.asked().await?,
+    );
     scene.patch(adam, &vip, "tags = '{vip}'").await?;
     scene.answer(ada, &answered, "Hello").await?;
     scene.look("0").await?;
@@ -448,7 +502,10 @@ async fn the_inbox_shows_what_is_due_first() -> Result<()> {
     };
     let ids = |rows: &[Value]| rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
     let all = page("'{\"sort\": \"sla\"}'").await?;
-    assert_eq!(ids(&all), [&vip, &usual, &answered].map(|chat| chat["id"].clone()));
+    assert_eq!(
+        ids(&all),
+        [&vip, &usual, &answered].map(|chat| chat["id"].clone())
+    );
     let after = all[0].to_string();
     let rest = page(&format!("'{{\"sort\": \"sla\"}}', '{after}', 1")).await?;
     assert_eq!(ids(&rest), [usual["id"].clone()]);
@@ -460,9 +517,15 @@ async fn the_inbox_shows_what_is_due_first() -> Result<()> {
     assert_eq!(page("'{\"sla\": \"running\"}'").await?.len(), 3);
     assert_eq!(page("'{\"sla\": \"warned\"}'").await?.len(), 0);
     scene.look("6 minutes").await?;
-    assert_eq!(ids(&page("'{\"sla\": \"warned\"}'").await?), [vip["id"].clone()]);
+    assert_eq!(
+        ids(&page("'{\"sla\": \"warned\"}'").await?),
+        [vip["id"].clone()]
+    );
     scene.look("11 minutes").await?;
-    assert_eq!(ids(&page("'{\"sla\": \"breached\"}'").await?), [vip["id"].clone()]);
+    assert_eq!(
+        ids(&page("'{\"sla\": \"breached\"}'").await?),
+        [vip["id"].clone()]
+    );
     let counts = format!("select chat_counts('{}') as counts", scene.site.id);
     let counts = scene.as_agent(ada, &counts).await?.remove(0);
     assert_eq!(
@@ -478,7 +541,8 @@ async fn the_inbox_shows_what_is_due_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_of_an_erased_persons_clocks_is_left_and_nobody_waits_for_the_eraser() -> Result<()> {
+async fn nothing_of_an_erased_persons_clocks_is_left_and_nobody_waits_for_the_eraser() -> Result<()>
+{
     let (scene, _, ada) = scene().await?;
     let (gone, stays) = (scene.asked().await?, scene.asked().await?);
     scene.patch(ada, &gone, "status = 'waiting'").await?;
@@ -490,17 +554,21 @@ async fn nothing_of_an_erased_persons_clocks_is_left_and_nobody_waits_for_the_er
         .execute(&mut *erasing)
         .await?;
     scene
-        .as_owner("select chat.follow_sla(50, clock_timestamp() + '2 hours')")
+        .as_owner("select chat.follow_sla(50, clock_timestamp() + '110 minutes')")
         .await?;
     assert_eq!(
         scene.told_of(&stays).await?,
         json!(["first_response_breached"])
     );
     erasing.commit().await?;
-    scene.look("2 hours").await?;
+    scene.look("110 minutes").await?;
     let of_gone = format!("where conversation_id = {}", id(&gone));
     for table in ["sla_cases", "sla_clocks", "sla_pauses", "sla_changes"] {
-        assert_eq!(scene.count(&format!("chat.{table} {of_gone}")).await?, 0, "{table}");
+        assert_eq!(
+            scene.count(&format!("chat.{table} {of_gone}")).await?,
+            0,
+            "{table}"
+        );
     }
     Ok(())
 }
@@ -516,7 +584,10 @@ async fn promises_that_cannot_be_meant_are_refused() -> Result<()> {
         ("warn_percent => 100", "chat/sla_limits"),
         ("priority => 'soon'", "chat/unknown_priority"),
         ("tag => ' '", "chat/tags"),
-        (format!("department => '{nobody}'").as_str(), "chat/no_such_department"),
+        (
+            format!("department => '{nobody}'").as_str(),
+            "chat/no_such_department",
+        ),
     ] {
         let refusal = Refusal::expect(scene.promise(adam, promise).await);
         assert_eq!(refusal.detail.as_deref(), Some(code), "{promise}");
@@ -535,7 +606,10 @@ async fn promises_that_cannot_be_meant_are_refused() -> Result<()> {
     let unknown = format!("select chat_sla_of('{nobody}')");
     let refusal = Refusal::expect(scene.as_agent(adam, &unknown).await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/no_such_conversation"));
-    let (agent, tag) = (scene.site.agent("Ada", AgentIs::default()).await?, "tag => 'x'");
+    let (agent, tag) = (
+        scene.site.agent("Ada", AgentIs::default()).await?,
+        "tag => 'x'",
+    );
     let refusal = Refusal::expect(scene.promise(agent, tag).await);
     assert_eq!(refusal.detail.as_deref(), Some("chat/not_allowed"));
     Ok(())

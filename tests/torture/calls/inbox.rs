@@ -107,8 +107,14 @@ fn filters(p: &mut Player<'_>) -> String {
             10 => ("tags", json!(["done", "late"])),
             11 => ("unread", json!(true)),
             12 => ("phoneNumberId", json!(p.raw("numbers"))),
-            13 => ("sla", json!(p.chance.one_of(&["running", "warned", "breached", "late"]))),
-            14 => ("sort", json!(p.chance.one_of(&["sla", "last_message", "?"]))),
+            13 => (
+                "sla",
+                json!(p.chance.one_of(&["running", "warned", "breached", "late"])),
+            ),
+            14 => (
+                "sort",
+                json!(p.chance.one_of(&["sla", "last_message", "?"])),
+            ),
             _ => ("visitorId", json!(p.raw("visitors"))),
         };
         filters[name] = value;

@@ -130,7 +130,9 @@ pub(super) fn judge(
     let pauses: Vec<_> = facts
         .pauses
         .iter()
-        .filter(|pause| turn.target == Target::Resolution && ended_at.is_none_or(|end| pause.began_at < end))
+        .filter(|pause| {
+            turn.target == Target::Resolution && ended_at.is_none_or(|end| pause.began_at < end)
+        })
         .copied()
         .collect();
     let paused_at = pauses
@@ -174,9 +176,7 @@ pub(super) fn judge(
         breached: passed(due_at),
         warn_at,
         due_at,
-        left_seconds: counts
-            .run(ended_at.unwrap_or(at))?
-            .map(|run| seconds - run),
+        left_seconds: counts.run(ended_at.unwrap_or(at))?.map(|run| seconds - run),
     })
 }
 

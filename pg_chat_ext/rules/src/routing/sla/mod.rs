@@ -58,7 +58,12 @@ pub fn sla_clocks(facts: &SlaFacts, at: Timestamp) -> Result<Sla, SlaError> {
             !facts.since.is_some_and(before)
         };
         let resolution = turns::resolution(facts);
-        for turn in followed.turns.iter().chain([&resolution]).filter(|turn| judged(turn)) {
+        for turn in followed
+            .turns
+            .iter()
+            .chain([&resolution])
+            .filter(|turn| judged(turn))
+        {
             if let Some(seconds) = policy.promises(turn.target) {
                 clocks.push(clock::judge(facts, policy, turn, seconds, at)?);
             }
