@@ -385,7 +385,7 @@ export interface ChatAnalytics {
   updatedAt: string
 }
 
-/** Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. */
+/** Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. sla_due_at: when the first of what was promised is due, and sla_target what that is; null: no clock runs. */
 export interface ConversationListItem {
   id: string
   visitorName: string | null
@@ -419,6 +419,8 @@ export interface ConversationListItem {
   lastChange: number
   isOpen: boolean
   sortAt: string
+  slaDueAt: string | null
+  slaTarget: string | null
 }
 
 /** The caller's own conversations, for visitors: by a session's token or a Supabase login. PT401 as chat.my_session. */
@@ -504,6 +506,7 @@ export interface ChatFunctions {
   chat_consent: { args: { version: number }; returns: unknown }
   chat_counts: { args: { site: string }; returns: unknown }
   chat_delete_message: { args: { message: string }; returns: unknown }
+  chat_delete_sla: { args: { site: string; policy: string }; returns: unknown }
   chat_delete_view: { args: { view: string }; returns: unknown }
   chat_edit_message: { args: { message: string; content: string }; returns: unknown }
   chat_end: { args: { conversation: string; rating?: number | null; comment?: string | null }; returns: unknown }
@@ -543,6 +546,7 @@ export interface ChatFunctions {
   chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
   chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null }; returns: unknown }
   chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
+  chat_save_sla: { args: { site: string; department?: string | null; priority?: string | null; tag?: string | null; first_response_seconds?: number | null; next_response_seconds?: number | null; resolution_seconds?: number | null; in_business_hours?: boolean; warn_percent?: number }; returns: unknown }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
   chat_scheduled: { args: { conversation: string }; returns: unknown[] }
@@ -551,6 +555,8 @@ export interface ChatFunctions {
   chat_set_module: { args: { site: string; enabled: boolean }; returns: unknown }
   chat_set_page: { args: { page: unknown }; returns: null }
   chat_set_status: { args: { site: string; status: string }; returns: ChatAgent[] }
+  chat_sla: { args: { site: string }; returns: unknown }
+  chat_sla_of: { args: { conversation: string }; returns: unknown }
   chat_snooze: { args: { conversation: string; until: string }; returns: ChatConversation[] }
   chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
   chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
