@@ -35,6 +35,10 @@ begin
         target text, seq bigint, state text, started_at timestamptz, ended_at timestamptz, paused_at timestamptz,
         warn_at timestamptz, due_at timestamptz, warned boolean, breached boolean);
     select * into before from chat.sla_clocks x where x.conversation_id = p_conversation and x.target = clock.target;
+    -- What has ended is judged once, by the policy of its time.
+    if before.seq = clock.seq and before.ended_at = clock.ended_at then
+        return;
+    end if;
     if before.seq <> clock.seq then
         before.warned_at := null;
         before.breached_at := null;

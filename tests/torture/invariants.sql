@@ -152,8 +152,15 @@ from chat.sla_cases k
 cross join lateral chat.sla_clocks(chat.sla_facts(k.conversation_id), clock_timestamp()) s
 cross join lateral jsonb_array_elements(s -> 'clocks') x (clock)
 left join chat.sla_clocks y on y.conversation_id = k.conversation_id and y.target = x.clock ->> 'target'
-where (y.seq, y.state, y.due_at) is distinct from
+-- What ended stays as it was judged then.
+where x.clock ->> 'ended_at' is null and (y.seq, y.state, y.due_at) is distinct from
     ((x.clock ->> 'seq')::bigint, x.clock ->> 'state', (x.clock ->> 'due_at')::timestamptz)
+union all
+select format('a clock of conversation %s runs, and nothing is to be waited for: %s', y.conversation_id, to_jsonb(y))
+from chat.sla_clocks y
+where y.state in ('running', 'paused') and not exists (
+    select from jsonb_array_elements(chat.sla_clocks(chat.sla_facts(y.conversation_id), clock_timestamp()) -> 'clocks') x (clock)
+    where x.clock ->> 'target' = y.target and x.clock ->> 'ended_at' is null)
 union all
 select format('conversation %s: %s of %s are kept as told, %s events tell it', k.conversation_id, w.counted, w.name, e.told)
 from chat.sla_clocks k

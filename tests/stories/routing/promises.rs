@@ -86,7 +86,7 @@ impl Scene {
 
 #[tokio::test]
 async fn a_question_is_due_until_somebody_answers() -> Result<()> {
-    let (scene, _, ada) = scene().await?;
+    let (scene, adam, ada) = scene().await?;
     let chat = scene.asked().await?;
     scene.look("0").await?;
     assert_eq!(
@@ -120,6 +120,15 @@ async fn a_question_is_due_until_somebody_answers() -> Result<()> {
     assert_eq!(scene.due(&chat).await?["minutes"], Value::Null);
     let dropped = scene.clock(ada, &chat, "next_response").await?;
     assert_eq!(dropped["state"], "dropped", "{dropped}");
+    // What has ended is judged once, whatever is promised later.
+    scene
+        .promise(adam, "resolution_seconds => 1, in_business_hours => false")
+        .await?;
+    scene
+        .as_owner("update mod_chat_conversations set created_at = created_at - interval '1 hour'")
+        .await?;
+    scene.patch(ada, &chat, "tags = '{late}'").await?;
+    scene.look("1 day").await?;
     assert_eq!(scene.told_of(&chat).await?, json!([]));
     Ok(())
 }
