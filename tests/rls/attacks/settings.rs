@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::numbers::{connect, register};
-use super::refused;
+use super::{allowed, refused};
 use crate::world::World;
 
 super::held_off!(
@@ -156,7 +156,8 @@ pub async fn an_account_of_another_site(world: &World) -> Result<()> {
 pub async fn a_foreign_promise(world: &World) -> Result<()> {
     world
         .as_owner(&format!(
-            "insert into chat.sla_policies (id, site_id, tag) values ('{0}', '{0}', 'vip')",
+            "insert into chat.sla_policies (id, site_id, tag) values ('{0}', '{0}', 'vip');
+            insert into chat.sla_policies (site_id, tag) select '{0}', 'tag ' || n from generate_series(1, 199) n",
             world.b.site.id
         ))
         .await?;
@@ -181,5 +182,14 @@ pub async fn a_foreign_promise(world: &World) -> Result<()> {
     refused(
         admin.execute(&save(world.b.site.id, "null")).await,
         "PT403 chat/not_allowed",
-    )
+    )?;
+    // However much another site promises, one's own shows and keeps what is its own.
+    allowed(admin.execute(&save(world.a.site.id, "null")).await)?;
+    let own = format!("select chat_sla('{}') as sla", world.a.site.id);
+    let own = admin.rows(&own).await?;
+    ensure!(
+        own[0]["sla"].as_array().is_some_and(|sla| sla.len() == 1),
+        "promises of another site are shown: {own:?}"
+    );
+    Ok(())
 }
