@@ -43,7 +43,7 @@ begin
     if due.told_xid is null then
         -- What was told since has its turn with it.
         delete from chat.sla_changes d where d.site_id = due.site_id and d.conversation_id is null and d.id > due.id;
-        update chat.sla_changes d set told_xid = pg_snapshot_xmax(pg_current_snapshot()) where d.id = due.id;
+        update chat.sla_changes d set told_xid = chat.xid_from_now('chat.sla_progress') where d.id = due.id;
         return '{}';
     elsif not chat.all_ended(due.told_xid) then
         return '{}';
@@ -113,7 +113,7 @@ begin
     select '{}'::uuid[] as conversations, progress.event_id as reached into settled;
     if progress.event_id >= progress.up_to then
         progress.up_to := seen.reached;
-        progress.up_to_xid := pg_snapshot_xmax(pg_current_snapshot());
+        progress.up_to_xid := chat.xid_from_now('chat.sla_progress');
     elsif chat.all_ended(progress.up_to_xid) then
         select * into settled from chat.sla_events(progress.event_id, progress.up_to, p_batch);
     end if;

@@ -104,7 +104,7 @@ create table if not exists chat.sla_changes (
 comment on table chat.sla_changes is
     'What the tick looks at beyond new messages: a conversation whose status, department, priority or tags changed, or, without one, every open conversation of a site whose policies or hours did.';
 comment on column chat.sla_changes.told_xid is
-    'Of a site: the transaction id that was next when a tick first saw it; it begins when those before have ended, which may not have seen the policies.';
+    'Of a site: a transaction id that was given after a tick first saw it; it begins when those before have ended, which may not have seen the policies.';
 comment on column chat.sla_changes.reached is 'Of a site: conversations up to this id have been looked at.';
 alter table chat.sla_changes enable row level security;
 
@@ -120,6 +120,6 @@ comment on table chat.sla_progress is
 comment on column chat.sla_progress.seen_id is 'Events up to this one were looked at as soon as they were seen; one with a lower id may still have appeared later.';
 comment on column chat.sla_progress.event_id is 'Events up to this one were looked at when none below could appear any more.';
 comment on column chat.sla_progress.up_to is 'An event id that was the newest once.';
-comment on column chat.sla_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.sla_progress.up_to_xid is 'A transaction id that was given after that.';
 insert into chat.sla_progress default values on conflict do nothing;
 alter table chat.sla_progress enable row level security;

@@ -1030,7 +1030,7 @@ create table if not exists chat.words_progress (
 comment on table chat.words_progress is 'How far the tick has indexed words. One row.';
 comment on column chat.words_progress.event_id is 'Messages of events up to this one are indexed.';
 comment on column chat.words_progress.up_to is 'An event id that was the newest once; when all transactions of that time have ended, none at or below it can still appear.';
-comment on column chat.words_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.words_progress.up_to_xid is 'A transaction id that was given after that.';
 comment on column chat.words_progress.adopted is
     'Messages that were there before pg_chat was have no events: they are indexed by id up to here; null when done.';
 insert into chat.words_progress default values on conflict do nothing;
@@ -1192,7 +1192,7 @@ create table if not exists chat.sla_changes (
 comment on table chat.sla_changes is
     'What the tick looks at beyond new messages: a conversation whose status, department, priority or tags changed, or, without one, every open conversation of a site whose policies or hours did.';
 comment on column chat.sla_changes.told_xid is
-    'Of a site: the transaction id that was next when a tick first saw it; it begins when those before have ended, which may not have seen the policies.';
+    'Of a site: a transaction id that was given after a tick first saw it; it begins when those before have ended, which may not have seen the policies.';
 comment on column chat.sla_changes.reached is 'Of a site: conversations up to this id have been looked at.';
 alter table chat.sla_changes enable row level security;
 
@@ -1208,7 +1208,7 @@ comment on table chat.sla_progress is
 comment on column chat.sla_progress.seen_id is 'Events up to this one were looked at as soon as they were seen; one with a lower id may still have appeared later.';
 comment on column chat.sla_progress.event_id is 'Events up to this one were looked at when none below could appear any more.';
 comment on column chat.sla_progress.up_to is 'An event id that was the newest once.';
-comment on column chat.sla_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.sla_progress.up_to_xid is 'A transaction id that was given after that.';
 insert into chat.sla_progress default values on conflict do nothing;
 alter table chat.sla_progress enable row level security;
 
@@ -4945,6 +4945,28 @@ end
 $$;
 comment on function chat.index_due(integer) is 'Does what stands in words_due; how many messages were indexed.';
 
+create or replace function chat.xid_from_now(p_progress regclass)
+returns xid8
+language plpgsql
+as $$
+declare
+    own constant bigint := pg_current_xact_id()::text::bigint;
+    given bigint;
+begin
+    -- A snapshot knows no id of those that run and are younger than all that ended. This block is a transaction within the
+    -- transaction, which gets its id when it first writes: now.
+    begin
+        execute format('update %s set only_row = true returning xmin::text::bigint', p_progress) into given;
+    exception when others then
+        raise;
+    end;
+    given := ((own >> 32) << 32) | given;
+    return (case when given < own then given + (1::bigint << 32) else given end)::text::xid8;
+end
+$$;
+comment on function chat.xid_from_now(regclass) is
+    'A transaction id that is greater than any that was given so far. Writes the one row of a table of progress, which the caller holds.';
+
 create or replace function chat.all_ended(p_xid xid8)
 returns boolean
 language plpgsql
@@ -4957,7 +4979,7 @@ begin
     return pg_snapshot_xmin(running) >= p_xid or pg_snapshot_xmax(running) < p_xid;
 end
 $$;
-comment on function chat.all_ended(xid8) is 'Whether every transaction has ended that began to write before the one with this id.';
+comment on function chat.all_ended(xid8) is 'Whether every transaction has ended that got its id before this one was given.';
 
 create or replace function chat.index_words(p_batch integer)
 returns integer
@@ -4984,10 +5006,11 @@ begin
     end if;
 
     if progress.event_id >= progress.up_to then
-        update chat.words_progress p
-        set up_to = e.newest, up_to_xid = pg_snapshot_xmax(pg_current_snapshot())
-        from (select max(x.id) as newest from chat.events x) e
-        where e.newest > p.up_to;
+        select max(x.id) into reached from chat.events x;
+        if reached > progress.up_to then
+            progress.up_to_xid := chat.xid_from_now('chat.words_progress');
+            update chat.words_progress set up_to = reached, up_to_xid = progress.up_to_xid;
+        end if;
         return chat.index_due(p_batch);
     end if;
     if not chat.all_ended(progress.up_to_xid) then
@@ -6907,7 +6930,7 @@ begin
     if due.told_xid is null then
         -- What was told since has its turn with it.
         delete from chat.sla_changes d where d.site_id = due.site_id and d.conversation_id is null and d.id > due.id;
-        update chat.sla_changes d set told_xid = pg_snapshot_xmax(pg_current_snapshot()) where d.id = due.id;
+        update chat.sla_changes d set told_xid = chat.xid_from_now('chat.sla_progress') where d.id = due.id;
         return '{}';
     elsif not chat.all_ended(due.told_xid) then
         return '{}';
@@ -6977,7 +7000,7 @@ begin
     select '{}'::uuid[] as conversations, progress.event_id as reached into settled;
     if progress.event_id >= progress.up_to then
         progress.up_to := seen.reached;
-        progress.up_to_xid := pg_snapshot_xmax(pg_current_snapshot());
+        progress.up_to_xid := chat.xid_from_now('chat.sla_progress');
     elsif chat.all_ended(progress.up_to_xid) then
         select * into settled from chat.sla_events(progress.event_id, progress.up_to, p_batch);
     end if;

@@ -174,6 +174,35 @@ async fn a_message_that_commits_late_is_indexed_all_the_same() -> Result<()> {
     Ok(())
 }
 
+/// Whoever began last has an id that no snapshot knows, and an event id below one that is there already.
+#[tokio::test]
+async fn a_message_of_the_youngest_transaction_is_indexed_all_the_same() -> Result<()> {
+    let (scene, _) = Scene::with_agent().await?;
+    let (first, second) = (scene.visit(ZOE).await?, scene.visit("15550100003").await?);
+    scene.index().await?;
+    let write = "insert into mod_chat_messages (conversation_id, sender_type, content) values ($1, 'visitor', 'written')";
+    let mut older = scene.db.owner().begin().await?;
+    sqlx::query("select pg_current_xact_id()")
+        .execute(&mut *older)
+        .await?;
+    let mut younger = scene.db.owner().begin().await?;
+    for (open, chat) in [(&mut younger, &first), (&mut older, &second)] {
+        sqlx::query(write)
+            .bind(crate::scene::uuid_of(chat))
+            .execute(&mut **open)
+            .await?;
+    }
+    older.commit().await?;
+    for _ in 0..9 {
+        scene.as_owner("select chat.index_words(100)").await?;
+    }
+    younger.commit().await?;
+    scene.index().await?;
+    let indexed = "chat.message_words where words @@ 'written'";
+    assert_eq!(scene.count(indexed).await?, 2);
+    Ok(())
+}
+
 /// A dump that is read in another cluster brings a transaction id that is far from come there.
 #[tokio::test]
 async fn what_is_written_after_a_move_to_another_cluster_is_indexed() -> Result<()> {
