@@ -84,6 +84,9 @@ language c immutable parallel safe as 'MODULE_PATHNAME', 'business_add_wrapper';
 create function business_between(hours text, zone text, begins timestamptz, ends timestamptz) returns bigint
 language c immutable parallel safe as 'MODULE_PATHNAME', 'business_between_wrapper';
 
+create function sla_clocks(facts text, at timestamptz) returns text
+language c immutable strict parallel safe as 'MODULE_PATHNAME', 'sla_clocks_wrapper';
+
 -- whatsapp
 
 create function delivery_next(current text, incoming text) returns text

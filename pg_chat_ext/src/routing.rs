@@ -1,7 +1,7 @@
 //! Rules of the room `routing`. JSON goes in and out as text.
 
 use chat_rules::routing as rules;
-use chat_rules::routing::{hours, site_rules};
+use chat_rules::routing::{hours, site_rules, sla};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
@@ -116,6 +116,12 @@ fn business_between(
     let (begins, ends) = (moment("begins", begins), moment("ends", ends));
     hours::business_between(hours, zone.unwrap_or_default(), begins, ends)
         .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// Facts and clocks as JSON text.
+#[pg_extern(sql = false)]
+fn sla_clocks(facts: &str, at: TimestampWithTimeZone) -> String {
+    sla::sla_clocks_json(facts, from_postgres(at)).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
 /// A time that the question cannot do without.

@@ -20,7 +20,12 @@ begin
     select a.id into me
     from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
     return (
-        with open as materialized (
+        with sla as (
+            select count(*) filter (where k.warned and not k.breached) as warned, count(*) filter (where k.breached) as breached
+            from chat.sla_cases k
+            where k.site_id = chat_counts.site and k.due_at is not null
+                and (not limited or chat.sees_conversation(k.conversation_id))),
+        open as materialized (
             select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
                 c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
                 c.department_id as department, c.phone_number_id as number, count(*) as n
@@ -52,6 +57,8 @@ begin
             'mine', coalesce(sum(o.n) filter (where o.agent = me), 0),
             'unread', coalesce(sum(o.n) filter (where o.unread), 0),
             'mine_unread', coalesce(sum(o.n) filter (where o.agent = me and o.unread), 0),
+            'sla_warned', (select w.warned from sla w),
+            'sla_breached', (select w.breached from sla w),
             'by_channel', coalesce((select b.by_channel from badges b), '{}'),
             'by_priority', coalesce((select b.by_priority from badges b), '{}'),
             'by_department', coalesce((select b.by_department from badges b), '{}'),
@@ -61,7 +68,7 @@ begin
 end
 $$;
 comment on function public.chat_counts(uuid) is
-    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
+    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, sla_warned, sla_breached, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
 
 create or replace function public.chat_inbox_count(filters jsonb default '{}', most integer default 1000)
 returns jsonb

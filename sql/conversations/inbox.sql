@@ -85,11 +85,15 @@ declare
     found uuid[];
 begin
     perform chat.require_page_size(chat_inbox.page_size, 200);
-    select * into start from chat.inbox_after(chat_inbox.after);
     if chat_inbox.filters ->> 'search' ~ '\S' then
         found := chat.find_conversations(sites, chat_inbox.filters ->> 'search');
         condition := condition || ' and c.id = any ($3)';
     end if;
+    if chat_inbox.filters ->> 'sort' = 'sla' then
+        return query select * from chat.inbox_by_sla(sites, condition, found, chat_inbox.after, chat_inbox.page_size);
+        return;
+    end if;
+    select * into start from chat.inbox_after(chat_inbox.after);
 
     if start.is_open is not false and status not in ('archived', 'resolved', 'closed', 'missed') then
         -- Conversations in which nothing was said yet stand where they were opened; there are few.
@@ -124,4 +128,4 @@ begin
 end
 $$;
 comment on function public.chat_inbox(jsonb, jsonb, integer) is
-    'A page of the inbox. filters: LC-01''s ConversationFilters (status also open, archived, snoozed; assignedAgentId also me; departmentId also none; dateFrom and dateTo are about sort_at) and siteId, phoneNumberId, visitorId, tags, unread. after: the last row of the page before. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/bad_after, chat/page_size.';
+    'A page of the inbox. filters: LC-01''s ConversationFilters (status also open, archived, snoozed; assignedAgentId also me; departmentId also none; dateFrom and dateTo are about sort_at) and siteId, phoneNumberId, visitorId, tags, unread, sla (running, warned, breached), sort (sla: by sla_due_at, only what has one). after: the last row of the page before. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/bad_after, chat/page_size.';

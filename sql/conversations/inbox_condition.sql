@@ -128,12 +128,18 @@ begin
                 when 'false' then 'c.unread_agent_count = 0'
                 else chat.bad_filter('unread', filter.value, 'use true or false')
             end
+            when 'sla' then format('exists (select from chat.sla_cases k where k.conversation_id = c.id and k.due_at is not null%s)',
+                case chat.filter_word('sla', filter.value, array['running', 'warned', 'breached', 'all'])
+                    when 'warned' then ' and k.warned and not k.breached'
+                    when 'breached' then ' and k.breached' end)
+            -- An order is no condition, but may be misspelt.
+            when 'sort' then case chat.filter_word('sort', filter.value, array['last_message', 'sla']) when '' then 'true' end
             when 'dateFrom' then format('{at} >= %L', chat.filter_time('dateFrom', filter.value, false))
             when 'dateTo' then format('{at} < %L', chat.filter_time('dateTo', filter.value, true))
             when 'siteId' then format('c.site_id = %L', chat.filter_id('siteId', filter.value))
             when 'search' then null
             else chat.bad_filter(filter.key, filter.value, 'the filters are status, channel, assignedAgentId, departmentId,'
-                ' priority, search, dateFrom, dateTo, siteId, phoneNumberId, visitorId, tags, unread')
+                ' priority, search, dateFrom, dateTo, siteId, phoneNumberId, visitorId, tags, unread, sla, sort')
         end;
     end loop;
     return array_to_string(parts, ' and ');

@@ -49,7 +49,7 @@ create table if not exists chat.words_progress (
 comment on table chat.words_progress is 'How far the tick has indexed words. One row.';
 comment on column chat.words_progress.event_id is 'Messages of events up to this one are indexed.';
 comment on column chat.words_progress.up_to is 'An event id that was the newest once; when all transactions of that time have ended, none at or below it can still appear.';
-comment on column chat.words_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.words_progress.up_to_xid is 'A transaction id that was given after that.';
 comment on column chat.words_progress.adopted is
     'Messages that were there before pg_chat was have no events: they are indexed by id up to here; null when done.';
 insert into chat.words_progress default values on conflict do nothing;

@@ -1,7 +1,7 @@
 -- What: all work that time brings, in bounded batches.
 -- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
 --      a rolled-back transaction left waiting is part of correctness, not only of timers.
--- Leaves out: timers of later rooms (SLA), which join here.
+-- Leaves out: timers of later rooms, which join here.
 
 create or replace function public.chat_tick(batch integer default 100)
 returns jsonb
@@ -36,11 +36,12 @@ begin
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
-        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
+        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'sla', chat.follow_sla(chat_tick.batch * 5))
+        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, sla, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

@@ -66,7 +66,9 @@ begin
         department_id = p_department,
         returned_by = case when p_agent is null then before.assigned_agent_id end,
         choice_id = kept
-    where c.id = before.id;
+    where c.id = before.id
+    returning * into after;
+    perform chat.note_sla(before, after);
     perform chat.recount_load(before.site_id, array[before.assigned_agent_id, p_agent]);
     perform chat.drain(before.site_id);
     return query select c.* from public.mod_chat_conversations c where c.id = before.id;

@@ -33,6 +33,9 @@ as $$
 declare
     line chat.routing;
 begin
+    if tg_op = 'UPDATE' then
+        perform chat.note_sla(old, new);
+    end if;
     if tg_op = 'UPDATE' and new.status <> 'pending'
         and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
             is not distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)

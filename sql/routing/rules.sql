@@ -86,3 +86,10 @@ language sql immutable parallel safe
 as $$ select chat_rules.business_between(hours::text, zone, begins, ends) $$;
 comment on function chat.business_between(jsonb, text, timestamptz, timestamptz) is
     'For how many seconds it is open between two moments; null for more than ten years. Null hours: always open.';
+
+create or replace function chat.sla_clocks(facts jsonb, at timestamptz)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.sla_clocks(facts::text, at)::jsonb $$;
+comment on function chat.sla_clocks(jsonb, timestamptz) is
+    'How a conversation stands with what was promised: {policy_id, answered, asked, clocks} from what chat.sla_facts gives.';

@@ -15,3 +15,10 @@ create constraint trigger _700_route_changed after update on public.mod_chat_con
             or new.last_change <> old.last_change and new.status = 'pending' and new.assigned_agent_id is null)
         and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
     execute function chat.route_conversation();
+
+-- Clocks that run in business hours follow the hours.
+create or replace trigger _700_sla_hours after update of business_hours, business_hours_enabled, timezone
+    on public.mod_chat_widget_settings
+    for each row execute function chat.note_sla_hours();
+create or replace trigger _700_sla_hours after update of business_hours, timezone on public.mod_chat_departments
+    for each row execute function chat.note_sla_hours();

@@ -1066,7 +1066,7 @@ create table if not exists chat.words_progress (
 comment on table chat.words_progress is 'How far the tick has indexed words. One row.';
 comment on column chat.words_progress.event_id is 'Messages of events up to this one are indexed.';
 comment on column chat.words_progress.up_to is 'An event id that was the newest once; when all transactions of that time have ended, none at or below it can still appear.';
-comment on column chat.words_progress.up_to_xid is 'The transaction id that was next at that time.';
+comment on column chat.words_progress.up_to_xid is 'A transaction id that was given after that.';
 comment on column chat.words_progress.adopted is
     'Messages that were there before pg_chat was have no events: they are indexed by id up to here; null when done.';
 insert into chat.words_progress default values on conflict do nothing;
@@ -1121,6 +1121,151 @@ comment on table chat.saved_views is 'Named filters of the inbox; shared with th
 create index if not exists saved_views_site_id_idx on chat.saved_views (site_id, sort_order, name);
 alter table chat.saved_views enable row level security;
 
+-- file: sql/routing/sla.sql
+-- What: what a site promises its visitors, and the clocks that say how each conversation stands with it.
+-- Why: tables of their own, which only the tick writes: a message's transaction pays nothing, and there is nobody to wait
+--      for. Of each promise a conversation has one clock, the latest; what earlier ones came to are its counts.
+-- Leaves out: what a clock shows (chat_rules::routing::sla) and when it is looked at (follow_sla.sql).
+
+create table if not exists chat.sla_policies (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    department_id uuid,
+    priority chat.priority,
+    tag text check (char_length(tag) between 1 and 64),
+    first_response_seconds integer check (first_response_seconds > 0),
+    next_response_seconds integer check (next_response_seconds > 0),
+    resolution_seconds integer check (resolution_seconds > 0),
+    in_business_hours boolean not null default true,
+    warn_percent integer check (warn_percent between 1 and 99),
+    created_at timestamptz not null default clock_timestamp(),
+    constraint sla_policies_key unique nulls not distinct (site_id, department_id, priority, tag),
+    constraint sla_policies_department_id_fkey foreign key (site_id, department_id)
+        references public.mod_chat_departments (site_id, id) on delete cascade
+);
+comment on table chat.sla_policies is
+    'Promises of a site; the most specific that fits counts: of a tag, then of a priority, then of a department, then of all.';
+comment on column chat.sla_policies.first_response_seconds is 'In how many seconds somebody answers first; null: not promised.';
+comment on column chat.sla_policies.next_response_seconds is 'In how many seconds somebody answers each later question; null: not promised.';
+comment on column chat.sla_policies.resolution_seconds is
+    'In how many seconds it is over, the time that the visitor was waited for left out; null: not promised.';
+comment on column chat.sla_policies.warn_percent is 'After how much of the time there is a warning; null: none.';
+alter table chat.sla_policies enable row level security;
+
+create table if not exists chat.sla_cases (
+    conversation_id uuid primary key,
+    site_id uuid not null,
+    read_seq bigint not null,
+    answered boolean not null,
+    asked jsonb,
+    policy_id uuid,
+    due_at timestamptz,
+    target text,
+    warned boolean not null default false,
+    breached boolean not null default false,
+    next_at timestamptz,
+    constraint sla_cases_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+) with (fillfactor = 70);
+comment on table chat.sla_cases is 'How a conversation stands with what was promised: a row each, of sites with policies.';
+comment on column chat.sla_cases.read_seq is 'Messages up to this seq have been looked at.';
+comment on column chat.sla_cases.asked is '{seq, at} of the message that waits for an answer; null: none.';
+comment on column chat.sla_cases.due_at is 'The earliest that is due of the clocks that run; past: so long too late; null: none runs.';
+comment on column chat.sla_cases.target is 'Which of them that is.';
+comment on column chat.sla_cases.next_at is 'When a clock that runs warns or breaks next.';
+create index if not exists sla_cases_due_idx on chat.sla_cases (site_id, due_at, conversation_id) where due_at is not null;
+create index if not exists sla_cases_next_idx on chat.sla_cases (next_at) where next_at is not null;
+alter table chat.sla_cases enable row level security;
+
+create table if not exists chat.sla_clocks (
+    conversation_id uuid not null references chat.sla_cases (conversation_id) on delete cascade,
+    target text not null check (target in ('first_response', 'next_response', 'resolution')),
+    seq bigint not null,
+    state text not null check (state in ('running', 'paused', 'kept', 'dropped', 'withdrawn')),
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    paused_at timestamptz,
+    warn_at timestamptz,
+    due_at timestamptz,
+    warned_at timestamptz,
+    breached_at timestamptz,
+    warnings integer not null default 0,
+    breaches integer not null default 0,
+    primary key (conversation_id, target)
+) with (fillfactor = 70);
+comment on table chat.sla_clocks is 'The latest clock of each promise to a conversation.';
+comment on column chat.sla_clocks.seq is 'The message it began with; 0 of the resolution. The same seq is the same clock.';
+comment on column chat.sla_clocks.state is
+    'running; paused: waits for the visitor; kept: answered or over; dropped: over before an answer; withdrawn: promised no more.';
+comment on column chat.sla_clocks.warnings is 'Warnings of this and of earlier clocks; each has an event.';
+comment on column chat.sla_clocks.breaches is 'Broken promises of this and of earlier clocks; each has an event.';
+alter table chat.sla_clocks enable row level security;
+
+create table if not exists chat.sla_pauses (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    conversation_id uuid not null,
+    seq bigint not null,
+    began_at timestamptz not null,
+    ended_at timestamptz,
+    is_end boolean not null,
+    constraint sla_pauses_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+);
+comment on table chat.sla_pauses is
+    'When a conversation of a site with policies waited for its visitor, slept, or was over (is_end). Written as it happens, by whoever changes the status.';
+comment on column chat.sla_pauses.seq is 'The last message before.';
+create index if not exists sla_pauses_conversation_id_idx on chat.sla_pauses (conversation_id, seq);
+alter table chat.sla_pauses enable row level security;
+
+create table if not exists chat.sla_changes (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    conversation_id uuid,
+    told_xid xid8,
+    reached uuid
+);
+comment on table chat.sla_changes is
+    'What the tick looks at beyond new messages: a conversation whose status, department, priority or tags changed, or, without one, every open conversation of a site whose policies or hours did.';
+comment on column chat.sla_changes.told_xid is
+    'Of a site: a transaction id that was given after a tick first saw it; it begins when those before have ended, which may not have seen the policies.';
+comment on column chat.sla_changes.reached is 'Of a site: conversations up to this id have been looked at.';
+alter table chat.sla_changes enable row level security;
+
+create table if not exists chat.sla_progress (
+    only_row boolean primary key default true check (only_row),
+    seen_id bigint not null default 0,
+    event_id bigint not null default 0,
+    up_to bigint not null default 0,
+    up_to_xid xid8 not null default '0'
+);
+comment on table chat.sla_progress is
+    'How far the tick has followed chat.events for the clocks. One row; whoever holds it is the one who looks.';
+comment on column chat.sla_progress.seen_id is 'Events up to this one were looked at as soon as they were seen; one with a lower id may still have appeared later.';
+comment on column chat.sla_progress.event_id is 'Events up to this one were looked at when none below could appear any more.';
+comment on column chat.sla_progress.up_to is 'An event id that was the newest once.';
+comment on column chat.sla_progress.up_to_xid is 'A transaction id that was given after that.';
+insert into chat.sla_progress default values on conflict do nothing;
+alter table chat.sla_progress enable row level security;
+
+-- file: sql/routing/sla_due.sql
+-- What: what is due first of what was promised to a conversation, for lists.
+-- Why: a view that runs with its reader's rights cannot read the clocks; this reads one row by its key.
+-- Leaves out: who may see the conversation; its reader found it in a row that they see.
+
+create or replace function chat.sla_due(p_conversation uuid, out due_at timestamptz, out target text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    select k.due_at, k.target into due_at, target from chat.sla_cases k where k.conversation_id = p_conversation;
+end
+$$;
+comment on function chat.sla_due(uuid) is
+    'What is due first of what was promised to a conversation, and when. For chat_conversation_list, whose reader sees the conversation.';
+
 -- file: sql/conversations/list.sql
 -- What: a conversation as a row of an inbox, LC-01's ConversationListItem, and where it stands in the inbox's order.
 -- Why: one shape for chat_inbox and for clients that select it themselves; it runs with its reader's rights.
@@ -1135,13 +1280,14 @@ select c.id, v.name as visitor_name, v.email as visitor_email, v.avatar_url as v
     c.assigned_agent_id, c.department_id, c.phone_number_id, c.subject, c.rating, c.pending_since, c.snoozed_until,
     c.whatsapp_window_expires_at, c.archived_at, c.last_change,
     c.archived_at is null as is_open,
-    coalesce(c.archived_at, c.last_message_at, c.created_at) as sort_at
+    coalesce(c.archived_at, c.last_message_at, c.created_at) as sort_at,
+    (chat.sla_due(c.id)).due_at as sla_due_at, (chat.sla_due(c.id)).target as sla_target
 from public.mod_chat_conversations c
 join public.mod_chat_visitors v on v.site_id = c.site_id and v.id = c.visitor_id
 left join public.mod_chat_agents a on a.site_id = c.site_id and a.id = c.assigned_agent_id
 left join public.mod_chat_departments d on d.site_id = c.site_id and d.id = c.department_id;
 comment on view public.chat_conversation_list is
-    'Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended.';
+    'Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. sla_due_at: when the first of what was promised is due, and sla_target what that is; null: no clock runs.';
 
 -- file: sql/widget/consents.sql
 -- What: who agreed to which privacy text, and when.
@@ -1947,6 +2093,13 @@ language sql immutable parallel safe
 as $$ select chat_rules.business_between(hours::text, zone, begins, ends) $$;
 comment on function chat.business_between(jsonb, text, timestamptz, timestamptz) is
     'For how many seconds it is open between two moments; null for more than ten years. Null hours: always open.';
+
+create or replace function chat.sla_clocks(facts jsonb, at timestamptz)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.sla_clocks(facts::text, at)::jsonb $$;
+comment on function chat.sla_clocks(jsonb, timestamptz) is
+    'How a conversation stands with what was promised: {policy_id, answered, asked, clocks} from what chat.sla_facts gives.';
 
 -- file: sql/sites/member_role.sql
 -- What: the role of a user in an agency, in pg_chat's words: owner, admin, member, or null.
@@ -4854,12 +5007,18 @@ begin
                 when 'false' then 'c.unread_agent_count = 0'
                 else chat.bad_filter('unread', filter.value, 'use true or false')
             end
+            when 'sla' then format('exists (select from chat.sla_cases k where k.conversation_id = c.id and k.due_at is not null%s)',
+                case chat.filter_word('sla', filter.value, array['running', 'warned', 'breached', 'all'])
+                    when 'warned' then ' and k.warned and not k.breached'
+                    when 'breached' then ' and k.breached' end)
+            -- An order is no condition, but may be misspelt.
+            when 'sort' then case chat.filter_word('sort', filter.value, array['last_message', 'sla']) when '' then 'true' end
             when 'dateFrom' then format('{at} >= %L', chat.filter_time('dateFrom', filter.value, false))
             when 'dateTo' then format('{at} < %L', chat.filter_time('dateTo', filter.value, true))
             when 'siteId' then format('c.site_id = %L', chat.filter_id('siteId', filter.value))
             when 'search' then null
             else chat.bad_filter(filter.key, filter.value, 'the filters are status, channel, assignedAgentId, departmentId,'
-                ' priority, search, dateFrom, dateTo, siteId, phoneNumberId, visitorId, tags, unread')
+                ' priority, search, dateFrom, dateTo, siteId, phoneNumberId, visitorId, tags, unread, sla, sort')
         end;
     end loop;
     return array_to_string(parts, ' and ');
@@ -4937,6 +5096,42 @@ end
 $$;
 comment on function chat.index_due(integer) is 'Does what stands in words_due; how many messages were indexed.';
 
+create or replace function chat.xid_from_now(p_progress regclass)
+returns xid8
+language plpgsql
+as $$
+declare
+    own constant bigint := pg_current_xact_id()::text::bigint;
+    given bigint;
+begin
+    -- A snapshot knows no id of those that run and are younger than all that ended. This block is a transaction within the
+    -- transaction, which gets its id when it first writes: now.
+    begin
+        execute format('update %s set only_row = true returning xmin::text::bigint', p_progress) into given;
+    exception when others then
+        raise;
+    end;
+    given := ((own >> 32) << 32) | given;
+    return (case when given < own then given + (1::bigint << 32) else given end)::text::xid8;
+end
+$$;
+comment on function chat.xid_from_now(regclass) is
+    'A transaction id that is greater than any that was given so far. Writes the one row of a table of progress, which the caller holds.';
+
+create or replace function chat.all_ended(p_xid xid8)
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+    running constant pg_snapshot := pg_current_snapshot();
+begin
+    -- One that is yet to come is of another cluster, where a dump was made.
+    return pg_snapshot_xmin(running) >= p_xid or pg_snapshot_xmax(running) < p_xid;
+end
+$$;
+comment on function chat.all_ended(xid8) is 'Whether every transaction has ended that got its id before this one was given.';
+
 create or replace function chat.index_words(p_batch integer)
 returns integer
 language plpgsql
@@ -4962,13 +5157,14 @@ begin
     end if;
 
     if progress.event_id >= progress.up_to then
-        update chat.words_progress p
-        set up_to = e.newest, up_to_xid = pg_snapshot_xmax(pg_current_snapshot())
-        from (select max(x.id) as newest from chat.events x) e
-        where e.newest > p.up_to;
+        select max(x.id) into reached from chat.events x;
+        if reached > progress.up_to then
+            progress.up_to_xid := chat.xid_from_now('chat.words_progress');
+            update chat.words_progress set up_to = reached, up_to_xid = progress.up_to_xid;
+        end if;
         return chat.index_due(p_batch);
     end if;
-    if pg_snapshot_xmin(pg_current_snapshot()) < progress.up_to_xid then
+    if not chat.all_ended(progress.up_to_xid) then
         return chat.index_due(p_batch);
     end if;
 
@@ -5214,6 +5410,49 @@ $$;
 comment on function chat.find_conversations(uuid[], text) is
     'Conversations of sites whose visitor, subject, number or messages match what was typed.';
 
+-- file: sql/conversations/inbox_by_sla.sql
+-- What: the inbox in the order of what is due first of what was promised.
+-- Why: the clocks have that order in an index of their own, and only a part of the conversations has any that runs.
+-- Leaves out: filters, which are the inbox's (inbox_condition.sql), and the clocks (routing/sla.sql).
+
+create or replace function chat.inbox_by_sla(
+    p_sites uuid[], p_condition text, p_found uuid[], p_after jsonb, p_page_size integer)
+returns setof public.chat_conversation_list
+language plpgsql
+stable
+as $$
+declare
+    after_at timestamptz;
+    after_id uuid;
+begin
+    begin
+        if p_after <> 'null' then
+            after_at := p_after ->> 'sla_due_at';
+            after_id := p_after ->> 'id';
+            if after_at is null or after_id is null then
+                raise data_exception;
+            end if;
+        end if;
+    exception when data_exception then
+        raise exception 'the page cannot go on after %', left(p_after::text, 100)
+            using errcode = 'PT422', detail = 'chat/bad_after', hint = 'give the last row of the page before, with its sla_due_at and id';
+    end;
+    return query execute format('
+        select v.* from (
+            select c.id, k.due_at
+            from chat.sla_cases k join public.mod_chat_conversations c on c.id = k.conversation_id
+            where k.site_id = any ($1) and k.due_at is not null and (%s) and (%s)
+            order by k.due_at, k.conversation_id limit $2) page
+        join public.chat_conversation_list v on v.id = page.id
+        order by page.due_at, page.id',
+        replace(p_condition, '{at}', 'coalesce(c.last_message_at, c.created_at)'),
+        case when after_id is null then 'true' else format('(k.due_at, k.conversation_id) > (%L, %L)', after_at, after_id) end)
+    using p_sites, p_page_size, p_found;
+end
+$$;
+comment on function chat.inbox_by_sla(uuid[], text, uuid[], jsonb, integer) is
+    'A page of what is due of what was promised, the most overdue first; conversations whose clocks do not run are no part of it. PT422 chat/bad_after.';
+
 -- file: sql/conversations/inbox.sql
 -- What: pages of the inbox, over one site or all that the caller works in.
 -- Why: a filter that is no plain equality uses no index under row-level security; this asks for the right once and then
@@ -5302,11 +5541,15 @@ declare
     found uuid[];
 begin
     perform chat.require_page_size(chat_inbox.page_size, 200);
-    select * into start from chat.inbox_after(chat_inbox.after);
     if chat_inbox.filters ->> 'search' ~ '\S' then
         found := chat.find_conversations(sites, chat_inbox.filters ->> 'search');
         condition := condition || ' and c.id = any ($3)';
     end if;
+    if chat_inbox.filters ->> 'sort' = 'sla' then
+        return query select * from chat.inbox_by_sla(sites, condition, found, chat_inbox.after, chat_inbox.page_size);
+        return;
+    end if;
+    select * into start from chat.inbox_after(chat_inbox.after);
 
     if start.is_open is not false and status not in ('archived', 'resolved', 'closed', 'missed') then
         -- Conversations in which nothing was said yet stand where they were opened; there are few.
@@ -5341,7 +5584,7 @@ begin
 end
 $$;
 comment on function public.chat_inbox(jsonb, jsonb, integer) is
-    'A page of the inbox. filters: LC-01''s ConversationFilters (status also open, archived, snoozed; assignedAgentId also me; departmentId also none; dateFrom and dateTo are about sort_at) and siteId, phoneNumberId, visitorId, tags, unread. after: the last row of the page before. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/bad_after, chat/page_size.';
+    'A page of the inbox. filters: LC-01''s ConversationFilters (status also open, archived, snoozed; assignedAgentId also me; departmentId also none; dateFrom and dateTo are about sort_at) and siteId, phoneNumberId, visitorId, tags, unread, sla (running, warned, breached), sort (sla: by sla_due_at, only what has one). after: the last row of the page before. PT403 chat/not_allowed, PT422 chat/bad_filter, chat/bad_after, chat/page_size.';
 
 -- file: sql/conversations/counts.sql
 -- What: how many conversations there are: the badges of a site, and of any filter.
@@ -5366,7 +5609,12 @@ begin
     select a.id into me
     from public.mod_chat_agents a where a.site_id = chat_counts.site and a.user_id = auth.uid() and a.is_active;
     return (
-        with open as materialized (
+        with sla as (
+            select count(*) filter (where k.warned and not k.breached) as warned, count(*) filter (where k.breached) as breached
+            from chat.sla_cases k
+            where k.site_id = chat_counts.site and k.due_at is not null
+                and (not limited or chat.sees_conversation(k.conversation_id))),
+        open as materialized (
             select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
                 c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
                 c.department_id as department, c.phone_number_id as number, count(*) as n
@@ -5398,6 +5646,8 @@ begin
             'mine', coalesce(sum(o.n) filter (where o.agent = me), 0),
             'unread', coalesce(sum(o.n) filter (where o.unread), 0),
             'mine_unread', coalesce(sum(o.n) filter (where o.agent = me and o.unread), 0),
+            'sla_warned', (select w.warned from sla w),
+            'sla_breached', (select w.breached from sla w),
             'by_channel', coalesce((select b.by_channel from badges b), '{}'),
             'by_priority', coalesce((select b.by_priority from badges b), '{}'),
             'by_department', coalesce((select b.by_department from badges b), '{}'),
@@ -5407,7 +5657,7 @@ begin
 end
 $$;
 comment on function public.chat_counts(uuid) is
-    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
+    'Badges over a site''s open conversations: {open, pending, active, waiting, snoozed, unassigned, mine, unread, mine_unread, sla_warned, sla_breached, by_channel, by_priority, by_department, by_agent, by_number}. PT403 chat/not_allowed.';
 
 create or replace function public.chat_inbox_count(filters jsonb default '{}', most integer default 1000)
 returns jsonb
@@ -5565,6 +5815,71 @@ begin
 end
 $$;
 comment on function chat.announce_agent_status() is 'After an agent''s status changed: event row and broadcast to the site.';
+
+-- file: sql/routing/note_sla.sql
+-- What: what the clocks have to know of a change that is no message: since when a conversation waits for its visitor or is
+--       over, and that its department, priority or tags are others.
+-- Why: at commit, beside routing, by whoever made the change; a site that promises nothing pays a look or
+--      two into an index, and that only for such a change.
+-- Leaves out: the clocks themselves, which the tick looks at (follow_sla.sql).
+
+create or replace function chat.note_sla(p_before public.mod_chat_conversations, p_after public.mod_chat_conversations)
+returns void
+language plpgsql
+as $$
+declare
+    -- Running, waiting for the visitor, or over.
+    was constant text := case when p_before.status in ('pending', 'active') then 'runs'
+        when p_before.archived_at is null then 'waits' else 'over' end;
+    is_now constant text := case when p_after.status in ('pending', 'active') then 'runs'
+        when p_after.archived_at is null then 'waits' else 'over' end;
+    was_noted boolean := false;
+begin
+    if was = is_now and (p_before.department_id, p_before.priority, p_before.tags)
+        is not distinct from (p_after.department_id, p_after.priority, p_after.tags)
+    then
+        return;
+    end if;
+    if was <> is_now then
+        update chat.sla_pauses p set ended_at = p_after.updated_at
+        where p.conversation_id = p_after.id and p.ended_at is null;
+        was_noted := found;
+    end if;
+    if not exists (select from chat.sla_policies p where p.site_id = p_after.site_id)
+        and not exists (select from chat.sla_cases k where k.conversation_id = p_after.id)
+    then
+        return;
+    end if;
+    -- It was over before the site had policies.
+    if was = 'over' and is_now <> 'over' and not was_noted then
+        insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, ended_at, is_end)
+        values (p_after.site_id, p_after.id, p_before.last_seq, p_before.archived_at, p_after.updated_at, true);
+    end if;
+    if is_now <> was and is_now <> 'runs' then
+        insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
+        values (p_after.site_id, p_after.id, p_after.last_seq, p_after.updated_at, is_now = 'over');
+    end if;
+    insert into chat.sla_changes (site_id, conversation_id) values (p_after.site_id, p_after.id);
+end
+$$;
+comment on function chat.note_sla(public.mod_chat_conversations, public.mod_chat_conversations) is
+    'Notes a change of a conversation for the clocks of its site''s promises. The caller has changed it, and so holds it.';
+
+create or replace function chat.note_sla_hours()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into chat.sla_changes (site_id)
+    select new.site_id where exists (
+        select from chat.sla_policies p where p.site_id = new.site_id and p.in_business_hours);
+    return null;
+end
+$$;
+comment on function chat.note_sla_hours() is
+    'After hours or time zone of a site or a department changed: clocks that run in business hours follow.';
 
 -- file: sql/routing/save_routing.sql
 -- What: says how a site or a department hands out conversations, and tells it.
@@ -6226,6 +6541,325 @@ $$;
 comment on function chat.count_of_trial(jsonb, integer) is
     'Of a trial of rules, those that met one rule (null: none): {matched, differs, examples}.';
 
+-- file: sql/routing/recording.sql
+-- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
+-- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
+-- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
+
+create or replace function chat.millis(p_at timestamptz)
+returns bigint
+language sql
+immutable
+as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
+comment on function chat.millis(timestamptz) is 'A moment in milliseconds since 1970.';
+
+create or replace function chat.recorded_chats(p_site uuid, p_since timestamptz, p_until timestamptz)
+returns table (
+    chat public.mod_chat_conversations, first_agent uuid, assigned_at timestamptz, held_by uuid,
+    talk bigint, answer bigint, patience bigint)
+language plpgsql
+stable
+as $$
+begin
+    return query
+    select c, f.agent_id, f.at,
+        case when c.created_at < p_since then h.agent_id end,
+        case when f.at is not null then
+            chat.millis(least(coalesce(c.archived_at, p_until), p_until)) - chat.millis(greatest(f.at, p_since)) end,
+        case when f.at is not null and c.first_response_time_seconds is not null then
+            greatest(c.first_response_time_seconds * 1000 - (chat.millis(f.at) - chat.millis(c.created_at)), 0) end,
+        case when f.at is null and c.abandoned_at is not null then chat.millis(c.abandoned_at) - chat.millis(c.created_at) end
+    from public.mod_chat_conversations c
+    left join lateral (
+        select k.agent_id, k.at from chat.choices k
+        where k.conversation_id = c.id and k.agent_id is not null
+        order by k.id limit 1) f on true
+    left join lateral (
+        select k.agent_id from chat.choices k
+        where k.conversation_id = c.id and k.at < p_since
+        order by k.id desc limit 1) h on true
+    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
+end
+$$;
+comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
+    'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
+
+create or replace function chat.recording(
+    p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    the_rules constant jsonb := p_changes -> 'rules';
+    known constant jsonb := case when the_rules is not null then chat.known_to_rules(p_site) end;
+    hours constant jsonb := case when the_rules is not null then chat.hours_for_rules(p_site, the_rules) end;
+    all_queues constant jsonb := p_changes - '{departments,agents,add_agents,rules,answer_due_seconds}'::text[];
+    due integer := (p_changes ->> 'answer_due_seconds')::integer;
+    missed integer;
+    usual_talk bigint;
+    usual_answer bigint;
+begin
+    select x.missed_after_minutes into missed from public.mod_chat_widget_settings x where x.site_id = p_site;
+    if due is null then
+        select p.first_response_seconds into due from chat.sla_policies p
+        where p.site_id = p_site and p.department_id is null and p.priority is null and p.tag is null;
+    end if;
+    select percentile_disc(0.5) within group (order by r.talk), percentile_disc(0.5) within group (order by r.answer)
+    into usual_talk, usual_answer
+    from chat.recorded_chats(p_site, p_since, p_until) r;
+    return jsonb_build_object(
+        'ends', chat.millis(p_until),
+        'missed_after', nullif(missed, 0) * 60000::bigint,
+        'answer_due', due * 1000::bigint,
+        'queues', (
+            select jsonb_agg(jsonb_build_object(
+                    'department_id', d.id, 'auto_assign', coalesce(d.auto_assign, true), 'max', d.max_concurrent_chats)
+                || (to_jsonb(chat.routing_settings_of(p_site, d.id))
+                    - '{site_id,department_id}'::text[])
+                || all_queues || (own.say - 'max_concurrent_chats')
+                || case when own.say ? 'max_concurrent_chats' then jsonb_build_object('max', own.say -> 'max_concurrent_chats') else '{}' end)
+            from (
+                select null::uuid as id, null::boolean as auto_assign, null::integer as max_concurrent_chats
+                union all
+                select x.id, x.auto_assign, x.max_concurrent_chats
+                from public.mod_chat_departments x where x.site_id = p_site) d
+            cross join lateral (select coalesce(p_changes #> array['departments', d.id::text], '{}') as say) own),
+        'agents', coalesce((
+            select jsonb_agg(chat.recorded_agent(a, p_since, p_until, coalesce(p_changes #> array['agents', a.id::text], '{}'), n)
+                order by a.id, n)
+            from public.mod_chat_agents a
+            cross join lateral generate_series(0, coalesce((
+                select sum((x ->> 'count')::integer) from jsonb_array_elements(p_changes -> 'add_agents') x
+                where x ->> 'like' = a.id::text), 0)) n
+            where a.site_id = p_site
+                and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'),
+        'arrivals', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'conversation_id', (r.chat).id,
+                'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
+                'department_id', case when v.follows ? 'department' then v.follows ->> 'department' else (r.chat).department_id::text end,
+                'priority', coalesce(v.follows ->> 'priority', (r.chat).priority),
+                'skills', coalesce(v.follows -> 'skills', to_jsonb((r.chat).skills), '[]'),
+                'known_agent_id', k.agent_id,
+                'talk', coalesce(r.talk, usual_talk, 0),
+                'answer', coalesce(r.answer, usual_answer, 0),
+                'patience', r.patience,
+                'held_by', r.held_by))
+            from chat.recorded_chats(p_site, p_since, p_until) r
+            left join lateral (
+                select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
+                from public.mod_chat_conversations x
+                where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
+                    and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
+                order by x.created_at desc limit 1) k on true
+            left join lateral (
+                select chat.match_rules(the_rules, chat.facts_for_rules(
+                    jsonb_populate_record(r.chat, (r.chat).applied_rule -> 'came_with'), known, hours, (r.chat).created_at))
+                    -> 'then' as follows
+                where the_rules is not null and r.held_by is null) v on true), '[]'));
+end
+$$;
+comment on function chat.recording(uuid, timestamptz, timestamptz, jsonb) is
+    'A site in a period as chat.simulate takes it, with the changes that chat_simulate_routing knows.';
+
+create or replace function chat.recorded_agent(
+    p_agent public.mod_chat_agents, p_since timestamptz, p_until timestamptz, p_changes jsonb, p_copy bigint)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        -- A copy is a colleague who works when the agent does.
+        'agent_id', p_agent.id || case when p_copy > 0 then '+' || p_copy else '' end,
+        'department_id', case when p_changes ? 'department_id' then p_changes ->> 'department_id' else p_agent.department_id::text end,
+        'max', coalesce((p_changes ->> 'max_concurrent_chats')::integer, p_agent.max_concurrent_chats),
+        'skills', coalesce(p_changes -> 'skills', to_jsonb(p_agent.skills)),
+        'online', coalesce((
+            select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
+            from (
+                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
+                from chat.agent_states x
+                where x.agent_id = p_agent.id and x.at < p_until) s
+            where s.status = 'online' and s.begins < s.ends), '[]'));
+end
+$$;
+comment on function chat.recorded_agent(public.mod_chat_agents, timestamptz, timestamptz, jsonb, bigint) is
+    'An agent as chat.simulate takes them: capacity and skills as they are now but for the changes, online as they were; the so-manieth copy of them where it is not 0.';
+
+-- file: sql/routing/simulate.sql
+-- What: what would have been: a period's arrivals and agents' hours under other strategies, staffing, capacity or rules.
+-- Why: beside what happened stands the same model without the changes, so that its own error is seen, too.
+-- Leaves out: the replay (chat_rules::routing::simulation) and what is replayed (recording.sql). Writes nothing.
+
+create or replace function chat.require_changes(p_site uuid, p_changes jsonb)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    queue constant text[] := '{strategy,hourly_limit,skills_wait_seconds,fallback_seconds,fallback_department_id}';
+    wrong text;
+begin
+    if jsonb_typeof(p_changes) is distinct from 'object' then
+        wrong := 'they are an object';
+    else
+        select coalesce(
+            (select format('there is no %s', k) from jsonb_object_keys(p_changes) k
+                where k <> all (queue || '{departments,agents,add_agents,rules,answer_due_seconds}'::text[]) limit 1),
+            (select format('%s is an object by id', k) from unnest('{departments,agents}'::text[]) k
+                where p_changes ? k and jsonb_typeof(p_changes -> k) <> 'object' limit 1),
+            (select 'add_agents is a list of {like, count}'
+                where p_changes ? 'add_agents' and jsonb_typeof(p_changes -> 'add_agents') <> 'array'))
+        into wrong;
+    end if;
+    if wrong is null then
+        with given as (
+            select '' as whose, p_changes - '{departments,agents,add_agents,rules}'::text[] as say, queue || '{answer_due_seconds}'::text[] as knows
+            union all
+            select 'departments.' || d.key, d.value, queue || '{max_concurrent_chats,auto_assign}'::text[]
+            from jsonb_each(coalesce(p_changes -> 'departments', '{}')) d
+            union all
+            select 'agents.' || a.key, a.value, '{max_concurrent_chats,department_id,skills,absent}'::text[]
+            from jsonb_each(coalesce(p_changes -> 'agents', '{}')) a
+            union all
+            select 'add_agents', x, '{like,count}' from jsonb_array_elements(coalesce(p_changes -> 'add_agents', '[]')) x),
+        entry as (
+            select g.whose, e.key, e.value, g.knows from given g
+            cross join lateral jsonb_each(case jsonb_typeof(g.say) when 'object' then g.say else '{"": null}' end) e)
+        select concat_ws('.', nullif(e.whose, ''), nullif(e.key, '')) || ' cannot be ' || left(e.value::text, 60) into wrong
+        from entry e
+        where (case
+            when e.key <> all (e.knows) then false
+            when e.key = 'strategy' then e.value #>> '{}' = any ('{least_busy,round_robin,sticky,skills}')
+            when e.key in ('auto_assign', 'absent') then jsonb_typeof(e.value) = 'boolean'
+            when e.key = 'skills' then jsonb_typeof(e.value) = 'array'
+            when e.key = 'like' then exists (
+                select from public.mod_chat_agents a where a.site_id = p_site and a.id::text = e.value #>> '{}')
+            when e.key in ('department_id', 'fallback_department_id') then e.value = 'null' or exists (
+                select from public.mod_chat_departments d where d.site_id = p_site and d.id::text = e.value #>> '{}')
+            when e.value = 'null' then e.key in ('hourly_limit', 'skills_wait_seconds', 'fallback_seconds')
+            else e.value::text ~ '^\d{1,8}$'
+        end) is not true
+        limit 1;
+    end if;
+    if wrong is null then
+        select format('%s.%s is none of the site''s', w.kind, w.id) into wrong
+        from (
+            select 'departments' as kind, k as id from jsonb_object_keys(coalesce(p_changes -> 'departments', '{}')) k
+            union all
+            select 'agents', k from jsonb_object_keys(coalesce(p_changes -> 'agents', '{}')) k) w
+        where not exists (
+                select from public.mod_chat_departments d where w.kind = 'departments' and d.site_id = p_site and d.id::text = w.id)
+            and not exists (
+                select from public.mod_chat_agents a where w.kind = 'agents' and a.site_id = p_site and a.id::text = w.id)
+        limit 1;
+    end if;
+    if wrong is null and (
+        select sum((x ->> 'count')::integer) from jsonb_array_elements(coalesce(p_changes -> 'add_agents', '[]')) x) > 100
+    then
+        wrong := 'at most 100 agents can be added';
+    end if;
+    if wrong is not null then
+        raise exception 'these changes cannot be tried: %', wrong
+            using errcode = 'PT422', detail = 'chat/simulation_changes',
+                hint = 'for example {"strategy": "sticky", "agents": {"<id>": {"max_concurrent_chats": 8}}, "add_agents": [{"like": "<id>", "count": 1}]}';
+    end if;
+    if p_changes ? 'rules' then
+        perform chat.require_rules(p_site, p_changes -> 'rules');
+    end if;
+end
+$$;
+comment on function chat.require_changes(uuid, jsonb) is
+    'Raises unless changes can be tried on a site; says which not. PT422 chat/simulation_changes, chat/routing_rules.';
+
+create or replace function chat.what_happened(p_site uuid, p_since timestamptz, p_until timestamptz, p_due integer)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return (
+        with came as materialized (
+            select r.chat as c, r.first_agent, r.assigned_at, r.answer, (chat.millis(r.assigned_at) - chat.millis((r.chat).created_at)) / 1000.0 as waited
+            from chat.recorded_chats(p_site, p_since, p_until) r
+            where r.held_by is null)
+        select jsonb_build_object(
+            'arrivals', count(*),
+            'assigned', count(*) filter (where x.assigned_at < p_until),
+            'gave_up', count(*) filter (where x.assigned_at is null and (x.c).abandoned_at < p_until),
+            'missed', count(*) filter (where x.assigned_at is null and (x.c).status = 'missed'),
+            'waiting', count(*) filter (where coalesce(x.assigned_at, (x.c).archived_at, 'infinity') >= p_until),
+            'answered_late', case when p_due is not null then count(*) filter (
+                where (x.c).first_response_time_seconds > p_due
+                    or (x.c).first_response_time_seconds is null and (x.c).created_at < p_until - make_interval(secs => p_due)) end,
+            'wait_seconds', case when count(x.waited) > 0 then jsonb_build_object(
+                'p50', round((percentile_disc(0.5) within group (order by x.waited))::numeric, 3),
+                'p90', round((percentile_disc(0.9) within group (order by x.waited))::numeric, 3),
+                'mean', round(avg(x.waited), 3), 'longest', round(max(x.waited), 3)) end,
+            'agents', coalesce((
+                select jsonb_agg(jsonb_build_object('agent_id', g.first_agent, 'got', g.n) order by g.first_agent)
+                from (select y.first_agent, count(*) as n from came y where y.first_agent is not null group by 1) g), '[]'))
+        from came x);
+end
+$$;
+comment on function chat.what_happened(uuid, timestamptz, timestamptz, integer) is
+    'What came of a period''s chats, in the words of chat.simulate; a first answer was due after p_due seconds (null: never).';
+
+create or replace function public.chat_simulate_routing(site uuid, since timestamptz, until timestamptz, changes jsonb default '{}')
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    -- A replay looks at every agent for every chat.
+    most constant integer := least(20000, 2000000 / greatest(1, (
+        select count(*) from public.mod_chat_agents a where a.site_id = chat_simulate_routing.site)));
+    ends timestamptz := least(chat_simulate_routing.until, now());
+    cut_at timestamptz;
+    as_it_was jsonb;
+    recorded jsonb;
+begin
+    perform chat.require(chat_simulate_routing.site, 'live-chat.analytics.view');
+    if (chat_simulate_routing.since < ends and ends <= chat_simulate_routing.since + interval '400 days') is not true then
+        raise exception 'a simulation is of a period of up to 400 days that has begun'
+            using errcode = 'PT422', detail = 'chat/simulation_period', hint = 'give since before until, at most 400 days apart';
+    end if;
+    perform chat.require_changes(chat_simulate_routing.site, chat_simulate_routing.changes);
+    select x.created_at into cut_at
+    from public.mod_chat_conversations x
+    where x.site_id = chat_simulate_routing.site and x.created_at >= chat_simulate_routing.since and x.created_at < ends
+    order by x.created_at
+    offset most limit 1;
+    ends := coalesce(cut_at, ends);
+    as_it_was := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends,
+        case when chat_simulate_routing.changes ? 'answer_due_seconds'
+            then jsonb_build_object('answer_due_seconds', chat_simulate_routing.changes -> 'answer_due_seconds') else '{}' end);
+    recorded := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes);
+    return jsonb_build_object(
+        'since', chat_simulate_routing.since,
+        'until', ends,
+        'cut', cut_at is not null,
+        'known_since', (
+            select min(s.at) from chat.agent_states s where s.site_id = chat_simulate_routing.site),
+        'happened', chat.what_happened(chat_simulate_routing.site, chat_simulate_routing.since, ends,
+            ((as_it_was ->> 'answer_due')::bigint / 1000)::integer),
+        'as_it_was', chat.simulate(as_it_was),
+        'changed', chat.simulate(recorded),
+        'assumes', jsonb_build_array(
+            'this is a model: who came, when, and how long each chat took is as it was, whoever has it',
+            'what nobody ever had takes as long as half of the others, and so does its first answer',
+            'a chat that came back to the queue came once; a person''s own assignments are routed like all others',
+            'agents were online as recorded; their capacity, department and skills are those of now, as are departments and settings',
+            'a first answer is due by the clock, not in business hours'));
+end
+$$;
+comment on function public.chat_simulate_routing(uuid, timestamptz, timestamptz, jsonb) is
+    'What routing would have made of a period (until null: to now) under changes: {strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id of all queues; departments: {id: the same, max_concurrent_chats, auto_assign}; agents: {id: {max_concurrent_chats, department_id, skills, absent}}; add_agents: [{like, count}]; rules, as chat_save_routing_rules takes them; answer_due_seconds, else the site''s own promise to all}. Answers {since, until, cut, known_since, happened, as_it_was, changed, assumes}: what happened, the same by the model without the changes, and with them, each {arrivals, assigned, gave_up, missed, waiting, answered_late, wait_seconds: {p50, p90, mean, longest}, agents: [{agent_id, got, online_seconds, mean_load, peak_load}]}. At most 20,000 arrivals, fewer with over 100 agents: until says how far it went, cut that it stopped there. Writes nothing. Needs live-chat.analytics.view. PT403 chat/not_allowed; PT422 chat/simulation_period, chat/simulation_changes, chat/routing_rules.';
+
 -- file: sql/routing/route_conversation.sql
 -- What: what follows at commit from a conversation's new status, assignment or department: loads, session number, rules, drain.
 -- Why: routing happens last in a transaction. Whoever changed the row only wrote it; a deferred trigger takes the routing
@@ -6262,6 +6896,9 @@ as $$
 declare
     line chat.routing;
 begin
+    if tg_op = 'UPDATE' then
+        perform chat.note_sla(old, new);
+    end if;
     if tg_op = 'UPDATE' and new.status <> 'pending'
         and (new.status, new.assigned_agent_id, new.department_id, new.priority, new.snoozed_until)
             is not distinct from (old.status, old.assigned_agent_id, old.department_id, old.priority, old.snoozed_until)
@@ -6364,7 +7001,9 @@ begin
         department_id = p_department,
         returned_by = case when p_agent is null then before.assigned_agent_id end,
         choice_id = kept
-    where c.id = before.id;
+    where c.id = before.id
+    returning * into after;
+    perform chat.note_sla(before, after);
     perform chat.recount_load(before.site_id, array[before.assigned_agent_id, p_agent]);
     perform chat.drain(before.site_id);
     return query select c.* from public.mod_chat_conversations c where c.id = before.id;
@@ -7349,6 +7988,544 @@ end
 $$;
 comment on function chat.check_hours_of_department() is
     'Before a department''s own hours or time zone are written. PT422 chat/business_hours, chat/unknown_time_zone.';
+
+-- file: sql/routing/save_sla.sql
+-- What: what a site promises, saved, taken back and told.
+-- Why: functions, because clocks that run follow at once: the tick looks at every open conversation of the site anew.
+-- Leaves out: the looking (follow_sla.sql).
+
+create or replace function public.chat_sla(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_sla.site, 'live-chat.conversations.view');
+    return coalesce((
+        select jsonb_agg(to_jsonb(p) - 'site_id' || jsonb_build_object('department_name', d.name)
+            order by p.tag is null, p.tag, p.priority is null, p.priority, p.department_id is null, d.name, p.id)
+        from chat.sla_policies p
+        left join public.mod_chat_departments d on d.id = p.department_id
+        where p.site_id = chat_sla.site), '[]');
+end
+$$;
+comment on function public.chat_sla(uuid) is
+    'What a site promises, the most specific first: [{id, department_id, department_name, priority, tag, first_response_seconds, next_response_seconds, resolution_seconds, in_business_hours, warn_percent, created_at}]. Of each conversation the first that fits counts; where several tags fit, the tag that was put on first. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
+
+create or replace function chat.begin_sla_change(p_site uuid)
+returns void
+language plpgsql
+as $$
+begin
+    perform chat.require(p_site, 'live-chat.settings.manage');
+    -- No tick looks meanwhile, so none passes a conversation by that began beside this.
+    perform from chat.sla_progress for update;
+    update chat.sla_progress p
+    set seen_id = e.newest, event_id = e.newest, up_to = e.newest
+    from (select coalesce(max(x.id), 0) as newest from chat.events x) e
+    where not exists (select from chat.sla_policies);
+    insert into chat.sla_changes (site_id) values (p_site);
+end
+$$;
+comment on function chat.begin_sla_change(uuid) is
+    'Before promises of a site change: asks for the right, keeps ticks from looking and has all open conversations looked at. PT403 chat/not_allowed.';
+
+create or replace function public.chat_save_sla(
+    site uuid,
+    department uuid default null,
+    priority text default null,
+    tag text default null,
+    first_response_seconds integer default null,
+    next_response_seconds integer default null,
+    resolution_seconds integer default null,
+    in_business_hours boolean default true,
+    warn_percent integer default 80)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    longest constant integer := 366 * 86400;
+begin
+    perform chat.begin_sla_change(chat_save_sla.site);
+    if chat_save_sla.department is not null and not exists (
+        select from public.mod_chat_departments d where d.site_id = chat_save_sla.site and d.id = chat_save_sla.department)
+    then
+        raise exception 'the site has no department %', chat_save_sla.department
+            using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or null';
+    end if;
+    if chat_save_sla.priority not in ('low', 'normal', 'high', 'urgent') then
+        raise exception 'there is no priority %', left(chat_save_sla.priority, 50)
+            using errcode = 'PT422', detail = 'chat/unknown_priority', hint = 'use low, normal, high or urgent, or null for any';
+    end if;
+    if chat_save_sla.tag is not null and char_length(btrim(chat_save_sla.tag)) not between 1 and 64 then
+        raise exception 'a tag has 1 to 64 characters'
+            using errcode = 'PT422', detail = 'chat/tags', hint = 'name a tag as conversations have it, or null for any';
+    end if;
+    if least(chat_save_sla.first_response_seconds, chat_save_sla.next_response_seconds, chat_save_sla.resolution_seconds) < 1
+        or greatest(chat_save_sla.first_response_seconds, chat_save_sla.next_response_seconds,
+            chat_save_sla.resolution_seconds) > longest
+        or chat_save_sla.warn_percent not between 1 and 99
+    then
+        raise exception 'a promise is 1 to % seconds, a warning comes after 1 to 99 percent of it', longest
+            using errcode = 'PT422', detail = 'chat/sla_limits', hint = 'leave out what is not promised, and warn_percent null for no warning';
+    end if;
+    -- The tick reads the settings; where a site has none yet, their row is made here.
+    perform chat.settings_of(chat_save_sla.site);
+    insert into chat.sla_policies as p (
+        site_id, department_id, priority, tag, first_response_seconds, next_response_seconds, resolution_seconds,
+        in_business_hours, warn_percent)
+    values (
+        chat_save_sla.site, chat_save_sla.department, chat_save_sla.priority, btrim(chat_save_sla.tag),
+        chat_save_sla.first_response_seconds, chat_save_sla.next_response_seconds, chat_save_sla.resolution_seconds,
+        coalesce(chat_save_sla.in_business_hours, true), chat_save_sla.warn_percent)
+    on conflict (site_id, department_id, priority, tag) do update
+    set first_response_seconds = excluded.first_response_seconds,
+        next_response_seconds = excluded.next_response_seconds,
+        resolution_seconds = excluded.resolution_seconds,
+        in_business_hours = excluded.in_business_hours,
+        warn_percent = excluded.warn_percent;
+    if (select count(*) from chat.sla_policies p where p.site_id = chat_save_sla.site) > 200 then
+        raise exception 'a site has at most 200 policies'
+            using errcode = 'PT409', detail = 'chat/too_many_policies', hint = 'take some away with chat_delete_sla';
+    end if;
+    return public.chat_sla(chat_save_sla.site);
+end
+$$;
+comment on function public.chat_save_sla(uuid, uuid, text, text, integer, integer, integer, boolean, integer) is
+    'What a site promises, whole, for conversations of a department, a priority and a tag (each null: any): seconds until the first answer, each later one and the end (null: not promised; all null: these are promised nothing), in business hours or around the clock, and after how much of the time there is a warning. Clocks that run follow with the next tick. Answers as chat_sla. Needs live-chat.settings.manage. PT403 chat/not_allowed; PT404 chat/no_such_department; PT409 chat/too_many_policies; PT422 chat/unknown_priority, chat/tags, chat/sla_limits.';
+
+create or replace function public.chat_delete_sla(site uuid, policy uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.begin_sla_change(chat_delete_sla.site);
+    delete from chat.sla_policies p where p.site_id = chat_delete_sla.site and p.id = chat_delete_sla.policy;
+    if not found then
+        raise exception 'the site has no policy %', coalesce(chat_delete_sla.policy::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_policy', hint = 'use an id of chat_sla';
+    end if;
+    return public.chat_sla(chat_delete_sla.site);
+end
+$$;
+comment on function public.chat_delete_sla(uuid, uuid) is
+    'Takes a promise back; what it was of follows the next that fits, or none. Answers as chat_sla. Needs live-chat.settings.manage. PT403 chat/not_allowed; PT404 chat/no_such_policy.';
+
+-- file: sql/routing/sla_facts.sql
+-- What: what the clocks of a conversation are read from, gathered in one statement and so as of one moment.
+-- Why: chat_rules::routing::sla decides from nothing else, for the tick that keeps the clocks and for people who ask.
+-- Leaves out: writing (look_at_sla.sql).
+
+create or replace function chat.sla_start(p_conversation public.mod_chat_conversations, out read_seq bigint, out answered boolean)
+language plpgsql
+stable
+as $$
+begin
+    -- What was before the site promised anything is not judged: of an older conversation only what is unanswered counts.
+    read_seq := 0;
+    if p_conversation.created_at < (
+        select min(p.created_at) from chat.sla_policies p where p.site_id = p_conversation.site_id)
+    then
+        select m.seq into read_seq
+        from public.mod_chat_messages m
+        where m.conversation_id = p_conversation.id and m.public_seq is not null and m.sender_type in ('agent', 'ai')
+            and m.origin <> 'history'
+        order by m.seq desc
+        limit 1;
+    end if;
+    read_seq := coalesce(read_seq, 0);
+    answered := read_seq > 0;
+end
+$$;
+comment on function chat.sla_start(public.mod_chat_conversations) is
+    'From where the clocks of a conversation are read that have not been looked at before.';
+
+create or replace function chat.sla_facts(p_conversation uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'site_id', c.site_id,
+            'assigned_agent_id', c.assigned_agent_id,
+            'read_seq', c.last_seq,
+            'department_id', c.department_id,
+            'priority', c.priority,
+            'tags', c.tags,
+            'opened_at', c.created_at,
+            'ended_at', c.archived_at,
+            'answered', start.answered,
+            'asked', k.asked,
+            'hours', known.hours,
+            'zone', known.zone,
+            'policies', coalesce(offered.policies, '[]'),
+            'since', offered.since,
+            'pauses', coalesce((
+                select jsonb_agg(jsonb_build_object('began_at', p.began_at, 'ended_at', p.ended_at) order by p.began_at, p.id)
+                from chat.sla_pauses p where p.conversation_id = c.id), '[]'),
+            'steps', coalesce((
+                select jsonb_agg(jsonb_build_object('seq', s.seq, 'at', s.at, 'what', s.what) order by s.seq, s.what = 'end', s.at)
+                from (
+                    select m.seq, m.sent_at as at,
+                        case m.sender_type when 'visitor' then 'question' else 'answer' end as what
+                    from public.mod_chat_messages m
+                    where m.conversation_id = c.id and m.seq > start.read_seq and m.public_seq is not null
+                        and (m.sender_type = 'visitor' and m.origin = 'live'
+                            or m.sender_type in ('agent', 'ai') and m.origin <> 'history')
+                    union all
+                    select p.seq, p.began_at, 'end' from chat.sla_pauses p
+                    where p.conversation_id = c.id and p.is_end
+                        and p.seq >= coalesce((k.asked ->> 'seq')::bigint, start.read_seq + 1)) s), '[]'))
+        from public.mod_chat_conversations c
+        left join chat.sla_cases k on k.conversation_id = c.id
+        cross join lateral (
+            select jsonb_agg(to_jsonb(p) - 'site_id' order by p.id) as policies, min(p.created_at) as since
+            from chat.sla_policies p where p.site_id = c.site_id) offered
+        cross join lateral (
+            select k.read_seq, k.answered where k.conversation_id is not null
+            union all
+            select f.read_seq, f.answered from chat.sla_start(c) f where k.conversation_id is null) start
+        cross join lateral chat.hours_of(c.site_id, c.department_id) known
+        where c.id = p_conversation
+            -- What was over before the site promised anything stays as it is.
+            and (k.conversation_id is not null
+                or offered.policies is not null and (c.archived_at is null or c.created_at >= offered.since)));
+end
+$$;
+comment on function chat.sla_facts(uuid) is
+    'What a conversation''s clocks are read from, as chat_rules::routing::sla takes it; null where nothing was ever promised to it. read_seq: up to where its messages have then been looked at.';
+
+-- file: sql/routing/look_at_sla.sql
+-- What: one conversation's clocks are read anew and kept, and what they say for the first time is told.
+-- Why: a warning and a broken promise are told once a clock: whether it was told stands beside the clock, in the same
+--      transaction as the event row.
+-- Leaves out: when a conversation is looked at (follow_sla.sql), what its clocks show (the rule).
+
+create or replace function chat.tell_sla(p_facts jsonb, p_conversation uuid, p_clock jsonb, p_what text)
+returns void
+language plpgsql
+as $$
+begin
+    insert into chat.events (site_id, name, conversation_id, agent_id)
+    values ((p_facts ->> 'site_id')::uuid, format('chat.sla.%s_%s', p_clock ->> 'target', p_what), p_conversation,
+        (p_facts ->> 'assigned_agent_id')::uuid);
+    perform chat.broadcast(
+        array['chat:site:' || (p_facts ->> 'site_id')],
+        jsonb_build_object('v', 1, 'type', 'sla_' || p_what, 'conversation_id', p_conversation,
+            'target', p_clock -> 'target', 'due_at', p_clock -> 'due_at'),
+        array[null::bigint]);
+end
+$$;
+comment on function chat.tell_sla(jsonb, uuid, jsonb, text) is
+    'Tells of a clock: what is `warning` or `breached`. An event row and a broadcast to the site.';
+
+create or replace function chat.keep_sla_clock(p_facts jsonb, p_conversation uuid, p_clock jsonb)
+returns void
+language plpgsql
+as $$
+declare
+    clock record;
+    before chat.sla_clocks;
+    warns boolean;
+    breaks boolean;
+begin
+    select * into clock from jsonb_to_record(p_clock) x (
+        target text, seq bigint, state text, started_at timestamptz, ended_at timestamptz, paused_at timestamptz,
+        warn_at timestamptz, due_at timestamptz, warned boolean, breached boolean);
+    select * into before from chat.sla_clocks x where x.conversation_id = p_conversation and x.target = clock.target;
+    -- What has ended is judged once, by the policy of its time.
+    if before.seq = clock.seq and before.ended_at = clock.ended_at then
+        return;
+    end if;
+    if before.seq <> clock.seq then
+        before.warned_at := null;
+        before.breached_at := null;
+    end if;
+    breaks := clock.breached and before.breached_at is null;
+    -- After the fact nobody has to be warned.
+    warns := clock.warned and clock.state = 'running' and not clock.breached
+        and before.warned_at is null and before.breached_at is null;
+    insert into chat.sla_clocks as x (
+        conversation_id, target, seq, state, started_at, ended_at, paused_at, warn_at, due_at, warned_at, breached_at,
+        warnings, breaches)
+    values (
+        p_conversation, clock.target, clock.seq, clock.state, clock.started_at, clock.ended_at, clock.paused_at,
+        clock.warn_at, clock.due_at,
+        case when warns then clock.warn_at else before.warned_at end,
+        case when breaks then clock.due_at else before.breached_at end,
+        warns::integer, breaks::integer)
+    on conflict (conversation_id, target) do update
+    set seq = excluded.seq, state = excluded.state, started_at = excluded.started_at, ended_at = excluded.ended_at,
+        paused_at = excluded.paused_at, warn_at = excluded.warn_at, due_at = excluded.due_at,
+        warned_at = excluded.warned_at, breached_at = excluded.breached_at,
+        warnings = x.warnings + excluded.warnings, breaches = x.breaches + excluded.breaches;
+    if breaks then
+        perform chat.tell_sla(p_facts, p_conversation, p_clock, 'breached');
+    elsif warns then
+        perform chat.tell_sla(p_facts, p_conversation, p_clock, 'warning');
+    end if;
+end
+$$;
+comment on function chat.keep_sla_clock(jsonb, uuid, jsonb) is
+    'Keeps what a clock shows, and tells a warning or a broken promise that was not told of this clock.';
+
+create or replace function chat.look_at_sla(p_conversation uuid, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+    facts constant jsonb := chat.sla_facts(p_conversation);
+    sla constant jsonb := chat.sla_clocks(facts, p_now);
+    before chat.sla_cases;
+    soonest record;
+begin
+    if facts is null then
+        return;
+    end if;
+    select * into before from chat.sla_cases k where k.conversation_id = p_conversation;
+    insert into chat.sla_cases as k (conversation_id, site_id, read_seq, answered, asked, policy_id)
+    values (p_conversation, (facts ->> 'site_id')::uuid, (facts ->> 'read_seq')::bigint, (sla ->> 'answered')::boolean,
+        nullif(sla -> 'asked', 'null'), (sla ->> 'policy_id')::uuid)
+    on conflict (conversation_id) do update
+    set read_seq = excluded.read_seq, answered = excluded.answered, asked = excluded.asked, policy_id = excluded.policy_id;
+
+    perform chat.keep_sla_clock(facts, p_conversation, x.clock)
+    from (select c.clock from jsonb_array_elements(sla -> 'clocks') with ordinality c (clock, place) order by c.place) x;
+    update chat.sla_clocks x
+    set state = 'withdrawn', ended_at = p_now, paused_at = null
+    where x.conversation_id = p_conversation and x.state in ('running', 'paused')
+        and not exists (
+            select from jsonb_array_elements(sla -> 'clocks') c (clock)
+            where c.clock ->> 'target' = x.target and (c.clock ->> 'seq')::bigint = x.seq);
+
+    select (array_agg(x.due_at order by x.due_at, x.target))[1] as due_at,
+        (array_agg(x.target order by x.due_at, x.target))[1] as target,
+        coalesce(bool_or(x.warned_at is not null), false) as warned,
+        coalesce(bool_or(x.breached_at is not null), false) as breached,
+        min(case when x.breached_at is null then
+            case when x.warned_at is null then least(x.warn_at, x.due_at) else x.due_at end end) as next_at
+    into soonest
+    from chat.sla_clocks x
+    where x.conversation_id = p_conversation and x.state = 'running' and x.due_at is not null;
+    update chat.sla_cases k
+    set due_at = soonest.due_at, target = soonest.target, warned = soonest.warned, breached = soonest.breached,
+        next_at = soonest.next_at
+    where k.conversation_id = p_conversation;
+    if (before.due_at, before.target) is distinct from (soonest.due_at, soonest.target) then
+        perform chat.broadcast(
+            array['chat:site:' || (facts ->> 'site_id')],
+            jsonb_build_object('v', 1, 'type', 'sla_changed', 'conversation_id', p_conversation,
+                'target', soonest.target, 'due_at', soonest.due_at),
+            array[null::bigint]);
+    end if;
+end
+$$;
+comment on function chat.look_at_sla(uuid, timestamptz) is
+    'Reads a conversation''s clocks as of a time, keeps them and tells what is new. Only the tick that holds chat.sla_progress calls it; the conversation cannot be erased meanwhile.';
+
+-- file: sql/routing/follow_sla.sql
+-- What: which conversations the tick looks at, so that clocks follow what is written and done.
+-- Why: one tick at a time, and it waits for nobody: whoever is being erased is left for later, so this may stand behind
+--      everything else that a tick does. Events are followed twice. As soon as they are seen, because nobody's promise can
+--      wait for a stranger's long transaction; and once more when all that ran at the time have ended, because an event
+--      with a lower id may have become visible later. Looking twice changes nothing.
+-- Leaves out: the looking (look_at_sla.sql).
+
+create or replace function chat.sla_events(p_after bigint, p_up_to bigint, p_batch integer)
+returns table (conversations uuid[], reached bigint)
+language plpgsql
+stable
+as $$
+begin
+    return query
+        select coalesce(array_agg(distinct x.conversation_id), '{}'),
+            case when count(*) < p_batch then greatest(p_after, coalesce(p_up_to, (select max(n.id) from chat.events n), 0))
+                else coalesce(max(x.id), p_after) end
+        from (
+            select e.id, e.conversation_id
+            from chat.events e
+            where e.id > p_after and (p_up_to is null or e.id <= p_up_to)
+                and e.name in ('chat.message.received', 'chat.message.sent', 'chat.conversation.created')
+                and exists (select from chat.sla_policies p where p.site_id = e.site_id)
+            order by e.id
+            limit p_batch) x;
+end
+$$;
+comment on function chat.sla_events(bigint, bigint, integer) is
+    'Conversations of sites with policies in which something was written, by events after an id and up to another (null: the newest), and how far that reaches.';
+
+create or replace function chat.sla_sites(p_batch integer)
+returns uuid[]
+language plpgsql
+as $$
+declare
+    due chat.sla_changes;
+    swept uuid[];
+begin
+    select d.* into due from chat.sla_changes d where d.conversation_id is null order by d.id limit 1;
+    if not found then
+        return '{}';
+    end if;
+    if due.told_xid is null then
+        -- What was told since has its turn with it.
+        delete from chat.sla_changes d where d.site_id = due.site_id and d.conversation_id is null and d.id > due.id;
+        update chat.sla_changes d set told_xid = chat.xid_from_now('chat.sla_progress') where d.id = due.id;
+        return '{}';
+    elsif not chat.all_ended(due.told_xid) then
+        return '{}';
+    end if;
+
+    swept := array(
+        select c.id from public.mod_chat_conversations c
+        where c.site_id = due.site_id and c.archived_at is null and (due.reached is null or c.id > due.reached)
+        order by c.id
+        limit p_batch);
+    -- What waits for its visitor since before the site promised anything, waits since now. Whoever holds one may just end
+    -- its wait: these are looked at once more.
+    insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
+    select w.site_id, w.id, w.last_seq, clock_timestamp(), false
+    from (
+        select c.id, c.site_id, c.last_seq from public.mod_chat_conversations c
+        where c.id = any (swept) and c.status = 'waiting'
+            and exists (select from chat.sla_policies p where p.site_id = c.site_id)
+            and not exists (select from chat.sla_pauses p where p.conversation_id = c.id and p.ended_at is null)
+        for no key update of c skip locked) w;
+    if exists (
+        select from public.mod_chat_conversations c
+        where c.id = any (swept) and c.status = 'waiting'
+            and exists (select from chat.sla_policies p where p.site_id = c.site_id)
+            and not exists (select from chat.sla_pauses p where p.conversation_id = c.id and p.ended_at is null))
+    then
+        null;
+    elsif cardinality(swept) < p_batch then
+        delete from chat.sla_changes d where d.id = due.id;
+    else
+        update chat.sla_changes d set reached = swept[cardinality(swept)] where d.id = due.id;
+    end if;
+    return swept;
+end
+$$;
+comment on function chat.sla_sites(integer) is
+    'The next open conversations of a site whose policies or hours changed.';
+
+create or replace function chat.follow_sla(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    progress chat.sla_progress;
+    told uuid[];
+    seen record;
+    settled record;
+    found_ids uuid[];
+    known uuid[];
+    one uuid;
+begin
+    if not exists (select from chat.sla_policies) and not exists (select from chat.sla_changes) then
+        return 0;
+    end if;
+    -- One tick at a time; the others have better things to do.
+    select * into progress from chat.sla_progress for update skip locked;
+    if not found then
+        return 0;
+    end if;
+
+    with next as (
+        select d.id from chat.sla_changes d where d.conversation_id is not null order by d.id limit p_batch),
+    done as (
+        delete from chat.sla_changes d using next n where d.id = n.id returning d.conversation_id)
+    select coalesce(array_agg(distinct d.conversation_id), '{}') into told from done d;
+    select * into seen from chat.sla_events(progress.seen_id, null, p_batch);
+    select '{}'::uuid[] as conversations, progress.event_id as reached into settled;
+    if progress.event_id >= progress.up_to then
+        progress.up_to := seen.reached;
+        progress.up_to_xid := chat.xid_from_now('chat.sla_progress');
+    elsif chat.all_ended(progress.up_to_xid) then
+        select * into settled from chat.sla_events(progress.event_id, progress.up_to, p_batch);
+    end if;
+    found_ids := array(
+        select unnest(told || seen.conversations || chat.sla_sites(p_batch))
+        union
+        select c.id from public.mod_chat_conversations c
+        left join chat.sla_cases k on k.conversation_id = c.id
+        where c.id = any (settled.conversations) and (k.read_seq is null or k.read_seq < c.last_seq)
+        union
+        (select k.conversation_id from chat.sla_cases k where k.next_at <= p_now order by k.next_at limit p_batch));
+    update chat.sla_progress
+    set seen_id = seen.reached, event_id = settled.reached, up_to = progress.up_to, up_to_xid = progress.up_to_xid;
+
+    -- Nobody is waited for who erases one of them.
+    known := array(select c.id from public.mod_chat_conversations c where c.id = any (found_ids) for key share skip locked);
+    insert into chat.sla_changes (site_id, conversation_id)
+    select c.site_id, c.id from public.mod_chat_conversations c where c.id = any (found_ids) and c.id <> all (known);
+    foreach one in array known loop
+        perform chat.look_at_sla(one, p_now);
+    end loop;
+    return cardinality(known);
+end
+$$;
+comment on function chat.follow_sla(integer, timestamptz) is
+    'Looks at the conversations whose clocks something started, stopped or changed, or which warn or break now, in batches; how many. For the tick, which has other things to do first.';
+
+-- file: sql/routing/sla_of.sql
+-- What: how one conversation stands with what was promised.
+-- Why: read anew as of now, by the rule that the tick keeps the clocks by; what was told so far stands beside.
+-- Leaves out: lists, which show what the tick kept (sla_due.sql, conversations/inbox.sql).
+
+create or replace function public.chat_sla_of(conversation uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    c public.mod_chat_conversations;
+    sla jsonb;
+begin
+    select * into c from public.mod_chat_conversations x where x.id = chat_sla_of.conversation;
+    if not found or not chat.may_in(c.id, 'live-chat.conversations.view') then
+        raise exception 'there is no conversation % that you may see', chat_sla_of.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
+    sla := chat.sla_clocks(chat.sla_facts(c.id), clock_timestamp());
+    return jsonb_build_object(
+        'conversation_id', c.id,
+        'policy', (select to_jsonb(p) - 'site_id' from chat.sla_policies p where p.id = (sla ->> 'policy_id')::uuid),
+        'clocks', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                    'target', coalesce(fresh.clock ->> 'target', kept.target),
+                    'state', coalesce(fresh.clock ->> 'state', kept.state),
+                    'started_at', coalesce((fresh.clock ->> 'started_at')::timestamptz, kept.started_at),
+                    'ended_at', coalesce((fresh.clock ->> 'ended_at')::timestamptz, case when fresh.clock is null then kept.ended_at end),
+                    'paused_at', fresh.clock -> 'paused_at',
+                    'warn_at', coalesce((fresh.clock ->> 'warn_at')::timestamptz, case when fresh.clock is null then kept.warn_at end),
+                    'due_at', coalesce((fresh.clock ->> 'due_at')::timestamptz, case when fresh.clock is null then kept.due_at end),
+                    'left_seconds', fresh.clock -> 'left_seconds',
+                    'breached', coalesce((fresh.clock ->> 'breached')::boolean, false) or kept.breached_at is not null
+                        and kept.seq = coalesce((fresh.clock ->> 'seq')::bigint, kept.seq),
+                    'warnings', coalesce(kept.warnings, 0),
+                    'breaches', coalesce(kept.breaches, 0))
+                order by coalesce(fresh.clock ->> 'target', kept.target))
+            from (
+                select distinct on (x.clock ->> 'target') x.clock
+                from jsonb_array_elements(sla -> 'clocks') with ordinality x (clock, place)
+                order by x.clock ->> 'target', x.place desc) fresh
+            full join (select * from chat.sla_clocks k where k.conversation_id = c.id) kept
+                on kept.target = fresh.clock ->> 'target'), '[]'));
+end
+$$;
+comment on function public.chat_sla_of(uuid) is
+    'How a conversation stands with what was promised, as of now: {conversation_id, policy, clocks: [{target first_response, next_response or resolution, state running, paused, kept, dropped (over before an answer) or withdrawn (promised no more), started_at, ended_at, paused_at, warn_at, due_at, left_seconds (of business time where that counts; negative: too late), breached, warnings, breaches (told so far, earlier clocks of the target included)}]}; policy null: nothing is promised. PT404 chat/no_such_conversation.';
 
 -- file: sql/team/set_status.sql
 -- What: an agent goes online, away, busy or offline.
@@ -11446,7 +12623,7 @@ comment on function public.chat_resend_message(uuid) is
 -- What: all work that time brings, in bounded batches.
 -- Why: the worker calls it each second, any number of workers at once; rows that others hold are skipped. Picking up what
 --      a rolled-back transaction left waiting is part of correctness, not only of timers.
--- Leaves out: timers of later rooms (SLA), which join here.
+-- Leaves out: timers of later rooms, which join here.
 
 create or replace function public.chat_tick(batch integer default 100)
 returns jsonb
@@ -11481,11 +12658,12 @@ begin
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
-        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
+        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'sla', chat.follow_sla(chat_tick.batch * 5))
+        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, sla, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -12122,6 +13300,13 @@ create constraint trigger _700_route_changed after update on public.mod_chat_con
         and (new.choice_id is null or new.choice_id is not distinct from old.choice_id))
     execute function chat.route_conversation();
 
+-- Clocks that run in business hours follow the hours.
+create or replace trigger _700_sla_hours after update of business_hours, business_hours_enabled, timezone
+    on public.mod_chat_widget_settings
+    for each row execute function chat.note_sla_hours();
+create or replace trigger _700_sla_hours after update of business_hours, timezone on public.mod_chat_departments
+    for each row execute function chat.note_sla_hours();
+
 -- file: policies/_closed.sql
 -- What: closes everything of ours before the rooms open what they mean to.
 -- Why: one project's default privileges grant all, another's nothing; the result has to be the same under both, and a
@@ -12502,7 +13687,7 @@ create policy chat_canned_responses_delete on public.mod_chat_canned_responses f
 
 -- file: policies/routing.sql
 -- What: who may ask why a chat is whose it is, who waits and who was how full, take, assign and hand it over, say how
---       chats are sorted and handed out, and ask when a site is open.
+--       chats are sorted and handed out and what is promised, and ask when a site is open.
 -- Why: each function asks for its right itself; opening hours are what a widget shows to anybody, a place in the queue
 --      to whoever stands there.
 -- Leaves out: choices, settings and the routing row, which no client role touches.
@@ -12517,12 +13702,19 @@ grant execute on function
     public.chat_save_routing(uuid, uuid, text, integer, integer, integer, uuid, integer, integer),
     public.chat_queue(uuid, integer),
     public.chat_agent_load(uuid, timestamptz, timestamptz),
+    public.chat_simulate_routing(uuid, timestamptz, timestamptz, jsonb),
     public.chat_save_skills(uuid, uuid, text[]),
     public.chat_routing_rules(uuid),
     public.chat_save_routing_rules(uuid, jsonb, integer),
-    public.chat_try_routing_rules(uuid, jsonb, integer)
+    public.chat_try_routing_rules(uuid, jsonb, integer),
+    public.chat_sla(uuid),
+    public.chat_save_sla(uuid, uuid, text, text, integer, integer, integer, boolean, integer),
+    public.chat_delete_sla(uuid, uuid),
+    public.chat_sla_of(uuid)
 to authenticated;
 grant execute on function public.chat_hours(uuid, uuid, timestamptz), public.chat_queue_position(uuid) to anon, authenticated;
+-- Read by chat_conversation_list, of rows that its reader sees.
+grant execute on function chat.sla_due(uuid) to authenticated, service_role;
 
 -- file: policies/whatsapp.sql
 -- What: what of WhatsApp is open to people: sending an unknown or failed message again.

@@ -28,9 +28,10 @@ async fn a_row_of_a_person_goes_with_the_person() -> Result<()> {
         where a.attname in ('visitor_id', 'identity_id', 'session_id', 'conversation_id', 'message_id')
             and not a.attisdropped
             and a.attrelid not in (select p.oid from of_a_person p)
-            -- Event rows hold nothing but ids, and figures count them; what is due to be indexed goes when it was; the place
-            -- that somebody was told goes within seconds after they wait no more.
-            and a.attrelid not in ('chat.events'::regclass, 'chat.words_due'::regclass, 'chat.queue_told'::regclass)
+            -- Event rows hold nothing but ids, and figures count them; what is due to be indexed or looked at goes when it
+            -- was; the place that somebody was told goes within seconds after they wait no more.
+            and a.attrelid not in ('chat.events'::regclass, 'chat.words_due'::regclass, 'chat.queue_told'::regclass,
+                'chat.sla_changes'::regclass)
         order by 1"
     );
     finds_nothing(
@@ -51,9 +52,10 @@ async fn an_export_reads_every_table_of_a_person() -> Result<()> {
         from of_a_person p
         where position(split_part(p.oid::regclass::text, '.', -1) in
                 (select f.prosrc from pg_proc f where f.oid = 'chat.export_person(uuid)'::regprocedure)) = 0
-            -- Which agent was chosen and why, how often a message was handed to Meta: about us, not about them.
-            -- Words are those of the messages again.
-            and p.oid not in ('chat.choices'::regclass, 'chat.attempts'::regclass, 'chat.message_words'::regclass)
+            -- Which agent was chosen and why, how often a message was handed to Meta, how soon we answered: about us, not
+            -- about them. Words are those of the messages again.
+            and p.oid not in ('chat.choices'::regclass, 'chat.attempts'::regclass, 'chat.message_words'::regclass,
+                'chat.sla_cases'::regclass, 'chat.sla_clocks'::regclass, 'chat.sla_pauses'::regclass)
         order by 1"
     );
     finds_nothing(

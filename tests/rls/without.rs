@@ -93,6 +93,12 @@ gets_through! {
         edit("chat.author_of", "or not chat.sees_conversation(p_conversation)", "");
     the_limit_in_functions: limits::asking_beyond_a_limit,
         edit("public.chat_explain_assignment", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
+    the_limit_on_promises: limits::asking_beyond_a_limit,
+        edit("public.chat_sla_of", "chat.may_in(c.id, ", "chat.may(c.site_id, ");
+    the_limit_on_badges_of_promises: lists::promises_beyond_a_limit,
+        edit("public.chat_counts", "(not limited or chat.sees_conversation(k.conversation_id))", "true");
+    the_site_of_a_promise: settings::a_foreign_promise,
+        edit("public.chat_delete_sla", "p.site_id = chat_delete_sla.site and p.id", "p.id");
     the_limit_on_sending_again: limits::asking_beyond_a_limit,
         edit("public.chat_resend_message", "chat.may_in(m.conversation_id, ", "chat.may(m.site_id, ");
     the_limit_on_examples: limits::trying_rules_beyond_a_limit,

@@ -6,11 +6,13 @@ mod drain;
 mod explained;
 mod hours;
 mod load;
+mod promises;
 mod rule_trials;
 mod site_rules;
 mod strategies;
 mod unanswered;
 mod waiting;
+mod what_if;
 
 use anyhow::Result;
 use pg_chat_tests::Agent;

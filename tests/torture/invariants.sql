@@ -133,4 +133,56 @@ left join chat.events e on e.message_id = m.id and e.at >= m.created_at and e.na
 where m.public_seq is not null and m.sender_type <> 'system' and m.origin <> 'history'
 group by m.id having count(e.id) <> 1
 union all
+-- Promises: each open conversation of a site that promises something has clocks; they show what a look at all of its
+-- messages shows; each warning and each broken promise has been told once.
+select format('conversation %s has no clocks', c.id)
+from public.mod_chat_conversations c
+where c.archived_at is null and exists (select from chat.sla_policies y where y.site_id = c.site_id)
+    and not exists (select from chat.sla_cases k where k.conversation_id = c.id)
+union all
+select format('conversation %s waits for an answer to %s, its clock to %s', c.id, coalesce(w.seq::text, 'nothing'), k.asked)
+from public.mod_chat_conversations c
+join chat.sla_cases k on k.conversation_id = c.id
+cross join lateral (
+    select min(m.seq) as seq from public.mod_chat_messages m
+    where m.conversation_id = c.id and c.archived_at is null
+        and m.sender_type = 'visitor' and m.origin = 'live' and m.public_seq is not null
+        and m.seq > coalesce((
+            select max(a.seq) from public.mod_chat_messages a
+            where a.conversation_id = c.id and a.sender_type in ('agent', 'ai') and a.origin <> 'history'
+                and a.public_seq is not null), 0)
+        and m.seq > coalesce((select max(p.seq) from chat.sla_pauses p where p.conversation_id = c.id and p.is_end), 0)) w
+where exists (select from chat.sla_policies y where y.site_id = c.site_id)
+    and w.seq is distinct from (k.asked ->> 'seq')::bigint
+union all
+select format('conversation %s: its clock is %s, kept is %s', k.conversation_id, x.clock, to_jsonb(y))
+from chat.sla_cases k
+cross join lateral chat.sla_clocks(chat.sla_facts(k.conversation_id), clock_timestamp()) s
+cross join lateral jsonb_array_elements(s -> 'clocks') x (clock)
+left join chat.sla_clocks y on y.conversation_id = k.conversation_id and y.target = x.clock ->> 'target'
+-- What ended stays as it was judged then.
+where x.clock ->> 'ended_at' is null and (y.seq, y.state, y.due_at) is distinct from
+    ((x.clock ->> 'seq')::bigint, x.clock ->> 'state', (x.clock ->> 'due_at')::timestamptz)
+union all
+select format('a clock of conversation %s runs, and nothing is to be waited for: %s', y.conversation_id, to_jsonb(y))
+from chat.sla_clocks y
+where y.state in ('running', 'paused') and not exists (
+    select from jsonb_array_elements(chat.sla_clocks(chat.sla_facts(y.conversation_id), clock_timestamp()) -> 'clocks') x (clock)
+    where x.clock ->> 'target' = y.target and x.clock ->> 'ended_at' is null)
+union all
+select format('conversation %s: %s of %s are kept as told, %s events tell it', k.conversation_id, w.counted, w.name, e.told)
+from chat.sla_clocks k
+cross join lateral (values
+    (format('chat.sla.%s_warning', k.target), k.warnings), (format('chat.sla.%s_breached', k.target), k.breaches)) w (name, counted)
+cross join lateral (
+    select count(*) as told from chat.events e where e.conversation_id = k.conversation_id and e.name = w.name) e
+where e.told <> w.counted
+union all
+select format('conversation %s is %s, and %s pauses of its clocks are open', c.id, c.status, count(p.id))
+from public.mod_chat_conversations c
+join chat.sla_cases k on k.conversation_id = c.id
+left join chat.sla_pauses p on p.conversation_id = c.id and p.ended_at is null
+where exists (select from chat.sla_policies y where y.site_id = c.site_id)
+group by c.id having count(p.id) <> (c.status not in ('pending', 'active'))::integer
+union all
 select format('%s broadcasts failed', s.last_value) from chat.broadcast_failures s where s.is_called

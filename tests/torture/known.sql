@@ -47,6 +47,7 @@ cross join lateral (values
         where v.site_id = s.id and v.merged_into is not null limit 10)),
     ('blocks', array(select b.id::text from chat.blocks b where b.site_id = s.id order by b.id desc limit 10)),
     ('departments', array(select d.id::text from public.mod_chat_departments d where d.site_id = s.id limit 20)),
+    ('policies', array(select y.id::text from chat.sla_policies y where y.site_id = s.id limit 20)),
     ('agents', array(select a.id::text from public.mod_chat_agents a where a.site_id = s.id limit 20)),
     ('users', array(select a.user_id::text from public.mod_chat_agents a where a.site_id = s.id limit 20)),
     ('canned', array(select r.id::text from public.mod_chat_canned_responses r where r.site_id = s.id limit 20)),

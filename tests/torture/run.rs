@@ -298,14 +298,16 @@ async fn come_to_rest(db: &TestDb) -> Result<()> {
         let done: Value = sqlx::query_scalar("select chat_tick(200)")
             .fetch_one(db.as_worker())
             .await?;
-        let left: i64 = ["orphans", "settled", "returned", "unanswered", "sent", "woken", "resolved", "missed", "lost", "counted", "routed"]
+        let left: i64 = ["orphans", "settled", "returned", "unanswered", "sent", "woken", "resolved", "missed", "lost", "counted", "routed", "sla"]
             .iter()
             .filter_map(|word| done[word].as_i64())
             .sum();
         let unread = db
             .count(
                 "chat.words_progress p where p.event_id < coalesce((select max(id) from chat.events), 0)
-                or exists (select from chat.words_due)",
+                or exists (select from chat.words_due) or exists (select from chat.sla_changes)
+                or exists (select from chat.sla_policies)
+                    and (select event_id from chat.sla_progress) < (select max(id) from chat.events)",
             )
             .await?;
         last = done;

@@ -8,7 +8,7 @@ use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
 use chat_rules::retry::{self, Decision};
 use chat_rules::routing;
-use chat_rules::routing::{hours, site_rules};
+use chat_rules::routing::{hours, site_rules, sla};
 use chat_rules::visitors;
 use chat_rules::whatsapp;
 use chat_rules::widget;
@@ -196,6 +196,11 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         "simulate" => {
             let outcome = routing::simulate_json(&args.0["recording"].to_string());
             serde_json::from_str(&outcome.expect("a recording in its form")).expect("JSON")
+        }
+        "sla_clocks" => {
+            let at = args.time("at").expect("a time");
+            let sla = sla::sla_clocks_json(&args.0["facts"].to_string(), at);
+            serde_json::from_str(&sla.expect("facts in their form")).expect("JSON")
         }
         "hours_problems" => {
             let hours = args.0["hours"].to_string();

@@ -19,6 +19,7 @@ super::held_off!(
     the_queue_of_a_foreign_site,
     the_queue_beyond_a_limit,
     a_report_of_a_foreign_site,
+    promises_beyond_a_limit,
     searching_beyond_a_limit,
 );
 
@@ -223,6 +224,29 @@ pub async fn counting_beyond_a_limit(world: &World) -> Result<()> {
     let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
     let counts = format!("select chat_counts('{}') as said", world.a.site.id);
     ensure!(supervisor.rows(&counts).await?[0]["said"]["open"] == 0);
+    Ok(())
+}
+
+/// Broken promises to a colleague's visitor, and to those of another site.
+pub async fn promises_beyond_a_limit(world: &World) -> Result<()> {
+    limit_supervisors(world).await?;
+    for house in [&world.a, &world.b] {
+        world
+            .as_owner(&format!(
+                "insert into chat.sla_cases (conversation_id, site_id, read_seq, answered, due_at, target, breached)
+                values ('{}', '{}', 0, false, now(), 'resolution', true)",
+                house.conversation, house.site.id
+            ))
+            .await?;
+    }
+    let counts = format!("select chat_counts('{}') as said", world.a.site.id);
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    ensure!(supervisor.rows(&counts).await?[0]["said"]["sla_breached"] == 0);
+    let sorted = "select id from chat_inbox('{\"sort\": \"sla\"}')";
+    ensure!(supervisor.rows(sorted).await?.is_empty());
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
+    ensure!(agent.rows(&counts).await?[0]["said"]["sla_breached"] == 1);
+    ensure!(agent.rows(sorted).await?.len() == 1);
     Ok(())
 }
 

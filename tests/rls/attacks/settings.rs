@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::numbers::{connect, register};
-use super::refused;
+use super::{allowed, refused};
 use crate::world::World;
 
 super::held_off!(
@@ -12,6 +12,7 @@ super::held_off!(
     a_number_of_another_site,
     a_number_nobody_confirmed,
     an_account_of_another_site,
+    a_foreign_promise,
 );
 
 async fn forbid(world: &World, permission: &str) -> Result<()> {
@@ -148,6 +149,47 @@ pub async fn an_account_of_another_site(world: &World) -> Result<()> {
     ensure!(
         world.look(account).await? == "null",
         "the number goes by an account of site B"
+    );
+    Ok(())
+}
+
+pub async fn a_foreign_promise(world: &World) -> Result<()> {
+    world
+        .as_owner(&format!(
+            "insert into chat.sla_policies (id, site_id, tag) values ('{0}', '{0}', 'vip');
+            insert into chat.sla_policies (site_id, tag) select '{0}', 'tag ' || n from generate_series(1, 199) n",
+            world.b.site.id
+        ))
+        .await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let delete = |site| format!("select chat_delete_sla('{site}', '{}')", world.b.site.id);
+    refused(
+        admin.execute(&delete(world.a.site.id)).await,
+        "PT404 chat/no_such_policy",
+    )?;
+    refused(
+        admin.execute(&delete(world.b.site.id)).await,
+        "PT403 chat/not_allowed",
+    )?;
+    let save = |site, department: &str| {
+        format!("select chat_save_sla('{site}', {department}, resolution_seconds => 60)")
+    };
+    let theirs = format!("'{}'", world.b.department);
+    refused(
+        admin.execute(&save(world.a.site.id, &theirs)).await,
+        "PT404 chat/no_such_department",
+    )?;
+    refused(
+        admin.execute(&save(world.b.site.id, "null")).await,
+        "PT403 chat/not_allowed",
+    )?;
+    // However much another site promises, one's own shows and keeps what is its own.
+    allowed(admin.execute(&save(world.a.site.id, "null")).await)?;
+    let own = format!("select chat_sla('{}') as sla", world.a.site.id);
+    let own = admin.rows(&own).await?;
+    ensure!(
+        own[0]["sla"].as_array().is_some_and(|sla| sla.len() == 1),
+        "promises of another site are shown: {own:?}"
     );
     Ok(())
 }

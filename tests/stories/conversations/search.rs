@@ -174,6 +174,55 @@ async fn a_message_that_commits_late_is_indexed_all_the_same() -> Result<()> {
     Ok(())
 }
 
+/// Whoever began last has an id that no snapshot knows, and an event id below one that is there already.
+#[tokio::test]
+async fn a_message_of_the_youngest_transaction_is_indexed_all_the_same() -> Result<()> {
+    let scene = Scene::open().await?;
+    let chat = crate::scene::uuid_of(&scene.visit(ZOE).await?);
+    let visitor = scene.site.visitor("Yann").await?;
+    scene.index().await?;
+    let mut older = scene.db.owner().begin().await?;
+    sqlx::query("select pg_current_xact_id()")
+        .execute(&mut *older)
+        .await?;
+    let mut younger = scene.db.owner().begin().await?;
+    sqlx::query("insert into mod_chat_messages (conversation_id, sender_type, content) values ($1, 'visitor', 'written')")
+        .bind(chat)
+        .execute(&mut *younger)
+        .await?;
+    // It is not broadcast, which would be a transaction within, of an id of its own.
+    sqlx::query("insert into mod_chat_conversations (site_id, visitor_id) values ($1, $2)")
+        .bind(scene.site.id)
+        .bind(visitor)
+        .execute(&mut *older)
+        .await?;
+    older.commit().await?;
+    for _ in 0..9 {
+        scene.as_owner("select chat.index_words(100)").await?;
+    }
+    younger.commit().await?;
+    scene.index().await?;
+    let indexed = "chat.message_words where words @@ 'written'";
+    assert_eq!(scene.count(indexed).await?, 1);
+    Ok(())
+}
+
+/// A dump that is read in another cluster brings a transaction id that is far from come there.
+#[tokio::test]
+async fn what_is_written_after_a_move_to_another_cluster_is_indexed() -> Result<()> {
+    let (scene, _) = Scene::with_agent().await?;
+    scene.hear_text(ZOE, "wamid.1", "before").await?;
+    scene.index().await?;
+    scene.hear_text(ZOE, "wamid.2", "afterwards").await?;
+    scene
+        .as_owner("update chat.words_progress set up_to = (select max(id) from chat.events), up_to_xid = '9000000000000'")
+        .await?;
+    scene.index().await?;
+    let indexed = "chat.message_words where words @@ 'afterwards'";
+    assert_eq!(scene.count(indexed).await?, 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_of_hits_join_and_the_search_can_stay_in_a_conversation() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;

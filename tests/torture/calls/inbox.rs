@@ -76,7 +76,7 @@ pub const CALLS: &[Kind] = &[
 fn filters(p: &mut Player<'_>) -> String {
     let mut filters = json!({});
     for _ in 0..p.chance.below(4) {
-        let (name, value): (&str, Value) = match p.chance.below(14) {
+        let (name, value): (&str, Value) = match p.chance.below(16) {
             0 => (
                 "status",
                 json!(p.chance.one_of(&[
@@ -110,6 +110,14 @@ fn filters(p: &mut Player<'_>) -> String {
             10 => ("tags", json!(["done", "late"])),
             11 => ("unread", json!(true)),
             12 => ("phoneNumberId", json!(p.raw("numbers"))),
+            13 => (
+                "sla",
+                json!(p.chance.one_of(&["running", "warned", "breached", "late"])),
+            ),
+            14 => (
+                "sort",
+                json!(p.chance.one_of(&["sla", "last_message", "?"])),
+            ),
             _ => ("visitorId", json!(p.raw("visitors"))),
         };
         filters[name] = value;

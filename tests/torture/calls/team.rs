@@ -173,4 +173,53 @@ pub const CALLS: &[Kind] = &[
             ("until", p.chance.time()),
         ]
     }),
+    function("chat_simulate_routing", 1, staff, |p| {
+        let changes = match p.chance.below(4) {
+            0 => "'{\"strategy\": \"sticky\"}'".to_owned(),
+            1 => p.chance.json(serde_json::json!({"hourly_limit": 3})),
+            2 => format!(
+                "jsonb_build_object('add_agents', jsonb_build_array(jsonb_build_object('like', {}, 'count', 1)))",
+                p.one("agents")
+            ),
+            _ => "'{}'".to_owned(),
+        };
+        vec![
+            ("site", p.site()),
+            // What came in a few seconds of this is as much as in a usual day.
+            (
+                "since",
+                "clock_timestamp() - interval '5 seconds'".to_owned(),
+            ),
+            ("until", "null".to_owned()),
+            ("changes", changes),
+        ]
+    }),
+    function("chat_sla", 3, staff, |p| vec![("site", p.site())]),
+    function("chat_sla_of", 10, staff, |p| {
+        vec![("conversation", p.one("conversations"))]
+    }),
+    function("chat_save_sla", 6, boss, |p| {
+        let mut args = vec![("site", p.site())];
+        match p.chance.below(5) {
+            0 => args.push(("department", p.one("departments"))),
+            1 => args.push(("priority", p.chance.word(&["low", "urgent"]))),
+            2 => args.push(("tag", p.chance.word(&["done", "late", "vip"]))),
+            _ => {}
+        }
+        for target in [
+            "first_response_seconds",
+            "next_response_seconds",
+            "resolution_seconds",
+        ] {
+            if !p.chance.one_in(4) {
+                args.push((target, p.chance.number(1, 7200)));
+            }
+        }
+        args.push(("in_business_hours", p.chance.truth()));
+        args.push(("warn_percent", p.chance.number(1, 99)));
+        args
+    }),
+    function("chat_delete_sla", 3, boss, |p| {
+        vec![("site", p.site()), ("policy", p.one("policies"))]
+    }),
 ];

@@ -15,6 +15,10 @@ pub const CALLS: &[Kind] = &[
                 || chat.miss_unanswered(20, clock_timestamp() + interval '{later}'))"
         )
     })),
+    statement("promises get late", 6, owner, |p| {
+        let later = p.chance.one_of(&["1 minute", "20 minutes", "3 hours"]);
+        format!("select chat.follow_sla(50, clock_timestamp() + interval '{later}')")
+    }),
     statement("fall silent", 5, owner, |p| {
         turned_back(
             p,

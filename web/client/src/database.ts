@@ -67,6 +67,8 @@ export interface ChatAgent {
   totalResponseSeconds: number
   /** avg_rating = total_rating_stars / total_ratings. */
   totalRatingStars: number
+  /** Chats that were taken back because this agent let somebody wait for too long. */
+  totalUnanswered: number
   /** What the agent can do, lower case; by chat_save_skills. */
   skills: string[]
   createdAt: string
@@ -126,6 +128,8 @@ export interface ChatWidgetSettings {
   missedAfterMinutes: number
   /** For so many minutes visitors may edit and take back their own messages; 0 = never. */
   editMinutes: number
+  /** For so many days it is kept what each choice of an agent was made from; that it was made stays. */
+  choiceDays: number
   /** A visitor who does not come back for so many days is somebody new. */
   sessionDays: number
   /** Sessions opened or renewed at this site in a minute; beyond it visitors are told to wait. */
@@ -181,6 +185,8 @@ export interface ChatVisitor {
   whatsappPhone: string | null
   createdAt: string
   updatedAt: string
+  /** What the widget or the browser asks for, such as de-AT; null: nobody said, as on WhatsApp. */
+  language: string | null
   /** The visitor this one turned out to be, by chat_merge_visitors; null when it stands for itself. Rows keep their visitor_id. */
   mergedInto: string | null
 }
@@ -247,6 +253,8 @@ export interface ChatConversation {
   returnedBy: string | null
   /** What whoever takes it should know, where the strategy is skills. */
   skills: string[] | null
+  /** What the site's rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held. */
+  appliedRule: Record<string, unknown> | null
   /** The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself. */
   choiceId: number | null
   /** Since when it waits for an agent; null when it does not. */
@@ -385,7 +393,7 @@ export interface ChatAnalytics {
   updatedAt: string
 }
 
-/** Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. */
+/** Conversations as rows of an inbox. Its order is is_open desc, sort_at desc, id desc: open ones by their last message, then the archive by when each ended. sla_due_at: when the first of what was promised is due, and sla_target what that is; null: no clock runs. */
 export interface ConversationListItem {
   id: string
   visitorName: string | null
@@ -419,6 +427,8 @@ export interface ConversationListItem {
   lastChange: number
   isOpen: boolean
   sortAt: string
+  slaDueAt: string | null
+  slaTarget: string | null
 }
 
 /** The caller's own conversations, for visitors: by a session's token or a Supabase login. PT401 as chat.my_session. */
@@ -493,6 +503,7 @@ export interface ChatSavedViews {
 
 /** What `rpc` takes and answers; rows are as mapRecords gives them. docs/sql-api.md says what each does. */
 export interface ChatFunctions {
+  chat_agent_load: { args: { site: string; since: string; until: string }; returns: unknown }
   chat_assign: { args: { conversation: string; agent: string; override?: boolean }; returns: ChatConversation[] }
   chat_block_address: { args: { site: string; address: string; reason?: string | null; until?: string | null }; returns: unknown }
   chat_block_visitor: { args: { visitor: string; reason?: string | null; until?: string | null }; returns: unknown }
@@ -504,6 +515,7 @@ export interface ChatFunctions {
   chat_consent: { args: { version: number }; returns: unknown }
   chat_counts: { args: { site: string }; returns: unknown }
   chat_delete_message: { args: { message: string }; returns: unknown }
+  chat_delete_sla: { args: { site: string; policy: string }; returns: unknown }
   chat_delete_view: { args: { view: string }; returns: unknown }
   chat_edit_message: { args: { message: string; content: string }; returns: unknown }
   chat_end: { args: { conversation: string; rating?: number | null; comment?: string | null }; returns: unknown }
@@ -528,6 +540,8 @@ export interface ChatFunctions {
   chat_permissions: { args: { site: string }; returns: unknown }
   chat_person: { args: { visitor: string }; returns: unknown }
   chat_post_message: { args: { content: string; id?: string; conversation?: string | null; reply_to?: string | null; upload?: string | null }; returns: unknown }
+  chat_queue: { args: { site: string; page_size?: number }; returns: unknown }
+  chat_queue_position: { args: { conversation: string }; returns: unknown }
   chat_rate: { args: { conversation: string; rating: number; comment?: string | null }; returns: unknown }
   chat_react: { args: { message: string; emoji: string }; returns: unknown }
   chat_read: { args: { conversation: string; up_to?: number | null; only_delivered?: boolean }; returns: unknown }
@@ -536,13 +550,16 @@ export interface ChatFunctions {
   chat_retry_job: { args: { job_id: number }; returns: unknown }
   chat_rotate_identity_key: { args: { site: string }; returns: unknown }
   chat_routing: { args: { site: string }; returns: unknown }
+  chat_routing_rules: { args: { site: string }; returns: unknown }
   chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
   chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
   chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
   chat_save_role_limit: { args: { site: string; role: string; sees: string; phone_number_id?: string | null }; returns: unknown }
-  chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null }; returns: unknown }
+  chat_save_routing: { args: { site: string; department?: string | null; strategy?: string; hourly_limit?: number | null; skills_wait_seconds?: number; fallback_seconds?: number | null; fallback_department?: string | null; unanswered_seconds?: number | null; unanswered_limit?: number }; returns: unknown }
+  chat_save_routing_rules: { args: { site: string; rules: unknown; version?: number | null }; returns: unknown }
   chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
+  chat_save_sla: { args: { site: string; department?: string | null; priority?: string | null; tag?: string | null; first_response_seconds?: number | null; next_response_seconds?: number | null; resolution_seconds?: number | null; in_business_hours?: boolean; warn_percent?: number }; returns: unknown }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
   chat_scheduled: { args: { conversation: string }; returns: unknown[] }
@@ -551,11 +568,15 @@ export interface ChatFunctions {
   chat_set_module: { args: { site: string; enabled: boolean }; returns: unknown }
   chat_set_page: { args: { page: unknown }; returns: null }
   chat_set_status: { args: { site: string; status: string }; returns: ChatAgent[] }
+  chat_simulate_routing: { args: { site: string; since: string; until: string; changes?: unknown }; returns: unknown }
+  chat_sla: { args: { site: string }; returns: unknown }
+  chat_sla_of: { args: { conversation: string }; returns: unknown }
   chat_snooze: { args: { conversation: string; until: string }; returns: ChatConversation[] }
   chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
   chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
   chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
   chat_transfer: { args: { conversation: string; agent?: string | null; department?: string | null; note?: string | null; override?: boolean }; returns: ChatConversation[] }
+  chat_try_routing_rules: { args: { site: string; rules?: unknown | null; days?: number }; returns: unknown }
   chat_unassign: { args: { conversation: string }; returns: ChatConversation[] }
   chat_unblock: { args: { block: string }; returns: unknown }
   chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }

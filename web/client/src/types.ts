@@ -69,6 +69,10 @@ export interface ConversationFilters {
   /** A tag, or tags that must all be there. */
   tags?: string | string[] | null
   unread?: boolean | null
+  /** Clocks of what was promised: one runs, is late enough for a warning, is broken. */
+  sla?: 'running' | 'warned' | 'breached' | 'all' | null
+  /** By sla_due_at, only what has one; else by the last message. */
+  sort?: 'last_message' | 'sla' | null
 }
 
 /** Figures of a site now and today. */
@@ -112,6 +116,9 @@ export interface RealtimeMessage {
     | 'conversation_resolved'
     /** Beyond LC-01: to a visitor who waits, {position, expected_seconds, from_chats}. */
     | 'queue_position'
+    | 'sla_changed'
+    | 'sla_warning'
+    | 'sla_breached'
   conversationId: string
   data: Record<string, unknown>
 }

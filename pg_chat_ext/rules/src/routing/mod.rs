@@ -8,6 +8,7 @@ pub mod hours;
 mod queue;
 pub mod simulation;
 pub mod site_rules;
+pub mod sla;
 mod strategies;
 mod unanswered;
 

@@ -1,0 +1,145 @@
+-- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
+-- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
+-- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
+
+create or replace function chat.millis(p_at timestamptz)
+returns bigint
+language sql
+immutable
+as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
+comment on function chat.millis(timestamptz) is 'A moment in milliseconds since 1970.';
+
+create or replace function chat.recorded_chats(p_site uuid, p_since timestamptz, p_until timestamptz)
+returns table (
+    chat public.mod_chat_conversations, first_agent uuid, assigned_at timestamptz, held_by uuid,
+    talk bigint, answer bigint, patience bigint)
+language plpgsql
+stable
+as $$
+begin
+    return query
+    select c, f.agent_id, f.at,
+        case when c.created_at < p_since then h.agent_id end,
+        case when f.at is not null then
+            chat.millis(least(coalesce(c.archived_at, p_until), p_until)) - chat.millis(greatest(f.at, p_since)) end,
+        case when f.at is not null and c.first_response_time_seconds is not null then
+            greatest(c.first_response_time_seconds * 1000 - (chat.millis(f.at) - chat.millis(c.created_at)), 0) end,
+        case when f.at is null and c.abandoned_at is not null then chat.millis(c.abandoned_at) - chat.millis(c.created_at) end
+    from public.mod_chat_conversations c
+    left join lateral (
+        select k.agent_id, k.at from chat.choices k
+        where k.conversation_id = c.id and k.agent_id is not null
+        order by k.id limit 1) f on true
+    left join lateral (
+        select k.agent_id from chat.choices k
+        where k.conversation_id = c.id and k.at < p_since
+        order by k.id desc limit 1) h on true
+    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
+end
+$$;
+comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
+    'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
+
+create or replace function chat.recording(
+    p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    the_rules constant jsonb := p_changes -> 'rules';
+    known constant jsonb := case when the_rules is not null then chat.known_to_rules(p_site) end;
+    hours constant jsonb := case when the_rules is not null then chat.hours_for_rules(p_site, the_rules) end;
+    all_queues constant jsonb := p_changes - '{departments,agents,add_agents,rules,answer_due_seconds}'::text[];
+    due integer := (p_changes ->> 'answer_due_seconds')::integer;
+    missed integer;
+    usual_talk bigint;
+    usual_answer bigint;
+begin
+    select x.missed_after_minutes into missed from public.mod_chat_widget_settings x where x.site_id = p_site;
+    if due is null then
+        select p.first_response_seconds into due from chat.sla_policies p
+        where p.site_id = p_site and p.department_id is null and p.priority is null and p.tag is null;
+    end if;
+    select percentile_disc(0.5) within group (order by r.talk), percentile_disc(0.5) within group (order by r.answer)
+    into usual_talk, usual_answer
+    from chat.recorded_chats(p_site, p_since, p_until) r;
+    return jsonb_build_object(
+        'ends', chat.millis(p_until),
+        'missed_after', nullif(missed, 0) * 60000::bigint,
+        'answer_due', due * 1000::bigint,
+        'queues', (
+            select jsonb_agg(jsonb_build_object(
+                    'department_id', d.id, 'auto_assign', coalesce(d.auto_assign, true), 'max', d.max_concurrent_chats)
+                || (to_jsonb(chat.routing_settings_of(p_site, d.id))
+                    - '{site_id,department_id}'::text[])
+                || all_queues || (own.say - 'max_concurrent_chats')
+                || case when own.say ? 'max_concurrent_chats' then jsonb_build_object('max', own.say -> 'max_concurrent_chats') else '{}' end)
+            from (
+                select null::uuid as id, null::boolean as auto_assign, null::integer as max_concurrent_chats
+                union all
+                select x.id, x.auto_assign, x.max_concurrent_chats
+                from public.mod_chat_departments x where x.site_id = p_site) d
+            cross join lateral (select coalesce(p_changes #> array['departments', d.id::text], '{}') as say) own),
+        'agents', coalesce((
+            select jsonb_agg(chat.recorded_agent(a, p_since, p_until, coalesce(p_changes #> array['agents', a.id::text], '{}'), n)
+                order by a.id, n)
+            from public.mod_chat_agents a
+            cross join lateral generate_series(0, coalesce((
+                select sum((x ->> 'count')::integer) from jsonb_array_elements(p_changes -> 'add_agents') x
+                where x ->> 'like' = a.id::text), 0)) n
+            where a.site_id = p_site
+                and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'),
+        'arrivals', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'conversation_id', (r.chat).id,
+                'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
+                'department_id', case when v.follows ? 'department' then v.follows ->> 'department' else (r.chat).department_id::text end,
+                'priority', coalesce(v.follows ->> 'priority', (r.chat).priority),
+                'skills', coalesce(v.follows -> 'skills', to_jsonb((r.chat).skills), '[]'),
+                'known_agent_id', k.agent_id,
+                'talk', coalesce(r.talk, usual_talk, 0),
+                'answer', coalesce(r.answer, usual_answer, 0),
+                'patience', r.patience,
+                'held_by', r.held_by))
+            from chat.recorded_chats(p_site, p_since, p_until) r
+            left join lateral (
+                select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
+                from public.mod_chat_conversations x
+                where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
+                    and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
+                order by x.created_at desc limit 1) k on true
+            left join lateral (
+                select chat.match_rules(the_rules, chat.facts_for_rules(
+                    jsonb_populate_record(r.chat, (r.chat).applied_rule -> 'came_with'), known, hours, (r.chat).created_at))
+                    -> 'then' as follows
+                where the_rules is not null and r.held_by is null) v on true), '[]'));
+end
+$$;
+comment on function chat.recording(uuid, timestamptz, timestamptz, jsonb) is
+    'A site in a period as chat.simulate takes it, with the changes that chat_simulate_routing knows.';
+
+create or replace function chat.recorded_agent(
+    p_agent public.mod_chat_agents, p_since timestamptz, p_until timestamptz, p_changes jsonb, p_copy bigint)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return jsonb_build_object(
+        -- A copy is a colleague who works when the agent does.
+        'agent_id', p_agent.id || case when p_copy > 0 then '+' || p_copy else '' end,
+        'department_id', case when p_changes ? 'department_id' then p_changes ->> 'department_id' else p_agent.department_id::text end,
+        'max', coalesce((p_changes ->> 'max_concurrent_chats')::integer, p_agent.max_concurrent_chats),
+        'skills', coalesce(p_changes -> 'skills', to_jsonb(p_agent.skills)),
+        'online', coalesce((
+            select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
+            from (
+                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
+                from chat.agent_states x
+                where x.agent_id = p_agent.id and x.at < p_until) s
+            where s.status = 'online' and s.begins < s.ends), '[]'));
+end
+$$;
+comment on function chat.recorded_agent(public.mod_chat_agents, timestamptz, timestamptz, jsonb, bigint) is
+    'An agent as chat.simulate takes them: capacity and skills as they are now but for the changes, online as they were; the so-manieth copy of them where it is not 0.';

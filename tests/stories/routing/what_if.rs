@@ -1,0 +1,278 @@
+//! What would have been under other ways of routing.
+
+use anyhow::Result;
+use pg_chat_tests::{Agent, AgentIs};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::by_hand::said;
+use crate::scene::{Scene, only};
+
+/// When the recorded hour was over.
+const END: &str = "'2026-01-01T12:00:00Z'::timestamptz";
+
+/// A chat of the recorded hour, in minutes before its end: when it came, who got it and when, when it was over.
+struct Was<'a> {
+    came: u32,
+    got: Option<(Agent, u32)>,
+    over: Option<u32>,
+    more: &'a str,
+}
+
+impl Scene {
+    /// An admin, and an agent with room for one chat who was online for the whole hour.
+    async fn with_recording(chats: &[Was<'_>]) -> Result<(Self, Agent, Agent)> {
+        let scene = Self::open().await?;
+        let adam = scene.admin().await?;
+        let one = AgentIs {
+            max: 1,
+            ..AgentIs::default()
+        };
+        let ada = scene.site.agent("Ada", one).await?;
+        scene.as_owner("delete from chat.agent_states").await?;
+        scene
+            .as_owner(&format!(
+                "insert into chat.agent_states (site_id, agent_id, status, capacity, load, at)
+                values ('{}', '{}', 'online', 1, 0, {END} - interval '2 hours')",
+                scene.site.id, ada.id
+            ))
+            .await?;
+        for chat in chats {
+            scene.was(chat, ada).await?;
+        }
+        Ok((scene, adam, ada))
+    }
+
+    /// Writes the past past the triggers, which would make it the present. Whoever `got` names is Ada where it is nobody's id.
+    async fn was(&self, chat: &Was<'_>, ada: Agent) -> Result<()> {
+        let (id, site) = (Uuid::new_v4(), self.site.id);
+        let visitor = self.site.visitor("Somebody").await?;
+        let minutes = |minutes: u32| format!("{END} - interval '{minutes} minutes'");
+        let over = chat.over.map_or("null".to_owned(), minutes);
+        let got = chat.got.map_or(String::new(), |(agent, at)| {
+            let agent = if agent.id.is_nil() { ada } else { agent };
+            format!(
+                "insert into chat.choices (site_id, conversation_id, agent_id, at, choice)
+                values ('{site}', '{id}', '{}', {}, '{{}}');
+                update mod_chat_conversations set assigned_agent_id = '{0}', first_response_time_seconds =
+                    extract(epoch from {} - created_at) + 30 where id = '{id}';",
+                agent.id,
+                minutes(at),
+                minutes(at)
+            )
+        });
+        let statements = format!(
+            "set session_replication_role = replica;
+            insert into mod_chat_conversations (id, site_id, visitor_id, status, created_at, archived_at, pending_since)
+            values ('{id}', '{site}', '{visitor}', '{}', {}, {over}, null);
+            {got}
+            update mod_chat_conversations set updated_at = created_at{} where id = '{id}';
+            set session_replication_role = origin;",
+            if chat.over.is_some() { "resolved" } else { "pending" },
+            minutes(chat.came),
+            chat.more,
+        );
+        sqlx::raw_sql(AssertSqlSafe(statements))
+            .execute(self.db.superuser())
+            .await?;
+        Ok(())
+    }
+
+    async fn what_if(&self, by: Agent, changes: &Value) -> Result<Value> {
+        let call = format!(
+            "chat_simulate_routing('{}', {END} - interval '1 hour', {END}, '{changes}')",
+            self.site.id
+        );
+        Ok(self.said(by, &call).await?)
+    }
+}
+
+/// Two chats a minute apart, ten minutes each; the second waited for the first.
+fn two_in_a_row() -> [Was<'static>; 2] {
+    let ada = Agent {
+        id: Uuid::nil(),
+        user: Uuid::nil(),
+    };
+    [(50, 50, 40), (49, 40, 30)].map(|(came, got, over)| Was {
+        came,
+        got: Some((ada, got)),
+        over: Some(over),
+        more: "",
+    })
+}
+
+/// The figures of one agent.
+fn agents(outcome: &Value, agent: &str) -> Value {
+    let all = outcome["agents"].as_array().into_iter().flatten();
+    all.cloned()
+        .find(|one| one["agent_id"] == agent)
+        .unwrap_or_default()
+}
+
+const FIGURES: &str = "arrivals assigned waiting wait_seconds";
+
+#[tokio::test]
+async fn with_more_room_nobody_would_have_waited() -> Result<()> {
+    let (scene, adam, ada) = Scene::with_recording(&two_in_a_row()).await?;
+    let changes = json!({"agents": {ada.id.to_string(): {"max_concurrent_chats": 2}}});
+    let told = scene.what_if(adam, &changes).await?;
+    let waited = json!({"arrivals": 2, "assigned": 2, "waiting": 0,
+        "wait_seconds": {"p50": 0.0, "p90": 540.0, "mean": 270.0, "longest": 540.0}});
+    assert_eq!(only(&told["as_it_was"], FIGURES), waited, "{told}");
+    assert_eq!(
+        told["happened"]["wait_seconds"]["longest"].as_f64(),
+        Some(540.0),
+        "{told}"
+    );
+    assert_eq!(
+        told["happened"]["agents"],
+        json!([{"agent_id": ada.id, "got": 2}])
+    );
+    assert_eq!(told["changed"]["wait_seconds"]["longest"], 0.0, "{told}");
+    let hers = agents(&told["changed"], &ada.id.to_string());
+    assert_eq!(
+        only(&hers, "got peak_load"),
+        json!({"got": 2, "peak_load": 2})
+    );
+    assert_eq!(told["cut"], false);
+    assert!(
+        told["assumes"][0]
+            .as_str()
+            .is_some_and(|says| says.contains("model"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_a_colleague_more_or_without_anybody() -> Result<()> {
+    let (scene, adam, ada) = Scene::with_recording(&two_in_a_row()).await?;
+    let like_ada = json!({"add_agents": [{"like": ada.id, "count": 1}]});
+    let told = scene.what_if(adam, &like_ada).await?;
+    assert_eq!(told["changed"]["wait_seconds"]["longest"], 0.0, "{told}");
+    let like_her = agents(&told["changed"], &format!("{}+1", ada.id));
+    assert_eq!(like_her["got"], 1, "{told}");
+    let gone = json!({"agents": {ada.id.to_string(): {"absent": true}}, "answer_due_seconds": 60});
+    let told = scene.what_if(adam, &gone).await?;
+    assert_eq!(
+        only(&told["changed"], "arrivals assigned waiting answered_late"),
+        json!({"arrivals": 2, "assigned": 0, "waiting": 2, "answered_late": 2})
+    );
+    // Ada answered half a minute after she got each.
+    assert_eq!(told["as_it_was"]["answered_late"], 1, "{told}");
+    assert_eq!(told["happened"]["answered_late"], 1, "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn under_other_rules_of_the_site() -> Result<()> {
+    let mut chats = two_in_a_row();
+    chats[1].more = ", page_url = 'https://shop.example/pricing'";
+    let (scene, adam, _) = Scene::with_recording(&chats).await?;
+    let sales = scene.site.department("Sales", 5).await?;
+    let rules = json!({"rules": [{"name": "Pricing", "if": {"page": ["/pricing*"]}, "then": {"department": sales}}]});
+    let told = scene.what_if(adam, &rules).await?;
+    assert_eq!(
+        only(&told["changed"], "arrivals assigned waiting"),
+        json!({"arrivals": 2, "assigned": 1, "waiting": 1}),
+        "nobody works in sales: {told}"
+    );
+    let mut falls_back = rules;
+    falls_back["departments"] = json!({sales.to_string(): {"fallback_seconds": 60}});
+    let told = scene.what_if(adam, &falls_back).await?;
+    assert_eq!(told["changed"]["assigned"], 2, "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_somebody_had_already_takes_their_room() -> Result<()> {
+    let mut chats = two_in_a_row();
+    chats[0].came = 90;
+    chats[0].got = chats[0].got.map(|(agent, _)| (agent, 90));
+    let (scene, adam, _) = Scene::with_recording(&chats).await?;
+    let told = scene.what_if(adam, &json!({})).await?;
+    let waited = json!({"arrivals": 1, "assigned": 1, "waiting": 0,
+        "wait_seconds": {"p50": 540.0, "p90": 540.0, "mean": 540.0, "longest": 540.0}});
+    assert_eq!(only(&told["changed"], FIGURES), waited, "{told}");
+    assert_eq!(told["happened"]["arrivals"], 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_simulation_is_bounded_and_says_so() -> Result<()> {
+    let (scene, adam, _) = Scene::with_recording(&[]).await?;
+    let visitor = scene.site.visitor("Somebody").await?;
+    let many = format!(
+        "set session_replication_role = replica;
+        insert into mod_chat_conversations (site_id, visitor_id, status, created_at, archived_at, pending_since)
+        select '{}', '{visitor}', 'missed', {END} - interval '1 hour' + n * interval '100 milliseconds', {END}, null
+        from generate_series(0, 20000) n;
+        set session_replication_role = origin;",
+        scene.site.id
+    );
+    sqlx::raw_sql(AssertSqlSafe(many))
+        .execute(scene.db.superuser())
+        .await?;
+    let told = scene.what_if(adam, &json!({})).await?;
+    assert_eq!(told["cut"], true);
+    assert_eq!(told["changed"]["arrivals"], 20_000);
+    assert_eq!(told["until"], "2026-01-01T11:33:20+00:00");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_tried_is_said() -> Result<()> {
+    let (scene, adam, ada) = Scene::with_recording(&[]).await?;
+    let nobody = Uuid::new_v4();
+    for (changes, says) in [
+        (json!([]), "they are an object"),
+        (json!({"colour": 1}), "there is no colour"),
+        (json!({"departments": []}), "departments is an object by id"),
+        (json!({"add_agents": {}}), "add_agents is a list"),
+        (json!({"strategy": "fastest"}), "strategy cannot be"),
+        (json!({"hourly_limit": -1}), "hourly_limit cannot be -1"),
+        (json!({"hourly_limit": 1e30}), "hourly_limit cannot be"),
+        (
+            json!({"answer_due_seconds": null}),
+            "answer_due_seconds cannot be null",
+        ),
+        (
+            json!({"fallback_department_id": nobody}),
+            "fallback_department_id cannot be",
+        ),
+        (
+            json!({"departments": {nobody.to_string(): {}}}),
+            "is none of the site's",
+        ),
+        (
+            json!({"agents": {"ada": {"absent": true}}}),
+            "agents.ada is none of the site's",
+        ),
+        (
+            json!({"agents": {ada.id.to_string(): {"wings": 2}}}),
+            "wings cannot be 2",
+        ),
+        (json!({"agents": {ada.id.to_string(): 3}}), "cannot be null"),
+        (
+            json!({"add_agents": [{"like": nobody, "count": 1}]}),
+            "add_agents.like cannot be",
+        ),
+        (
+            json!({"add_agents": [{"like": ada.id, "count": 101}]}),
+            "at most 100 agents",
+        ),
+    ] {
+        let refused = scene.what_if(adam, &changes).await;
+        let error = format!("{:#}", refused.expect_err("it was tried"));
+        assert!(error.contains(says), "{changes}: {error}");
+    }
+    let year = format!(
+        "chat_simulate_routing('{}', now() - interval '2 years', now())",
+        scene.site.id
+    );
+    assert_eq!(
+        scene.refusal(adam, &year).await,
+        said("PT422", "chat/simulation_period")
+    );
+    Ok(())
+}
