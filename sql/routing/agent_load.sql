@@ -14,7 +14,9 @@ declare
     ends constant timestamptz := least(chat_agent_load.until, now());
 begin
     perform chat.require(chat_agent_load.site, 'live-chat.analytics.view');
-    if (chat_agent_load.since < ends and ends <= chat_agent_load.since + interval '92 days') is not true then
+    if (chat_agent_load.since < ends
+        and extract(epoch from ends) - extract(epoch from chat_agent_load.since) <= 92 * 86400) is not true
+    then
         raise exception 'a report is of a period of up to 92 days that has begun'
             using errcode = 'PT422', detail = 'chat/report_period', hint = 'give since before until, at most 92 days apart';
     end if;

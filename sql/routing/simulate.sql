@@ -133,7 +133,9 @@ declare
     recorded jsonb;
 begin
     perform chat.require(chat_simulate_routing.site, 'live-chat.analytics.view');
-    if (chat_simulate_routing.since < ends and ends <= chat_simulate_routing.since + interval '400 days') is not true then
+    if (chat_simulate_routing.since < ends
+        and extract(epoch from ends) - extract(epoch from chat_simulate_routing.since) <= 400 * 86400) is not true
+    then
         raise exception 'a simulation is of a period of up to 400 days that has begun'
             using errcode = 'PT422', detail = 'chat/simulation_period', hint = 'give since before until, at most 400 days apart';
     end if;

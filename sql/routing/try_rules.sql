@@ -47,7 +47,7 @@ set search_path = ''
 as $$
 declare
     most constant integer := 2000;
-    since constant timestamptz := clock_timestamp() - make_interval(days => coalesce(chat_try_routing_rules.days, 7));
+    since timestamptz;
     tried jsonb;
     trial jsonb;
 begin
@@ -56,6 +56,7 @@ begin
         raise exception 'rules are tried on 1 to 90 days, not %', chat_try_routing_rules.days
             using errcode = 'PT422', detail = 'chat/trial_days', hint = 'use 7, the default, or up to 90';
     end if;
+    since := clock_timestamp() - make_interval(days => coalesce(chat_try_routing_rules.days, 7));
     tried := coalesce(chat_try_routing_rules.rules, (chat.rules_of(chat_try_routing_rules.site)).rules);
     perform chat.require_rules(chat_try_routing_rules.site, tried);
     select jsonb_agg(to_jsonb(t) order by t.created_at desc) into trial

@@ -6484,7 +6484,7 @@ set search_path = ''
 as $$
 declare
     most constant integer := 2000;
-    since constant timestamptz := clock_timestamp() - make_interval(days => coalesce(chat_try_routing_rules.days, 7));
+    since timestamptz;
     tried jsonb;
     trial jsonb;
 begin
@@ -6493,6 +6493,7 @@ begin
         raise exception 'rules are tried on 1 to 90 days, not %', chat_try_routing_rules.days
             using errcode = 'PT422', detail = 'chat/trial_days', hint = 'use 7, the default, or up to 90';
     end if;
+    since := clock_timestamp() - make_interval(days => coalesce(chat_try_routing_rules.days, 7));
     tried := coalesce(chat_try_routing_rules.rules, (chat.rules_of(chat_try_routing_rules.site)).rules);
     perform chat.require_rules(chat_try_routing_rules.site, tried);
     select jsonb_agg(to_jsonb(t) order by t.created_at desc) into trial
@@ -6824,7 +6825,9 @@ declare
     recorded jsonb;
 begin
     perform chat.require(chat_simulate_routing.site, 'live-chat.analytics.view');
-    if (chat_simulate_routing.since < ends and ends <= chat_simulate_routing.since + interval '400 days') is not true then
+    if (chat_simulate_routing.since < ends
+        and extract(epoch from ends) - extract(epoch from chat_simulate_routing.since) <= 400 * 86400) is not true
+    then
         raise exception 'a simulation is of a period of up to 400 days that has begun'
             using errcode = 'PT422', detail = 'chat/simulation_period', hint = 'give since before until, at most 400 days apart';
     end if;
@@ -7615,7 +7618,9 @@ declare
     ends constant timestamptz := least(chat_agent_load.until, now());
 begin
     perform chat.require(chat_agent_load.site, 'live-chat.analytics.view');
-    if (chat_agent_load.since < ends and ends <= chat_agent_load.since + interval '92 days') is not true then
+    if (chat_agent_load.since < ends
+        and extract(epoch from ends) - extract(epoch from chat_agent_load.since) <= 92 * 86400) is not true
+    then
         raise exception 'a report is of a period of up to 92 days that has begun'
             using errcode = 'PT422', detail = 'chat/report_period', hint = 'give since before until, at most 92 days apart';
     end if;

@@ -266,14 +266,29 @@ async fn what_cannot_be_tried_is_said() -> Result<()> {
         let refused = scene.what_if(adam, &changes).await;
         let error = format!("{:#}", refused.expect_err("it was tried"));
         assert!(error.contains(says), "{changes}: {error}");
+        let call = format!(
+            "chat_simulate_routing('{}', now() - interval '1 hour', null, '{changes}')",
+            scene.site.id
+        );
+        assert_eq!(
+            scene.refusal(adam, &call).await,
+            said("PT422", "chat/simulation_changes")
+        );
     }
-    let year = format!(
-        "chat_simulate_routing('{}', now() - interval '2 years', now())",
-        scene.site.id
-    );
-    assert_eq!(
-        scene.refusal(adam, &year).await,
-        said("PT422", "chat/simulation_period")
-    );
+    for since in [
+        "now() - interval '2 years'",
+        "now()",
+        "null",
+        "'-infinity'",
+        "'4713-01-01 BC'",
+        "'294276-01-01'",
+    ] {
+        let call = format!("chat_simulate_routing('{}', {since}, now())", scene.site.id);
+        assert_eq!(
+            scene.refusal(adam, &call).await,
+            said("PT422", "chat/simulation_period"),
+            "since {since}"
+        );
+    }
     Ok(())
 }
