@@ -22,7 +22,10 @@ begin
         return;
     end if;
     if was <> is_now then
-        update chat.sla_pauses p set ended_at = p_after.updated_at
+        -- What was said while it was over was said to nobody.
+        update chat.sla_pauses p
+        set ended_at = p_after.updated_at,
+            seq = case when p.is_end then greatest(p.seq, p_before.last_seq) else p.seq end
         where p.conversation_id = p_after.id and p.ended_at is null;
         was_noted := found;
     end if;

@@ -323,6 +323,28 @@ async fn opened_again_the_new_question_counts_and_the_old_one_does_not() -> Resu
     Ok(())
 }
 
+/// A host may write into a chat that is over, which opens nothing.
+#[tokio::test]
+async fn what_was_said_while_it_was_over_is_not_waited_for() -> Result<()> {
+    for looks_meanwhile in [true, false] {
+        let (scene, adam, ada) = scene().await?;
+        let chat = scene.asked().await?;
+        scene.patch(ada, &chat, "status = 'resolved'").await?;
+        scene.writes(&chat, "visitor").await?;
+        let status = scene.again(&chat).await?["status"].clone();
+        assert_eq!(status, "resolved");
+        if looks_meanwhile {
+            scene.look("0").await?;
+        }
+        scene.patch(adam, &chat, "status = 'pending'").await?;
+        scene.writes(&chat, "visitor").await?;
+        scene.look("0").await?;
+        let asked = "select asked ->> 'seq' as seq from chat.sla_cases";
+        assert_eq!(scene.row(asked).await?["seq"], "3");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn clocks_follow_priority_tags_department_and_the_policies_themselves() -> Result<()> {
     let (scene, adam, ada) = scene().await?;
