@@ -75,11 +75,11 @@ pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
         let mut measures = Vec::new();
         for waiting in WAITING {
             let mut place = Place::make(cluster, agents, waiting).await?;
-            measures.extend(place.arrivals(cluster, rounds).await?);
+            measures.extend(place.arrivals(rounds).await?);
             if waiting > 0 {
                 measures.push(place.latency(cluster, rounds, turns).await?);
             }
-            place.admin.close().await?;
+            place.leave().await?;
         }
         figures::print(
             &format!(
@@ -98,6 +98,8 @@ struct Place {
     agents: usize,
     waiting: usize,
     admin: PgConnection,
+    /// Those whose chats arrive; pooled connections live long, so they keep their plans.
+    clients: Vec<PgConnection>,
 }
 
 impl Place {
@@ -118,11 +120,13 @@ impl Place {
             .context("sql/routing/sites.sql")?;
         admin.execute("vacuum (analyze)").await?;
         admin.execute("checkpoint").await?;
+        let clients = try_join_all((0..CLIENTS).map(|_| cluster.connect(OWNER, &name))).await?;
         Ok(Self {
             name,
             agents,
             waiting,
             admin,
+            clients,
         })
     }
 
@@ -131,13 +135,13 @@ impl Place {
     }
 
     /// Chats a second, each way in turn.
-    async fn arrivals(&mut self, cluster: &Cluster, rounds: usize) -> Result<Vec<Measure>> {
+    async fn arrivals(&mut self, rounds: usize) -> Result<Vec<Measure>> {
         let mut rates: [Vec<f64>; 3] = Default::default();
-        // The first round warms the caches.
-        for round in 0..=rounds {
+        // The first rounds warm caches and plans.
+        for round in 0..rounds + 2 {
             for (way, rates) in Way::ALL.into_iter().zip(&mut rates) {
-                let rate = self.arrive(cluster, way).await?;
-                if round > 0 {
+                let rate = self.arrive(way).await?;
+                if round > 1 {
                     rates.push(rate);
                 }
             }
@@ -160,23 +164,23 @@ impl Place {
     }
 
     /// All arrivals of a round; every one must have found an agent.
-    async fn arrive(&mut self, cluster: &Cluster, way: Way) -> Result<f64> {
+    async fn arrive(&mut self, way: Way) -> Result<f64> {
         let each = ARRIVALS.min(self.agents * 4) / CLIENTS;
-        let connections =
-            try_join_all((0..CLIENTS).map(|_| cluster.connect(OWNER, &self.name))).await?;
         let begun = Instant::now();
-        let clients = connections.into_iter().map(|mut connection| {
-            tokio::spawn(async move {
-                for _ in 0..each {
-                    connection.execute(way.statement()).await?;
-                }
-                connection.close().await?;
-                anyhow::Ok(())
-            })
-        });
-        for done in try_join_all(clients).await? {
-            done?;
-        }
+        let clients = std::mem::take(&mut self.clients)
+            .into_iter()
+            .map(|mut client| {
+                tokio::spawn(async move {
+                    for _ in 0..each {
+                        client.execute(way.statement()).await?;
+                    }
+                    anyhow::Ok(client)
+                })
+            });
+        self.clients = try_join_all(clients)
+            .await?
+            .into_iter()
+            .collect::<Result<_>>()?;
         let seconds = begun.elapsed().as_secs_f64();
         let arrived = each * CLIENTS;
         if way == Way::Ours {
@@ -237,6 +241,13 @@ impl Place {
             against: None,
             goal: (self.waiting == 50_000).then_some(Goal::AtMost(100.0)),
         })
+    }
+
+    async fn leave(self) -> Result<()> {
+        for connection in self.clients.into_iter().chain([self.admin]) {
+            connection.close().await?;
+        }
+        Ok(())
     }
 
     async fn clear(&mut self) -> Result<()> {
