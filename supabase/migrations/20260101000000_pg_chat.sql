@@ -6877,6 +6877,10 @@ returns void
 language plpgsql
 as $$
 begin
+    -- A chat that comes has nobody yet.
+    if array_remove(p_agents, null) = '{}' then
+        return;
+    end if;
     update public.mod_chat_agents a
     set current_chat_count = n.chats,
         last_assigned_at = case when n.chats > a.current_chat_count then clock_timestamp() else a.last_assigned_at end
