@@ -17,12 +17,14 @@ values
     ('d0000000-0000-4000-8000-000000000002', '11111111-1111-4111-8111-111111111111', 'Sales', 'New customers', false, 2)
 on conflict do nothing;
 
-insert into public.mod_chat_agents (id, site_id, user_id, display_name, email, role, status, max_concurrent_chats)
+insert into public.mod_chat_agents (id, site_id, user_id, display_name, email, role, status, max_concurrent_chats, department_id)
 values
     ('a0000000-0000-4000-8000-000000000001', '11111111-1111-4111-8111-111111111111',
-        'aaaaaaaa-0000-4000-8000-000000000001', 'Ada', 'ada@example.com', 'admin', 'online', 5),
+        'aaaaaaaa-0000-4000-8000-000000000001', 'Ada', 'ada@example.com', 'admin', 'online', 5,
+        'd0000000-0000-4000-8000-000000000001'),
     ('a0000000-0000-4000-8000-000000000002', '11111111-1111-4111-8111-111111111111',
-        'bbbbbbbb-0000-4000-8000-000000000002', 'Ben', 'ben@example.com', 'agent', 'online', 5)
+        'bbbbbbbb-0000-4000-8000-000000000002', 'Ben', 'ben@example.com', 'agent', 'online', 5,
+        'd0000000-0000-4000-8000-000000000001')
 on conflict do nothing;
 
 insert into public.mod_chat_visitors (id, site_id, name, channel)

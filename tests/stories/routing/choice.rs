@@ -245,3 +245,26 @@ async fn fifty_conversations_for_three_agents_of_five_are_fifteen_and_thirty_fiv
     );
     assert_counters_equal_recount(&scene.db).await
 }
+
+/// What a new user sees first: `cargo x demo` plays on these rows.
+#[tokio::test]
+async fn the_agents_of_the_seed_get_what_comes() -> Result<()> {
+    let db = pg_chat_tests::TestDb::new().await?;
+    sqlx::raw_sql(include_str!("../../../supabase/seed.sql"))
+        .execute(db.owner())
+        .await?;
+    let came: uuid::Uuid = sqlx::query_scalar(
+        "insert into mod_chat_conversations (site_id, visitor_id)
+        select site_id, id from mod_chat_visitors limit 1 returning id",
+    )
+    .fetch_one(db.owner())
+    .await?;
+    let theirs: bool = sqlx::query_scalar(
+        "select assigned_agent_id is not null from mod_chat_conversations where id = $1",
+    )
+    .bind(came)
+    .fetch_one(db.owner())
+    .await?;
+    assert!(theirs, "nobody got it");
+    Ok(())
+}
