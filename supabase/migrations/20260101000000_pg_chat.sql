@@ -6786,7 +6786,7 @@ as $$
 begin
     return (
         with came as materialized (
-            select r.chat as c, r.first_agent, r.assigned_at, r.answer, (chat.millis(r.assigned_at) - chat.millis((r.chat).created_at)) / 1000.0 as waited
+            select r.chat as c, r.first_agent, r.assigned_at, (chat.millis(r.assigned_at) - chat.millis((r.chat).created_at)) / 1000.0 as waited
             from chat.recorded_chats(p_site, p_since, p_until) r
             where r.held_by is null)
         select jsonb_build_object(

@@ -36,7 +36,7 @@ struct Desk<'a> {
     is_online: bool,
     load: i64,
     by_queue: BTreeMap<Option<&'a str>, i64>,
-    got: Vec<i64>,
+    got: usize,
     within_the_hour: VecDeque<i64>,
     last_assigned: Option<i64>,
     looked_at: i64,
@@ -244,7 +244,7 @@ impl<'a> Stage<'a> {
         self.waits.push(waited);
         self.outcome.assigned += 1;
         let desk = &mut self.desks[agent];
-        desk.got.push(now);
+        desk.got += 1;
         desk.within_the_hour.push_back(now);
         desk.last_assigned = Some(now);
         let due = self.recording.answer_due;
@@ -327,7 +327,7 @@ impl<'a> Desk<'a> {
             is_online: false,
             load: 0,
             by_queue: BTreeMap::new(),
-            got: Vec::new(),
+            got: 0,
             within_the_hour: VecDeque::new(),
             last_assigned: None,
             looked_at: 0,
@@ -387,7 +387,7 @@ impl<'a> Desk<'a> {
         let mean = seconds(self.carried) / seconds(self.online);
         AgentFigures {
             agent_id: self.worker.agent_id.clone(),
-            got: self.got.len(),
+            got: self.got,
             online_seconds: seconds(self.online),
             mean_load: (self.online > 0).then(|| rounded(mean)),
             peak_load: self.peak,
