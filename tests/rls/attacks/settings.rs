@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::numbers::{connect, register};
-use super::{allowed, refused};
+use super::refused;
 use crate::world::World;
 
 super::held_off!(
