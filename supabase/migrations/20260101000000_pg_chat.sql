@@ -493,6 +493,15 @@ comment on domain chat.delivery_state is 'How far the delivery of a message got;
 comment on domain chat.file_state is 'Whether an attachment is there yet.';
 comment on domain chat.rating is 'One to five stars.';
 
+-- Inlined, so that it is the expression of the queue's index. Neither a column of its own, which would be computed for
+-- each message, nor the index itself may take its place: whoever writes a row would have to be let call it.
+create or replace function chat.urgency(p_priority text)
+returns integer
+language sql
+immutable parallel safe
+as $$ select case p_priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end $$;
+comment on function chat.urgency(text) is 'A priority as a number, the most urgent 1; a line stands by it, then by who has waited longest.';
+
 -- file: sql/visitors/visitor_words.sql
 -- What: what somebody can be found by in a list: name, mail, numbers.
 -- Why: one expression for the index and for whoever asks it.
@@ -876,11 +885,11 @@ comment on column public.mod_chat_conversations.archived_at is 'When it left pen
 create unique index if not exists mod_chat_conversations_one_open_idx
     on public.mod_chat_conversations (identity_id, phone_number_id) nulls not distinct
     where identity_id is not null and archived_at is null;
--- The queue of each department, and of the site for what has none, oldest most urgent first.
+-- The queue of each department, and of the site for what has none, oldest most urgent first (chat.urgency, word for word).
 create index if not exists mod_chat_conversations_queue_idx
     on public.mod_chat_conversations (
         (coalesce(department_id, site_id)),
-        (case priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
+        (case priority::text when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
         pending_since, id)
     where status = 'pending' and assigned_agent_id is null;
 -- Inbox order over open rows only; any other index that names last_message_at costs more and gives nothing.
@@ -5603,8 +5612,9 @@ language plpgsql
 stable
 security definer
 set search_path = ''
--- What is open is little, whatever the statistics say of a site unknown: hashed, not sorted.
+-- What is open is little, whatever the statistics say of a site unknown: hashed, not sorted, and planned once.
 set enable_sort = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     me uuid;
@@ -5621,14 +5631,14 @@ begin
             where k.site_id = chat_counts.site and k.due_at is not null
                 and (not limited or chat.sees_conversation(k.conversation_id))),
         open as materialized (
-            select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
-                c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
-                c.department_id as department, c.phone_number_id as number, count(*) as n
+            select c.status::text as status, c.assigned_agent_id as agent, c.channel::text as channel,
+                c.priority::text as priority, c.department_id as department, c.phone_number_id as number, count(*) as n,
+                count(*) filter (where c.unread_agent_count > 0) as unread, count(c.snoozed_until) as snoozed
             from public.mod_chat_conversations c
             where c.site_id = chat_counts.site and c.archived_at is null
                 and (not limited or chat.in_part(
                     part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
-            group by 1, 2, 3, 4, 5, 6, 7, 8),
+            group by 1, 2, 3, 4, 5, 6),
         -- A row for each channel, each priority and so on, in one pass; a bit is 0 where its column is the key.
         sums as (
             select grouping(o.channel, o.priority, o.department, o.agent, o.number) as bits,
@@ -5647,11 +5657,11 @@ begin
             'pending', coalesce(sum(o.n) filter (where o.status = 'pending'), 0),
             'active', coalesce(sum(o.n) filter (where o.status = 'active'), 0),
             'waiting', coalesce(sum(o.n) filter (where o.status = 'waiting'), 0),
-            'snoozed', coalesce(sum(o.n) filter (where o.snoozed), 0),
+            'snoozed', coalesce(sum(o.snoozed), 0),
             'unassigned', coalesce(sum(o.n) filter (where o.agent is null), 0),
             'mine', coalesce(sum(o.n) filter (where o.agent = me), 0),
-            'unread', coalesce(sum(o.n) filter (where o.unread), 0),
-            'mine_unread', coalesce(sum(o.n) filter (where o.agent = me and o.unread), 0),
+            'unread', coalesce(sum(o.unread), 0),
+            'mine_unread', coalesce(sum(o.unread) filter (where o.agent = me), 0),
             'sla_warned', (select w.warned from sla w),
             'sla_breached', (select w.breached from sla w),
             'by_channel', coalesce((select b.by_channel from badges b), '{}'),
@@ -6188,7 +6198,7 @@ begin
             union all
             select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
         cross join lateral (
-            select (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end) as urgency, c.pending_since, c.id
+            select chat.urgency(c.priority) as urgency, c.pending_since, c.id
             from public.mod_chat_conversations c
             where coalesce(c.department_id, c.site_id) = q.id and c.status = 'pending' and c.assigned_agent_id is null
             order by 1, 2, 3
@@ -6222,7 +6232,7 @@ begin
             case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
         where coalesce(c.department_id, c.site_id) = queue and c.status = 'pending' and c.assigned_agent_id is null
             and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
+        order by chat.urgency(c.priority), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
         if not found then
@@ -7383,8 +7393,7 @@ as $$
         select c.id, c.department_id, c.pending_since, u.urgency,
             row_number() over (order by u.urgency, c.pending_since, c.id) as place
         from public.mod_chat_conversations c
-        cross join lateral (
-            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        cross join lateral (select chat.urgency(c.priority) as urgency) u
         where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
         order by u.urgency, c.pending_since, c.id
         limit p_most) w
@@ -7505,8 +7514,7 @@ begin
     from public.mod_chat_conversations x
     where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
         and x.status = 'pending' and x.assigned_agent_id is null
-        and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
-            < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
+        and (chat.urgency(x.priority), x.pending_since, x.id) < (chat.urgency(c.priority), c.pending_since, c.id);
     return jsonb_build_object(
         'conversation_id', c.id, 'status', c.status, 'position', place, 'waiting_since', c.pending_since)
         || chat.wait_shown(chat.expected_wait(
@@ -12938,8 +12946,7 @@ comment on view chat.lag is
 
 create or replace view chat.waiting_now as
 select c.site_id,
-    row_number() over (partition by c.site_id
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id) as place,
+    row_number() over (partition by c.site_id order by chat.urgency(c.priority), c.pending_since, c.id) as place,
     c.id as conversation_id,
     c.session_number,
     c.channel::text as channel,
