@@ -1,5 +1,38 @@
--- pg_chat: the whole schema and its policies.
--- Written by `cargo x migrations` from the files named in sql/ORDER. Change those, not this one.
+-- pg_chat 0.1.0: the whole schema and its policies, and the way there from every earlier release.
+-- Apply it in one transaction. Written by `cargo x migrations` from the files named in sql/ORDER; change those.
+
+-- file: sql/upgrade.sql
+-- What: looks which release a database has, before anything is changed.
+-- Why: an older migration would put old functions over newer tables, and half a migration is worse than none. The changes
+--      between releases (sql/changes/) run by what is found here, `pg_chat.had`, until the end of the transaction.
+-- Leaves out: the changes themselves.
+
+do $$
+declare
+    had text;
+begin
+    if to_regprocedure('chat.version()') is not null then
+        had := chat.version();
+    end if;
+    if string_to_array(had, '.')::integer[] > string_to_array('0.1.0', '.')::integer[] then
+        raise exception 'this database has pg_chat %, and this is the migration of %', had, '0.1.0'
+            using errcode = 'PT409', detail = 'chat/older_release',
+                hint = 'nothing was changed. Apply the newest file of supabase/migrations; it is enough alone';
+    end if;
+    perform set_config('pg_chat.had', coalesce(had, 'nothing'), true);
+end
+$$;
+
+-- What was set for the transaction is gone where each statement is one of its own.
+do $$
+begin
+    if coalesce(current_setting('pg_chat.had', true), '') = '' then
+        raise exception 'a migration is applied in one transaction'
+            using errcode = 'PT409', detail = 'chat/no_transaction',
+                hint = 'nothing was changed. With psql: psql -v ON_ERROR_STOP=1 -1 -f FILE';
+    end if;
+end
+$$;
 
 -- file: sql/chat.sql
 -- What: the schema everything inside lives in, and the extension with the rules.
@@ -11,7 +44,60 @@ comment on schema chat is 'pg_chat: everything inside. Not exposed; people and p
 
 -- Trusted: a role with CREATE on the database installs it, no superuser needed.
 create schema if not exists chat_rules;
-create extension if not exists pg_chat_ext schema chat_rules;
+-- This version and no newer one that the server may have: the wrappers were made for it.
+create extension if not exists pg_chat_ext schema chat_rules version '0.1.0';
+do $$
+declare
+    has constant text := (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext');
+begin
+    if string_to_array(has, '.')::integer[] < string_to_array('0.1.0', '.')::integer[] then
+        if not exists (
+            select from pg_catalog.pg_extension_update_paths('pg_chat_ext') p
+            where p.source = has and p.target = '0.1.0' and p.path is not null)
+        then
+            raise exception 'the server has no files of pg_chat_ext 0.1.0; this database has %', has
+                using errcode = 'PT409', detail = 'chat/older_library',
+                    hint = 'nothing was changed. Install the extension''s files of this release on the database server first; then apply again';
+        end if;
+        alter extension pg_chat_ext update to '0.1.0';
+    end if;
+end
+$$;
+
+-- file: sql/rules.sql
+-- What: what the extension says of itself.
+-- Why: as with the rules of each room, nothing but a wrapper names chat_rules.
+-- Leaves out: rules.
+
+create or replace function chat.library_version()
+returns text
+language sql stable parallel safe
+as $$ select chat_rules.library_version() $$;
+comment on function chat.library_version() is
+    'The release of the extension''s library that this connection has loaded.';
+
+-- file: sql/version.sql
+-- What: the release of pg_chat that a database has.
+-- Why: a definition, as what it tells of is: a dump without rows has it, too. The library is looked at because its rules
+--      are asked by functions of this release; an older one would not know all that they ask.
+-- Leaves out: what the database had before (upgrade.sql).
+
+create or replace function chat.version()
+returns text
+language sql immutable parallel safe
+as $$ select '0.1.0' $$;
+comment on function chat.version() is 'The release of pg_chat whose migration this database has had.';
+
+do $$
+begin
+    if string_to_array(chat.library_version(), '.')::integer[] < string_to_array(chat.version(), '.')::integer[] then
+        raise exception 'the server has the library of pg_chat_ext %, and this is the migration of %',
+            chat.library_version(), chat.version()
+            using errcode = 'PT409', detail = 'chat/older_library',
+                hint = 'nothing was changed. Install the extension''s files of this release on the database server first; then apply again';
+    end if;
+end
+$$;
 
 -- file: policies/_roles.sql
 -- What: the worker's role.
@@ -12838,7 +12924,8 @@ begin
     return jsonb_build_object(
         'role', session_user,
         'now', clock_timestamp(),
-        'extension_version', (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext'),
+        'version', chat.version(),
+        'library_version', chat.library_version(),
         'jobs', (select jsonb_object_agg(c.class, (
             select count(*) from chat.jobs j join chat.lanes l on l.key = j.lane
             where j.died_at is null and l.class = c.class))
@@ -12855,7 +12942,7 @@ begin
 end
 $$;
 comment on function public.chat_worker_facts() is
-    'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+    'For the worker: role, clock, versions of the database and of its library, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
 
 -- file: sql/jobs/retry_job.sql
 -- What: a dead job gets another chance.
