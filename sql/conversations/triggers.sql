@@ -25,8 +25,8 @@ create constraint trigger _950_read after insert on public.mod_chat_messages
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.
 create or replace trigger _300_lifecycle before update on public.mod_chat_conversations
-    for each row when ((new.last_change = old.last_change or new.status <> old.status)
-        and new.session_number is not distinct from old.session_number)
+    for each row when (new.status <> old.status
+        or new.last_change = old.last_change and new.session_number is not distinct from old.session_number)
     execute function chat.apply_lifecycle();
 create or replace trigger _500_count after insert on public.mod_chat_conversations
     for each row execute function chat.count_conversation();

@@ -12,7 +12,7 @@ declare
     before constant public.mod_chat_conversations := p_conversation;
     after public.mod_chat_conversations := p_conversation;
     at constant timestamptz := clock_timestamp();
-    facts jsonb;
+    facts json;
     judgement jsonb;
     kept bigint;
 begin
@@ -50,7 +50,7 @@ begin
     insert into chat.choices (
         site_id, conversation_id, agent_id, by_user, at, department_id, waited_seconds, facts, choice)
     values (before.site_id, before.id, p_agent, auth.uid(), at, before.department_id,
-        case when p_agent is not null and before.returned_by is null then (facts ->> 'waited_seconds')::integer end,
+        case when p_agent is not null and before.returned_by is null then chat.waited_seconds(before.pending_since, at) end,
         facts, jsonb_build_object(
         'agent_id', p_agent,
         'reason', p_reason,

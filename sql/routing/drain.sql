@@ -16,7 +16,7 @@ end
 $$;
 comment on function chat.lock_routing(uuid) is 'Locks the site''s routing row, making it first where there is none.';
 
-create or replace function chat.drain(p_site uuid)
+create or replace function chat.drain(p_site uuid, p_arrived uuid default null, p_number text default null)
 returns integer
 language plpgsql
 security definer
@@ -26,7 +26,7 @@ declare
     queue uuid;
     waiting record;
     at timestamptz;
-    facts jsonb;
+    facts json;
     choice jsonb;
     chosen uuid;
     kept bigint;
@@ -105,10 +105,11 @@ begin
 
         insert into chat.choices (site_id, conversation_id, agent_id, at, department_id, waited_seconds, facts, choice)
         values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
-            case when (waiting.chat).returned_by is null then (facts ->> 'waited_seconds')::integer end, facts, choice)
+            case when (waiting.chat).returned_by is null then chat.waited_seconds((waiting.chat).pending_since, at) end, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
-        set assigned_agent_id = chosen, status = 'active', choice_id = kept
+        set assigned_agent_id = chosen, status = 'active', choice_id = kept,
+            session_number = case when id = p_arrived then coalesce(session_number, p_number) else session_number end
         where id = (waiting.chat).id;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
@@ -118,5 +119,5 @@ begin
     return drained;
 end
 $$;
-comment on function chat.drain(uuid) is
-    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. Returns how many.';
+comment on function chat.drain(uuid, uuid, text) is
+    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number in the same change. Returns how many.';

@@ -50,9 +50,9 @@ begin
         'rule', c.applied_rule,
         'chosen_at', k.at,
         'choice', k.choice,
-        'facts', k.facts,
+        'facts', chat.facts_in_full(k.facts),
         'history', coalesce((
-            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'order' - 'losers')
+            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'losers')
                 order by h.id)
             from (
                 select x.* from chat.choices x

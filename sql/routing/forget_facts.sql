@@ -21,7 +21,7 @@ begin
         for no key update of l skip locked
     loop
         update chat.choices k
-        set facts = null, choice = k.choice - 'order' - 'losers'
+        set facts = null, choice = k.choice - 'losers'
         from (
             select x.id from chat.choices x
             where x.site_id = look.site_id and x.facts is not null and x.at < look.before
@@ -42,4 +42,4 @@ begin
 end
 $$;
 comment on function chat.forget_facts(integer, timestamptz) is
-    'Takes facts, order and losers off choices older than their site''s choice_days, site by site, each once an hour. Returns how many.';
+    'Takes facts and losers off choices older than their site''s choice_days, site by site, each once an hour. Returns how many.';

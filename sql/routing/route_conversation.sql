@@ -36,6 +36,7 @@ set search_path = ''
 as $$
 declare
     line chat.routing;
+    number text;
 begin
     if tg_op = 'UPDATE' then
         perform chat.note_sla(old, new);
@@ -53,19 +54,23 @@ begin
         if line.rules_version is not null then
             perform chat.sort_by_rules(new.id, line.rules_version);
         end if;
+        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
+        -- What nobody has sorted is the default department's, and stands in its line.
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0'),
-            -- What nobody has sorted is the default department's.
-            department_id = coalesce(c.department_id, (
-                select d.id from public.mod_chat_departments d
-                where d.site_id = new.site_id and d.is_default and d.is_active
-                order by d.sort_order, d.id
-                limit 1))
-        where c.id = new.id and c.session_number is null;
+        set session_number = number, department_id = d.id
+        from (
+            select x.id from public.mod_chat_departments x
+            where x.site_id = new.site_id and x.is_default and x.is_active
+            order by x.sort_order, x.id
+            limit 1) d
+        where c.id = new.id and c.session_number is null and c.department_id is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
-    else
-        perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
+        perform chat.drain(new.site_id, new.id, number);
+        -- Whoever waits has a number, too.
+        update public.mod_chat_conversations c set session_number = number where c.id = new.id and c.session_number is null;
+        return null;
     end if;
+    perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
     perform chat.drain(new.site_id);
     return null;
 end

@@ -22,7 +22,7 @@ create table if not exists chat.choices (
     at timestamptz not null,
     department_id uuid,
     waited_seconds integer,
-    facts jsonb,
+    facts json,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
@@ -33,7 +33,8 @@ comment on column chat.choices.by_user is 'The person who chose; null: routing d
 comment on column chat.choices.department_id is 'The department in whose line it stood; null: that of no department.';
 comment on column chat.choices.waited_seconds is
     'How long it had stood in the line when somebody got it; null: it came from an agent, not from the end of the line.';
-comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
+comment on column chat.choices.facts is
+    'What the rule decided from, as it was given; null once they are older than the site keeps them. chat.facts_in_full is for people.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
 -- What an agent got within the hour, or in the period of a report.
 create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);

@@ -3,18 +3,18 @@
 --      provider here; how each is decided stands in the crate chat_rules.
 -- Leaves out: who may call them (policies/), and gathering the facts (the rest of this room).
 
-create or replace function chat.choose_agent(facts jsonb)
+create or replace function chat.choose_agent(facts json)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
-comment on function chat.choose_agent(jsonb) is
-    'Who gets a conversation: {agent_id, reason, order, losers} from what chat.routing_facts gives.';
+comment on function chat.choose_agent(json) is
+    'Who gets a conversation: {agent_id, reason, losers: [{reason, agent_ids}]} from what chat.routing_facts gives.';
 
-create or replace function chat.judge_by_hand(facts jsonb, agent_id text, overrides boolean, claims boolean)
+create or replace function chat.judge_by_hand(facts json, agent_id text, overrides boolean, claims boolean)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims)::jsonb $$;
-comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
+comment on function chat.judge_by_hand(json, text, boolean, boolean) is
     'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
 create or replace function chat.rule_problems(rules jsonb, known jsonb)
@@ -31,11 +31,11 @@ as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
     'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
 
-create or replace function chat.judge_unanswered(facts jsonb)
+create or replace function chat.judge_unanswered(facts json)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.judge_unanswered(facts::text)::jsonb $$;
-comment on function chat.judge_unanswered(jsonb) is
+comment on function chat.judge_unanswered(json) is
     'Whether a chat goes back to the queue because its agent does not answer: {takes_back, reason}, from what chat.routing_facts gives and {unanswered_seconds, unanswered_limit, times}.';
 
 create or replace function chat.expected_wait(place jsonb)

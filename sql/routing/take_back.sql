@@ -3,7 +3,7 @@
 -- Leaves out: who gets it then, which is the drain's; people who give a chat back (claim.sql).
 
 create or replace function chat.take_back(
-    p_conversation public.mod_chat_conversations, p_choice jsonb, p_facts jsonb, p_waits_since timestamptz, p_now timestamptz)
+    p_conversation public.mod_chat_conversations, p_choice jsonb, p_facts json, p_waits_since timestamptz, p_now timestamptz)
 returns void
 language plpgsql
 as $$
@@ -23,7 +23,7 @@ begin
     where c.id = p_conversation.id;
 end
 $$;
-comment on function chat.take_back(public.mod_chat_conversations, jsonb, jsonb, timestamptz, timestamptz) is
+comment on function chat.take_back(public.mod_chat_conversations, jsonb, json, timestamptz, timestamptz) is
     'Puts a conversation the caller has locked back into the queue, as one that waits since then (null: now), and keeps why. The caller has its site routed.';
 
 create or replace function chat.return_chats(p_batch integer, p_now timestamptz default clock_timestamp())
@@ -62,7 +62,7 @@ as $$
 declare
     one record;
     again public.mod_chat_conversations;
-    facts jsonb;
+    facts json;
     judgement jsonb;
     sites uuid[] := '{}';
 begin
@@ -107,8 +107,8 @@ begin
         again.pending_since := one.since;
         again.last_agent_id := again.assigned_agent_id;
         again.returned_by := again.assigned_agent_id;
-        facts := chat.routing_facts(again, p_now) || jsonb_build_object(
-            'unanswered_seconds', one.unanswered_seconds, 'unanswered_limit', one.unanswered_limit, 'times', one.times);
+        facts := (chat.routing_facts(again, p_now)::jsonb || jsonb_build_object(
+            'unanswered_seconds', one.unanswered_seconds, 'unanswered_limit', one.unanswered_limit, 'times', one.times))::json;
         judgement := chat.judge_unanswered(facts);
         continue when not (judgement ->> 'takes_back')::boolean;
         insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)

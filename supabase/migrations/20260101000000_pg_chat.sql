@@ -1669,7 +1669,7 @@ create table if not exists chat.choices (
     at timestamptz not null,
     department_id uuid,
     waited_seconds integer,
-    facts jsonb,
+    facts json,
     choice jsonb not null,
     constraint choices_conversation_id_fkey foreign key (site_id, conversation_id)
         references public.mod_chat_conversations (site_id, id) on delete cascade
@@ -1680,7 +1680,8 @@ comment on column chat.choices.by_user is 'The person who chose; null: routing d
 comment on column chat.choices.department_id is 'The department in whose line it stood; null: that of no department.';
 comment on column chat.choices.waited_seconds is
     'How long it had stood in the line when somebody got it; null: it came from an agent, not from the end of the line.';
-comment on column chat.choices.facts is 'What the rule decided from; null once they are older than the site keeps them.';
+comment on column chat.choices.facts is
+    'What the rule decided from, as it was given; null once they are older than the site keeps them. chat.facts_in_full is for people.';
 create index if not exists choices_conversation_id_idx on chat.choices (conversation_id, id desc);
 -- What an agent got within the hour, or in the period of a report.
 create index if not exists choices_agent_id_idx on chat.choices (agent_id, at) include (by_user);
@@ -2010,18 +2011,18 @@ comment on function chat.unknown_outcome(text, timestamptz, timestamptz, integer
 --      provider here; how each is decided stands in the crate chat_rules.
 -- Leaves out: who may call them (policies/), and gathering the facts (the rest of this room).
 
-create or replace function chat.choose_agent(facts jsonb)
+create or replace function chat.choose_agent(facts json)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.choose_agent(facts::text)::jsonb $$;
-comment on function chat.choose_agent(jsonb) is
-    'Who gets a conversation: {agent_id, reason, order, losers} from what chat.routing_facts gives.';
+comment on function chat.choose_agent(json) is
+    'Who gets a conversation: {agent_id, reason, losers: [{reason, agent_ids}]} from what chat.routing_facts gives.';
 
-create or replace function chat.judge_by_hand(facts jsonb, agent_id text, overrides boolean, claims boolean)
+create or replace function chat.judge_by_hand(facts json, agent_id text, overrides boolean, claims boolean)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.judge_by_hand(facts::text, agent_id, overrides, claims)::jsonb $$;
-comment on function chat.judge_by_hand(jsonb, text, boolean, boolean) is
+comment on function chat.judge_by_hand(json, text, boolean, boolean) is
     'Whether a person may give a conversation to an agent: {refusal, beyond}; beyond is what would have kept routing from it. `overrides`: also beyond their room; `claims`: for themselves.';
 
 create or replace function chat.rule_problems(rules jsonb, known jsonb)
@@ -2038,11 +2039,11 @@ as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
     'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
 
-create or replace function chat.judge_unanswered(facts jsonb)
+create or replace function chat.judge_unanswered(facts json)
 returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.judge_unanswered(facts::text)::jsonb $$;
-comment on function chat.judge_unanswered(jsonb) is
+comment on function chat.judge_unanswered(json) is
     'Whether a chat goes back to the queue because its agent does not answer: {takes_back, reason}, from what chat.routing_facts gives and {unanswered_seconds, unanswered_limit, times}.';
 
 create or replace function chat.expected_wait(place jsonb)
@@ -6021,67 +6022,119 @@ comment on function public.chat_save_routing(uuid, uuid, text, integer, integer,
 -- file: sql/routing/facts.sql
 -- What: everything the choice of an agent for a conversation depends on.
 -- Why: gathered once, under the site's routing row, and kept with the choice; chat_rules::routing decides from nothing else.
+--      The candidates are columns and the whole is json, not jsonb: with a hundred agents that is a tenth of the work.
 -- Leaves out: what no strategy of the site reads: skills, last hour and acquaintance are looked up only where they count.
 
 create or replace function chat.routing_facts(p_conversation public.mod_chat_conversations, p_at timestamptz)
-returns jsonb
+returns json
 language plpgsql
 stable
 as $$
 declare
     c constant public.mod_chat_conversations := p_conversation;
     settings constant chat.routing_settings := chat.routing_settings_of(c.site_id, c.department_id);
-    with_skills constant boolean := settings.strategy = 'skills';
+    department_max constant integer := (
+        select d.max_concurrent_chats from public.mod_chat_departments d where d.id = c.department_id);
+    known_agent uuid;
+    skills_of_each json;
+    department_load_of_each json;
+    got_this_hour_of_each json;
 begin
-    return jsonb_build_object(
-        'at', p_at,
-        'conversation_id', c.id,
-        'department_id', c.department_id,
-        'preferred_agent_id', c.last_agent_id,
-        'strategy', settings.strategy)
-        || jsonb_strip_nulls(jsonb_build_object(
+    -- What only some sites need is asked by itself: beside it the rest would be planned anew each time.
+    if settings.strategy = 'sticky' then
+        select coalesce(x.assigned_agent_id, x.last_agent_id) into known_agent
+        from public.mod_chat_conversations x
+        where x.visitor_id = c.visitor_id and x.id <> c.id and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
+        order by coalesce(x.agent_joined_at, x.created_at) desc
+        limit 1;
+    elsif settings.strategy = 'skills' then
+        select json_agg(a.skills order by a.id) into skills_of_each
+        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+    end if;
+    if department_max is not null then
+        -- Counted where it can count: of somebody who has as many chats at all.
+        select json_agg(case when a.current_chat_count > 0 and a.current_chat_count >= department_max then (
+                select count(*) from public.mod_chat_conversations x
+                where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
+                    and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end
+            order by a.id) into department_load_of_each
+        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+    end if;
+    if settings.hourly_limit is not null then
+        select json_agg((
+                select count(*) from chat.choices k
+                where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)
+            order by a.id) into got_this_hour_of_each
+        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+    end if;
+    return (
+        select json_build_object(
+            'at', p_at,
+            'conversation_id', c.id,
+            'department_id', c.department_id,
+            'preferred_agent_id', c.last_agent_id,
             -- Whoever gave it back gets it again after somebody else has had it.
             'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
-            'waited_seconds', floor(extract(epoch from p_at - c.pending_since)),
+            'waited_seconds', chat.waited_seconds(c.pending_since, p_at),
+            'strategy', settings.strategy,
             'hourly_limit', settings.hourly_limit,
             'fallback_seconds', settings.fallback_seconds,
             'fallback_department_id', settings.fallback_department_id,
             'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
-            'skills', case when with_skills then to_jsonb(c.skills) end,
-            'skills_wait_seconds', case when with_skills then settings.skills_wait_seconds end,
-            'known_agent_id', case when settings.strategy = 'sticky' then (
-                select coalesce(x.assigned_agent_id, x.last_agent_id)
-                from public.mod_chat_conversations x
-                where x.visitor_id = c.visitor_id and x.id <> c.id
-                    and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
-                order by coalesce(x.agent_joined_at, x.created_at) desc
-                limit 1) end))
-        || jsonb_build_object('candidates', coalesce((
-            select jsonb_agg(
-                case when with_skills or settings.hourly_limit is not null then x.candidate || jsonb_strip_nulls(jsonb_build_object(
-                    'skills', case when with_skills then to_jsonb(a.skills) end,
-                    'got_this_hour', case when settings.hourly_limit is not null then (
-                        select count(*) from chat.choices k
-                        where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null) end))
-                else x.candidate end
-                order by a.id)
-            from public.mod_chat_agents a
-            left join public.mod_chat_departments d on d.id = c.department_id
-            cross join lateral (select jsonb_build_object(
-                'agent_id', a.id, 'status', a.status, 'is_active', a.is_active, 'department_id', a.department_id,
-                'load', a.current_chat_count, 'max', a.max_concurrent_chats,
-                -- Counted where it can count: under a department's limit, of somebody who has chats.
-                'department_load', case when d.max_concurrent_chats is null or a.current_chat_count = 0 then 0 else (
-                    select count(*) from public.mod_chat_conversations x
-                    where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
-                        and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end,
-                'department_max', d.max_concurrent_chats,
-                'last_assigned_at', a.last_assigned_at) as candidate) x
-            where a.site_id = c.site_id and a.is_active), '[]'));
+            'skills', case when settings.strategy = 'skills' then c.skills end,
+            'skills_wait_seconds', case when settings.strategy = 'skills' then settings.skills_wait_seconds end,
+            'known_agent_id', known_agent,
+            'candidates', json_build_object(
+                'agent_id', array_agg(a.id),
+                'status', array_agg(a.status),
+                'department_id', array_agg(a.department_id),
+                'load', array_agg(a.current_chat_count),
+                'max', array_agg(a.max_concurrent_chats),
+                'department_load', department_load_of_each,
+                'department_max', department_max,
+                'skills', skills_of_each,
+                'got_this_hour', got_this_hour_of_each,
+                'last_assigned_at', array_agg(a.last_assigned_at)))
+        from (
+            select x.* from public.mod_chat_agents x
+            where x.site_id = c.site_id and x.is_active
+            order by x.id) a);
 end
 $$;
 comment on function chat.routing_facts(public.mod_chat_conversations, timestamptz) is
     'What the choice of an agent for a conversation depends on, as chat_rules::routing takes it.';
+
+create or replace function chat.waited_seconds(p_since timestamptz, p_at timestamptz)
+returns integer
+language sql
+immutable
+as $$ select floor(extract(epoch from p_at - p_since))::integer $$;
+comment on function chat.waited_seconds(timestamptz, timestamptz) is
+    'How long a conversation has been in the queue, in whole seconds; null: it is not in it.';
+
+create or replace function chat.facts_in_full(p_facts json)
+returns jsonb
+language sql
+immutable
+as $$
+    select f.facts || jsonb_build_object('candidates', coalesce((
+        select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                'agent_id', f.facts #> array['candidates', 'agent_id', n::text],
+                'status', f.facts #> array['candidates', 'status', n::text],
+                'department_id', f.facts #> array['candidates', 'department_id', n::text],
+                'load', f.facts #> array['candidates', 'load', n::text],
+                'max', f.facts #> array['candidates', 'max', n::text],
+                'department_load', f.facts #> array['candidates', 'department_load', n::text],
+                'department_max', f.facts #> '{candidates,department_max}',
+                'skills', f.facts #> array['candidates', 'skills', n::text],
+                'got_this_hour', f.facts #> array['candidates', 'got_this_hour', n::text],
+                'last_assigned_at', f.facts #> array['candidates', 'last_assigned_at', n::text]))
+            order by n)
+        from generate_series(0, json_array_length(coalesce(p_facts #>> '{candidates,agent_id}', '[]')::json) - 1) n), '[]'))
+    from (select p_facts::jsonb as facts) f
+$$;
+comment on function chat.facts_in_full(json) is
+    'What chat.routing_facts gave, for people and programs that read it: an object for each candidate.';
 
 -- file: sql/routing/drain.sql
 -- What: hands waiting conversations to agents with room, oldest most urgent first, until nobody waits or nobody has room.
@@ -6102,7 +6155,7 @@ end
 $$;
 comment on function chat.lock_routing(uuid) is 'Locks the site''s routing row, making it first where there is none.';
 
-create or replace function chat.drain(p_site uuid)
+create or replace function chat.drain(p_site uuid, p_arrived uuid default null, p_number text default null)
 returns integer
 language plpgsql
 security definer
@@ -6112,7 +6165,7 @@ declare
     queue uuid;
     waiting record;
     at timestamptz;
-    facts jsonb;
+    facts json;
     choice jsonb;
     chosen uuid;
     kept bigint;
@@ -6191,10 +6244,11 @@ begin
 
         insert into chat.choices (site_id, conversation_id, agent_id, at, department_id, waited_seconds, facts, choice)
         values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
-            case when (waiting.chat).returned_by is null then (facts ->> 'waited_seconds')::integer end, facts, choice)
+            case when (waiting.chat).returned_by is null then chat.waited_seconds((waiting.chat).pending_since, at) end, facts, choice)
         returning id into kept;
         update public.mod_chat_conversations
-        set assigned_agent_id = chosen, status = 'active', choice_id = kept
+        set assigned_agent_id = chosen, status = 'active', choice_id = kept,
+            session_number = case when id = p_arrived then coalesce(session_number, p_number) else session_number end
         where id = (waiting.chat).id;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
@@ -6204,8 +6258,8 @@ begin
     return drained;
 end
 $$;
-comment on function chat.drain(uuid) is
-    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. Returns how many.';
+comment on function chat.drain(uuid, uuid, text) is
+    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number in the same change. Returns how many.';
 
 -- file: sql/routing/save_rules.sql
 -- What: reads a site's rules, and replaces them.
@@ -6986,6 +7040,7 @@ set search_path = ''
 as $$
 declare
     line chat.routing;
+    number text;
 begin
     if tg_op = 'UPDATE' then
         perform chat.note_sla(old, new);
@@ -7003,19 +7058,23 @@ begin
         if line.rules_version is not null then
             perform chat.sort_by_rules(new.id, line.rules_version);
         end if;
+        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
+        -- What nobody has sorted is the default department's, and stands in its line.
         update public.mod_chat_conversations c
-        set session_number = 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0'),
-            -- What nobody has sorted is the default department's.
-            department_id = coalesce(c.department_id, (
-                select d.id from public.mod_chat_departments d
-                where d.site_id = new.site_id and d.is_default and d.is_active
-                order by d.sort_order, d.id
-                limit 1))
-        where c.id = new.id and c.session_number is null;
+        set session_number = number, department_id = d.id
+        from (
+            select x.id from public.mod_chat_departments x
+            where x.site_id = new.site_id and x.is_default and x.is_active
+            order by x.sort_order, x.id
+            limit 1) d
+        where c.id = new.id and c.session_number is null and c.department_id is null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
-    else
-        perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
+        perform chat.drain(new.site_id, new.id, number);
+        -- Whoever waits has a number, too.
+        update public.mod_chat_conversations c set session_number = number where c.id = new.id and c.session_number is null;
+        return null;
     end if;
+    perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
     perform chat.drain(new.site_id);
     return null;
 end
@@ -7038,7 +7097,7 @@ declare
     before constant public.mod_chat_conversations := p_conversation;
     after public.mod_chat_conversations := p_conversation;
     at constant timestamptz := clock_timestamp();
-    facts jsonb;
+    facts json;
     judgement jsonb;
     kept bigint;
 begin
@@ -7076,7 +7135,7 @@ begin
     insert into chat.choices (
         site_id, conversation_id, agent_id, by_user, at, department_id, waited_seconds, facts, choice)
     values (before.site_id, before.id, p_agent, auth.uid(), at, before.department_id,
-        case when p_agent is not null and before.returned_by is null then (facts ->> 'waited_seconds')::integer end,
+        case when p_agent is not null and before.returned_by is null then chat.waited_seconds(before.pending_since, at) end,
         facts, jsonb_build_object(
         'agent_id', p_agent,
         'reason', p_reason,
@@ -7256,7 +7315,7 @@ comment on function public.chat_transfer(uuid, uuid, uuid, text, boolean) is
 -- Leaves out: who gets it then, which is the drain's; people who give a chat back (claim.sql).
 
 create or replace function chat.take_back(
-    p_conversation public.mod_chat_conversations, p_choice jsonb, p_facts jsonb, p_waits_since timestamptz, p_now timestamptz)
+    p_conversation public.mod_chat_conversations, p_choice jsonb, p_facts json, p_waits_since timestamptz, p_now timestamptz)
 returns void
 language plpgsql
 as $$
@@ -7276,7 +7335,7 @@ begin
     where c.id = p_conversation.id;
 end
 $$;
-comment on function chat.take_back(public.mod_chat_conversations, jsonb, jsonb, timestamptz, timestamptz) is
+comment on function chat.take_back(public.mod_chat_conversations, jsonb, json, timestamptz, timestamptz) is
     'Puts a conversation the caller has locked back into the queue, as one that waits since then (null: now), and keeps why. The caller has its site routed.';
 
 create or replace function chat.return_chats(p_batch integer, p_now timestamptz default clock_timestamp())
@@ -7315,7 +7374,7 @@ as $$
 declare
     one record;
     again public.mod_chat_conversations;
-    facts jsonb;
+    facts json;
     judgement jsonb;
     sites uuid[] := '{}';
 begin
@@ -7360,8 +7419,8 @@ begin
         again.pending_since := one.since;
         again.last_agent_id := again.assigned_agent_id;
         again.returned_by := again.assigned_agent_id;
-        facts := chat.routing_facts(again, p_now) || jsonb_build_object(
-            'unanswered_seconds', one.unanswered_seconds, 'unanswered_limit', one.unanswered_limit, 'times', one.times);
+        facts := (chat.routing_facts(again, p_now)::jsonb || jsonb_build_object(
+            'unanswered_seconds', one.unanswered_seconds, 'unanswered_limit', one.unanswered_limit, 'times', one.times))::json;
         judgement := chat.judge_unanswered(facts);
         continue when not (judgement ->> 'takes_back')::boolean;
         insert into public.mod_chat_messages (conversation_id, sender_type, kind, content, metadata, sent_at)
@@ -7666,7 +7725,7 @@ begin
         for no key update of l skip locked
     loop
         update chat.choices k
-        set facts = null, choice = k.choice - 'order' - 'losers'
+        set facts = null, choice = k.choice - 'losers'
         from (
             select x.id from chat.choices x
             where x.site_id = look.site_id and x.facts is not null and x.at < look.before
@@ -7687,7 +7746,7 @@ begin
 end
 $$;
 comment on function chat.forget_facts(integer, timestamptz) is
-    'Takes facts, order and losers off choices older than their site''s choice_days, site by site, each once an hour. Returns how many.';
+    'Takes facts and losers off choices older than their site''s choice_days, site by site, each once an hour. Returns how many.';
 
 -- file: sql/routing/agent_load.sql
 -- What: what agents got in a period, how full they were, and whether it was fairly shared.
@@ -7932,9 +7991,9 @@ begin
         'rule', c.applied_rule,
         'chosen_at', k.at,
         'choice', k.choice,
-        'facts', k.facts,
+        'facts', chat.facts_in_full(k.facts),
         'history', coalesce((
-            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'order' - 'losers')
+            select jsonb_agg(jsonb_build_object('at', h.at, 'agent_id', h.agent_id, 'by_user', h.by_user, 'choice', h.choice - 'losers')
                 order by h.id)
             from (
                 select x.* from chat.choices x
@@ -13289,8 +13348,8 @@ create constraint trigger _950_read after insert on public.mod_chat_messages
 -- A message's own update takes a change number; whoever does not changes the row itself. The conditions are short because
 -- PostgreSQL reads them anew for each statement.
 create or replace trigger _300_lifecycle before update on public.mod_chat_conversations
-    for each row when ((new.last_change = old.last_change or new.status <> old.status)
-        and new.session_number is not distinct from old.session_number)
+    for each row when (new.status <> old.status
+        or new.last_change = old.last_change and new.session_number is not distinct from old.session_number)
     execute function chat.apply_lifecycle();
 create or replace trigger _500_count after insert on public.mod_chat_conversations
     for each row execute function chat.count_conversation();

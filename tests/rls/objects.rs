@@ -68,7 +68,7 @@ impl Column {
             "smallint" | "integer" | "bigint" | "numeric" => "7",
             "timestamp with time zone" => "now()",
             "date" => "'2026-01-03'",
-            "jsonb" => "'{\"another\": true}'",
+            "json" | "jsonb" => "'{\"another\": true}'",
             "inet" => "'192.0.2.1'",
             "cidr" => "'192.0.2.0/24'",
             "bytea" => "'\\x01'",

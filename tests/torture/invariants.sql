@@ -11,7 +11,7 @@ where c.status = 'pending' and coalesce(d.auto_assign, true)
 union all
 select format('choice %s gave a chat to an agent without room: %s', h.id, f)
 from chat.choices h
-cross join lateral jsonb_array_elements(h.facts -> 'candidates') f
+cross join lateral jsonb_array_elements(chat.facts_in_full(h.facts) -> 'candidates') f
 where h.by_user is null and f ->> 'agent_id' = h.agent_id::text
     and ((f ->> 'load')::integer >= (f ->> 'max')::integer or f ->> 'status' <> 'online')
 union all

@@ -1,6 +1,6 @@
 //! What holds of the choice of an agent under every strategy, whoever is there and in whatever order chats arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chat_rules::Timestamp;
 use chat_rules::routing::{
@@ -101,27 +101,22 @@ fn a_choice_keeps_every_limit_names_everybody_and_ignores_the_order_of_candidate
         let strategy = Strategy::ALL[round % Strategy::ALL.len()];
         let mut facts = numbers.facts(strategy);
         let choice = choose_agent(&facts);
-        let mut free: Vec<_> = facts
-            .candidates
-            .iter()
-            .filter(|c| able(&facts, c))
-            .collect();
-        free.sort_by(|a, b| a.agent_id.cmp(&b.agent_id));
-        let mut order = choice.order.clone();
-        order.sort();
-        let ids: Vec<_> = free.iter().map(|c| c.agent_id.clone()).collect();
-        assert_eq!(order, ids, "round {round}: {facts:?}");
+        let losers = choice.losers.iter().flat_map(|l| &l.agent_ids);
+        let told: Vec<_> = choice.agent_id.iter().chain(losers).cloned().collect();
+        let (free, others): (Vec<_>, Vec<_>) =
+            facts.candidates.iter().partition(|c| able(&facts, c));
         assert_eq!(
-            choice.agent_id.as_ref(),
-            choice.order.first(),
-            "round {round}"
-        );
-        let named = choice.losers.len() + usize::from(choice.agent_id.is_some());
-        assert_eq!(
-            named,
+            told.len(),
             facts.candidates.len(),
-            "round {round}: everybody once"
+            "round {round}: everybody"
         );
+        // Whoever is able is told first.
+        let (first, then) = told.split_at(free.len());
+        for (told, are) in [(first, free), (then, others)] {
+            let told: BTreeSet<_> = told.iter().collect();
+            let are: BTreeSet<_> = are.iter().map(|c| &c.agent_id).collect();
+            assert_eq!(told, are, "round {round}: {facts:?}");
+        }
         numbers.shuffle(&mut facts.candidates);
         assert_eq!(choose_agent(&facts), choice, "round {round}: another order");
     }

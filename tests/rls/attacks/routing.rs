@@ -18,6 +18,7 @@ super::held_off!(
     the_default_department_of_another_site,
     reading_how_another_site_routes,
     the_hours_of_a_foreign_department,
+    since_when_another_site_is_recorded,
 );
 
 /// A conversation of the house's visitor that nobody has.
@@ -221,6 +222,31 @@ pub async fn the_hours_of_a_foreign_department(world: &World) -> Result<()> {
     ensure!(
         anon.rows(&hours(world.a.department)).await?.len() == 1,
         "the site's own department has hours"
+    );
+    Ok(())
+}
+
+/// How far back a simulation can look is a matter of the site's own agents.
+pub async fn since_when_another_site_is_recorded(world: &World) -> Result<()> {
+    let (a, b) = (&world.a, &world.b);
+    world
+        .as_owner(&format!(
+            "insert into chat.agent_states (site_id, agent_id, status, capacity, load, at)
+            values ('{}', '{}', 'online', 5, 0, '2001-02-03')",
+            b.site.id, b.agent.id
+        ))
+        .await?;
+    let mut supervisor = world.db.as_user(a.supervisor.user).await?;
+    let told = supervisor
+        .rows(&format!(
+            "select chat_simulate_routing('{}', now() - interval '1 day', null) ->> 'known_since' as since",
+            a.site.id
+        ))
+        .await?;
+    let since = told[0]["since"].as_str().unwrap_or_default();
+    ensure!(
+        !since.is_empty() && !since.starts_with("2001"),
+        "the site's agents are known since '{since}'"
     );
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::numbers::{connect, register};
-use super::{allowed, refused};
+use super::refused;
 use crate::world::World;
 
 super::held_off!(
@@ -184,7 +184,8 @@ pub async fn a_foreign_promise(world: &World) -> Result<()> {
         "PT403 chat/not_allowed",
     )?;
     // However much another site promises, one's own shows and keeps what is its own.
-    allowed(admin.execute(&save(world.a.site.id, "null")).await)?;
+    let saved = admin.execute(&save(world.a.site.id, "null")).await;
+    ensure!(saved.is_ok(), "one's own cannot be saved: {saved:?}");
     let own = format!("select chat_sla('{}') as sla", world.a.site.id);
     let own = admin.rows(&own).await?;
     ensure!(

@@ -46,7 +46,7 @@ async fn a_choice_is_explained_in_words_with_its_facts_and_losers() -> Result<()
         let losers = why["choice"]["losers"].as_array().expect("losers");
         losers
             .iter()
-            .find(|loser| loser["agent_id"] == json!(agent.id))
+            .find(|loser| loser["agent_ids"] == json!([agent.id]))
             .map(|loser| loser["reason"].clone())
     };
     assert_eq!(reason_of(ben), Some(json!("busier")));

@@ -1,6 +1,6 @@
 //! The choice of an agent: of those whom nothing hinders, the first in the order of the strategy.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use serde::Serialize;
 
@@ -19,30 +19,35 @@ pub struct Choice {
     /// `hourly_limit`, `lacks_skills`, `gave_it_back`, `other_department`, `not_online`, `not_active`,
     /// `no_candidates`.
     pub reason: &'static str,
-    /// Everybody who could have taken it, best first.
-    pub order: Vec<String>,
-    /// Everybody else but the winner: those of `order`, then those who could not, by id.
-    pub losers: Vec<Loser>,
+    /// Everybody else: whoever could have taken it, best first, then whoever could not, by reason.
+    pub losers: Vec<Losers>,
 }
 
-/// An agent who did not get the conversation.
+/// Agents who did not get the conversation, for one and the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Loser {
-    /// Who.
-    pub agent_id: String,
+pub struct Losers {
     /// Why not: a hindrance as above, or the other side of what decided: `not_preferred`,
     /// `fallback_department`, `busier`, `got_one_later`, `turn_comes_later`, `does_not_know_visitor`,
     /// `fewer_skills`, `later_by_id`.
     pub reason: &'static str,
+    /// Who: best first, or by id where they could not.
+    pub agent_ids: Vec<String>,
 }
 
-impl Loser {
-    fn new(candidate: &Candidate, reason: &'static str) -> Self {
-        Self {
-            agent_id: candidate.agent_id.clone(),
-            reason,
+/// Each with a reason, those of one reason together as long as they stand together.
+fn together<'a>(losers: impl Iterator<Item = (&'static str, &'a Candidate)>) -> Vec<Losers> {
+    let mut all: Vec<Losers> = Vec::new();
+    for (reason, loser) in losers {
+        let id = loser.agent_id.clone();
+        match all.last_mut().filter(|last| last.reason == reason) {
+            Some(last) => last.agent_ids.push(id),
+            None => all.push(Losers {
+                reason,
+                agent_ids: vec![id],
+            }),
         }
     }
+    all
 }
 
 /// Chooses among the candidates; the result does not depend on their order.
@@ -55,18 +60,17 @@ pub fn choose_agent(facts: &Facts) -> Choice {
         }
     }
     free.sort_by(|a, b| decided(facts, a, b).map_or(Ordering::Equal, |(order, _)| order));
-    hindered.sort_by(|(_, a), (_, b)| a.agent_id.cmp(&b.agent_id));
+    hindered.sort_by_key(|(hindrance, candidate)| (Reverse(*hindrance), &candidate.agent_id));
 
     let unable = hindered
         .iter()
-        .map(|(hindrance, loser)| Loser::new(loser, hindrance.reason()));
+        .map(|(hindrance, loser)| (hindrance.reason(), *loser));
     let Some((winner, beaten)) = free.split_first() else {
-        let closest = hindered.iter().map(|(hindrance, _)| *hindrance).max();
+        let closest = hindered.first().map(|(hindrance, _)| *hindrance);
         return Choice {
             agent_id: None,
             reason: closest.map_or("no_candidates", Hindrance::reason),
-            order: Vec::new(),
-            losers: unable.collect(),
+            losers: together(unable),
         };
     };
     let step = |loser| decided(facts, winner, loser).map(|(_, step)| step);
@@ -79,12 +83,12 @@ pub fn choose_agent(facts: &Facts) -> Choice {
     Choice {
         agent_id: Some(winner.agent_id.clone()),
         reason,
-        order: free.iter().map(|c| c.agent_id.clone()).collect(),
-        losers: beaten
-            .iter()
-            .map(|loser| Loser::new(loser, step(loser).map_or("later_by_id", |step| step.loser)))
-            .chain(unable)
-            .collect(),
+        losers: together(
+            beaten
+                .iter()
+                .map(|loser| (step(loser).map_or("later_by_id", |step| step.loser), *loser))
+                .chain(unable),
+        ),
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use super::Strategy;
+use super::{Strategy, candidates};
 
 /// The facts at the moment of a choice, as SQL reads them under the site's routing row.
 ///
@@ -44,8 +44,8 @@ pub struct Facts {
     /// After how many seconds somebody without these skills may take it; null: never.
     #[serde(default)]
     pub skills_wait_seconds: Option<i64>,
-    /// The agents to look at, in any order.
-    #[serde(default)]
+    /// The agents to look at, in any order: an object each, or columns ([`candidates`]).
+    #[serde(default, deserialize_with = "candidates::read")]
     pub candidates: Vec<Candidate>,
 }
 
@@ -123,7 +123,11 @@ impl Facts {
     }
 }
 
-fn null_as_none<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn null_as_none<'de, T, D>(value: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
     Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
@@ -132,7 +136,9 @@ fn null_as_zero<'de, D: Deserializer<'de>>(value: D) -> Result<i64, D::Error> {
 }
 
 /// Postgres writes `infinity` where a time has no end; one odd time must not stop a site's routing.
-fn lenient_time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn lenient_time<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<Timestamp>, D::Error> {
     Ok(match Option::<String>::deserialize(value)?.as_deref() {
         Some("infinity") => Some(Timestamp::MAX),
         Some(text) => text.parse().ok(),

@@ -1,6 +1,7 @@
 //! Who gets a conversation, and the reason that is kept with every choice.
 
 mod by_hand;
+mod candidates;
 mod choice;
 mod facts;
 mod hindrance;
@@ -13,7 +14,7 @@ mod strategies;
 mod unanswered;
 
 pub use by_hand::{HandJudgement, HandRefusal, judge_by_hand, judge_by_hand_json};
-pub use choice::{Choice, Loser, choose_agent, choose_agent_json};
+pub use choice::{Choice, Losers, choose_agent, choose_agent_json};
 pub use facts::{Candidate, Facts};
 pub use queue::{
     ExpectedWait, NoForecast, Place, Taken, expected_wait, expected_wait_json, queue_news,
