@@ -1,44 +1,6 @@
 -- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
 -- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
--- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
-
-create or replace function chat.millis(p_at timestamptz)
-returns bigint
-language sql
-immutable
-as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
-comment on function chat.millis(timestamptz) is 'A moment in milliseconds since 1970.';
-
-create or replace function chat.recorded_chats(p_site uuid, p_since timestamptz, p_until timestamptz)
-returns table (
-    chat public.mod_chat_conversations, first_agent uuid, assigned_at timestamptz, held_by uuid,
-    talk bigint, answer bigint, patience bigint)
-language plpgsql
-stable
-as $$
-begin
-    return query
-    select c, f.agent_id, f.at,
-        case when c.created_at < p_since then h.agent_id end,
-        case when f.at is not null then
-            chat.millis(least(coalesce(c.archived_at, p_until), p_until)) - chat.millis(greatest(f.at, p_since)) end,
-        case when f.at is not null and c.first_response_time_seconds is not null then
-            greatest(c.first_response_time_seconds * 1000 - (chat.millis(f.at) - chat.millis(c.created_at)), 0) end,
-        case when f.at is null and c.abandoned_at is not null then chat.millis(c.abandoned_at) - chat.millis(c.created_at) end
-    from public.mod_chat_conversations c
-    left join lateral (
-        select k.agent_id, k.at from chat.choices k
-        where k.conversation_id = c.id and k.agent_id is not null
-        order by k.id limit 1) f on true
-    left join lateral (
-        select k.agent_id from chat.choices k
-        where k.conversation_id = c.id and k.at < p_since
-        order by k.id desc limit 1) h on true
-    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
-end
-$$;
-comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
-    'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
+-- Leaves out: the replay itself; what happened then (simulate.sql).
 
 create or replace function chat.recording(
     p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
@@ -141,15 +103,19 @@ begin
         'online', coalesce((
             select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
             from (
-                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
+                select x.status, greatest(x.at, p_since) as begins, lead(x.at, 1, p_until) over (order by x.at, x.id) as ends
                 from (
-                    (select y.* from chat.agent_states y
-                    where y.agent_id = p_agent.id and y.at <= p_since
-                    order by y.at desc, y.id desc
-                    limit 1)
-                    union all
-                    select y.* from chat.agent_states y
-                    where y.agent_id = p_agent.id and y.at > p_since and y.at < p_until) x) s
+                    -- What changed only their load is no change here.
+                    select y.*, lag(y.status) over (order by y.at, y.id) as before
+                    from (
+                        (select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at <= p_since
+                        order by z.at desc, z.id desc
+                        limit 1)
+                        union all
+                        select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at > p_since and z.at < p_until) y) x
+                where x.status is distinct from x.before) s
             where s.status = 'online' and s.begins < s.ends), '[]'));
 end
 $$;

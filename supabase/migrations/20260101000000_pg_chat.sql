@@ -6662,10 +6662,10 @@ $$;
 comment on function chat.count_of_trial(jsonb, integer) is
     'Of a trial of rules, those that met one rule (null: none): {matched, differs, examples}.';
 
--- file: sql/routing/recording.sql
--- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
--- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
--- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
+-- file: sql/routing/recorded_chats.sql
+-- What: the chats of a period, as a simulation needs them.
+-- Why: what happened and what is replayed are made from the same rows.
+-- Leaves out: agents and settings (recording.sql). Chats that came back to the queue came once here.
 
 create or replace function chat.millis(p_at timestamptz)
 returns bigint
@@ -6704,6 +6704,11 @@ end
 $$;
 comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
     'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
+
+-- file: sql/routing/recording.sql
+-- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
+-- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
+-- Leaves out: the replay itself; what happened then (simulate.sql).
 
 create or replace function chat.recording(
     p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
@@ -6806,15 +6811,19 @@ begin
         'online', coalesce((
             select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
             from (
-                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
+                select x.status, greatest(x.at, p_since) as begins, lead(x.at, 1, p_until) over (order by x.at, x.id) as ends
                 from (
-                    (select y.* from chat.agent_states y
-                    where y.agent_id = p_agent.id and y.at <= p_since
-                    order by y.at desc, y.id desc
-                    limit 1)
-                    union all
-                    select y.* from chat.agent_states y
-                    where y.agent_id = p_agent.id and y.at > p_since and y.at < p_until) x) s
+                    -- What changed only their load is no change here.
+                    select y.*, lag(y.status) over (order by y.at, y.id) as before
+                    from (
+                        (select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at <= p_since
+                        order by z.at desc, z.id desc
+                        limit 1)
+                        union all
+                        select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at > p_since and z.at < p_until) y) x
+                where x.status is distinct from x.before) s
             where s.status = 'online' and s.begins < s.ends), '[]'));
 end
 $$;

@@ -146,7 +146,8 @@ impl Player<'_> {
         );
         sqlx::query(AssertSqlSafe(open))
             .execute(self.db.owner())
-            .await?;
+            .await
+            .context("somebody arrives")?;
         self.done += 1;
         Ok(())
     }
@@ -267,9 +268,13 @@ impl Player<'_> {
 
     /// Everybody may have their share again.
     async fn let_an_hour_pass(&mut self) -> Result<()> {
-        sqlx::query("update chat.choices set at = at - interval '1 hour'")
-            .execute(self.db.owner())
-            .await?;
+        sqlx::query(
+            "update chat.choices k set at = k.at - interval '1 hour'
+            from (select id from chat.choices order by id for no key update) one_by_one where k.id = one_by_one.id",
+        )
+        .execute(self.db.owner())
+        .await
+        .context("an hour passes")?;
         Ok(())
     }
 
