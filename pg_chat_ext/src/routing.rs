@@ -26,7 +26,7 @@ fn rule_problems(rules: &str, known: &str) -> String {
     site_rules::rule_problems_json(rules, known).unwrap_or_else(|error| refuse(error.to_string()))
 }
 
-/// Rules, facts and verdict as JSON text.
+/// Rules, a list of facts and the list of verdicts as JSON text.
 #[pg_extern(sql = false)]
 fn match_rules(rules: &str, facts: &str) -> String {
     site_rules::match_rules_json(rules, facts).unwrap_or_else(|error| refuse(error.to_string()))
@@ -62,7 +62,7 @@ fn simulate(recording: &str) -> String {
 
 #[pg_extern(sql = false)]
 fn hours_problems(hours: &str, zone: &str) -> String {
-    hours::hours_problems_json(hours, zone).unwrap_or_else(|error| refuse(error.to_string()))
+    hours::hours_problems_json(hours, zone)
 }
 
 /// One row, so that `select * from` names its columns. Null hours are always open; so in the two below.

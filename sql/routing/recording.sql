@@ -1,44 +1,6 @@
 -- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
 -- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
--- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
-
-create or replace function chat.millis(p_at timestamptz)
-returns bigint
-language sql
-immutable
-as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
-comment on function chat.millis(timestamptz) is 'A moment in milliseconds since 1970.';
-
-create or replace function chat.recorded_chats(p_site uuid, p_since timestamptz, p_until timestamptz)
-returns table (
-    chat public.mod_chat_conversations, first_agent uuid, assigned_at timestamptz, held_by uuid,
-    talk bigint, answer bigint, patience bigint)
-language plpgsql
-stable
-as $$
-begin
-    return query
-    select c, f.agent_id, f.at,
-        case when c.created_at < p_since then h.agent_id end,
-        case when f.at is not null then
-            chat.millis(least(coalesce(c.archived_at, p_until), p_until)) - chat.millis(greatest(f.at, p_since)) end,
-        case when f.at is not null and c.first_response_time_seconds is not null then
-            greatest(c.first_response_time_seconds * 1000 - (chat.millis(f.at) - chat.millis(c.created_at)), 0) end,
-        case when f.at is null and c.abandoned_at is not null then chat.millis(c.abandoned_at) - chat.millis(c.created_at) end
-    from public.mod_chat_conversations c
-    left join lateral (
-        select k.agent_id, k.at from chat.choices k
-        where k.conversation_id = c.id and k.agent_id is not null
-        order by k.id limit 1) f on true
-    left join lateral (
-        select k.agent_id from chat.choices k
-        where k.conversation_id = c.id and k.at < p_since
-        order by k.id desc limit 1) h on true
-    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
-end
-$$;
-comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
-    'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
+-- Leaves out: the replay itself; what happened then (simulate.sql).
 
 create or replace function chat.recording(
     p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
@@ -47,9 +9,7 @@ language plpgsql
 stable
 as $$
 declare
-    the_rules constant jsonb := p_changes -> 'rules';
-    known constant jsonb := case when the_rules is not null then chat.known_to_rules(p_site) end;
-    hours constant jsonb := case when the_rules is not null then chat.hours_for_rules(p_site, the_rules) end;
+    catch_all constant uuid := chat.default_department(p_site);
     all_queues constant jsonb := p_changes - '{departments,agents,add_agents,rules,answer_due_seconds}'::text[];
     due integer := (p_changes ->> 'answer_due_seconds')::integer;
     missed integer;
@@ -91,29 +51,37 @@ begin
             where a.site_id = p_site
                 and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'),
         'arrivals', coalesce((
+            with came as materialized (
+                select r.* from chat.recorded_chats(p_site, p_since, p_until) r
+            ), queued as (
+                select (r.chat).id, (r.chat).department_id::text, (r.chat).priority, to_jsonb((r.chat).skills) as skills
+                from came r
+                where r.held_by is not null or not p_changes ? 'rules'
+                union all
+                select (v.came).id, coalesce(v.verdict #>> '{then,department}', (v.came).department_id::text, catch_all::text),
+                    coalesce(v.verdict #>> '{then,priority}', (v.came).priority),
+                    coalesce(v.verdict #> '{then,skills}', to_jsonb((v.came).skills))
+                from chat.ask_rules(p_site, p_changes -> 'rules', array(
+                    select (r.chat).id from came r where r.held_by is null and p_changes ? 'rules')) v)
             select jsonb_agg(jsonb_build_object(
                 'conversation_id', (r.chat).id,
                 'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
-                'department_id', case when v.follows ? 'department' then v.follows ->> 'department' else (r.chat).department_id::text end,
-                'priority', coalesce(v.follows ->> 'priority', (r.chat).priority),
-                'skills', coalesce(v.follows -> 'skills', to_jsonb((r.chat).skills), '[]'),
+                'department_id', q.department_id,
+                'priority', q.priority,
+                'skills', coalesce(q.skills, '[]'),
                 'known_agent_id', k.agent_id,
                 'talk', coalesce(r.talk, usual_talk, 0),
                 'answer', coalesce(r.answer, usual_answer, 0),
                 'patience', r.patience,
                 'held_by', r.held_by))
-            from chat.recorded_chats(p_site, p_since, p_until) r
+            from came r
+            join queued q on q.id = (r.chat).id
             left join lateral (
                 select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
                 from public.mod_chat_conversations x
                 where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
                     and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
-                order by x.created_at desc limit 1) k on true
-            left join lateral (
-                select chat.match_rules(the_rules, chat.facts_for_rules(
-                    jsonb_populate_record(r.chat, (r.chat).applied_rule -> 'came_with'), known, hours, (r.chat).created_at))
-                    -> 'then' as follows
-                where the_rules is not null and r.held_by is null) v on true), '[]'));
+                order by x.created_at desc limit 1) k on true), '[]'));
 end
 $$;
 comment on function chat.recording(uuid, timestamptz, timestamptz, jsonb) is
@@ -135,9 +103,19 @@ begin
         'online', coalesce((
             select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
             from (
-                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
-                from chat.agent_states x
-                where x.agent_id = p_agent.id and x.at < p_until) s
+                select x.status, greatest(x.at, p_since) as begins, lead(x.at, 1, p_until) over (order by x.at, x.id) as ends
+                from (
+                    -- What changed only their load is no change here.
+                    select y.*, lag(y.status) over (order by y.at, y.id) as before
+                    from (
+                        (select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at <= p_since
+                        order by z.at desc, z.id desc
+                        limit 1)
+                        union all
+                        select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at > p_since and z.at < p_until) y) x
+                where x.status is distinct from x.before) s
             where s.status = 'online' and s.begins < s.ends), '[]'));
 end
 $$;

@@ -29,7 +29,7 @@ returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
-    'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
+    'Which of a site''s rules counts for each of a list of conversations: [{place, name, then, passed_over}], in their order, from what chat.facts_for_rules gives of each. place null: none.';
 
 create or replace function chat.judge_unanswered(facts json)
 returns jsonb

@@ -79,8 +79,8 @@ begin
         return;
     end if;
     select r.rules into the_rules from chat.routing_rules r where r.site_id = c.site_id and r.version = p_version;
-    verdict := chat.match_rules(the_rules, chat.facts_for_rules(
-        c, chat.known_to_rules(c.site_id), chat.hours_for_rules(c.site_id, the_rules), clock_timestamp()));
+    verdict := chat.match_rules(the_rules, jsonb_build_array(chat.facts_for_rules(
+        c, chat.known_to_rules(c.site_id), chat.hours_for_rules(c.site_id, the_rules), clock_timestamp()))) -> 0;
     if verdict ->> 'place' is null and verdict -> 'passed_over' = '[]' then
         return;
     end if;

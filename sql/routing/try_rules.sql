@@ -7,33 +7,26 @@ returns table (conversation_id uuid, session_number text, created_at timestamptz
 language plpgsql
 as $$
 declare
-    known constant jsonb := chat.known_to_rules(p_site);
-    hours constant jsonb := chat.hours_for_rules(p_site, p_rules);
-    catch_all constant uuid := (
-        select d.id from public.mod_chat_departments d
-        where d.site_id = p_site and d.is_default and d.is_active order by d.sort_order, d.id limit 1);
+    newest public.mod_chat_conversations[];
 begin
+    -- Numbers follow the order in which conversations came, and have an index a site.
+    newest := array(
+        select x from (
+            select c from public.mod_chat_conversations c
+            where c.site_id = p_site and c.session_number is not null
+            order by c.session_number desc
+            limit p_most) n (x)
+        where (n.x).created_at >= p_since);
     return query
-    select (n.c).id, (n.c).session_number, (n.c).created_at, (v.verdict ->> 'place')::integer,
-        case when v.verdict ->> 'place' is null then (n.c).applied_rule ->> 'place' is not null
-            else v.verdict -> 'then' ? 'department' and (v.verdict #>> '{then,department}') is distinct from (n.c).department_id::text
-                or coalesce(v.verdict #>> '{then,priority}' <> (n.c).priority, false)
-                or not coalesce(to_jsonb((n.c).skills), '[]') @> coalesce(v.verdict #> '{then,skills}', '[]')
-                or not to_jsonb((n.c).tags) @> coalesce(v.verdict #> '{then,tags}', '[]')
+    select n.id, n.session_number, n.created_at, (v.verdict ->> 'place')::integer,
+        case when v.verdict ->> 'place' is null then n.applied_rule ->> 'place' is not null
+            else v.verdict -> 'then' ? 'department' and (v.verdict #>> '{then,department}') is distinct from n.department_id::text
+                or coalesce(v.verdict #>> '{then,priority}' <> n.priority, false)
+                or not coalesce(to_jsonb(n.skills), '[]') @> coalesce(v.verdict #> '{then,skills}', '[]')
+                or not to_jsonb(n.tags) @> coalesce(v.verdict #> '{then,tags}', '[]')
         end
-    from (
-        -- Numbers follow the order in which conversations came, and have an index a site.
-        select x from public.mod_chat_conversations x
-        where x.site_id = p_site and x.session_number is not null
-        order by x.session_number desc
-        limit p_most) n (c)
-    cross join lateral (
-        select chat.match_rules(p_rules, chat.facts_for_rules(
-            -- As it came, as far as anybody knows.
-            jsonb_populate_record(n.c, coalesce((n.c).applied_rule -> 'came_with',
-                jsonb_build_object('department_id', nullif((n.c).department_id, catch_all)))),
-            known, hours, (n.c).created_at)) as verdict) v
-    where (n.c).created_at >= p_since;
+    from unnest(newest) n
+    join chat.ask_rules(p_site, p_rules, array(select x.id from unnest(newest) x)) v on (v.came).id = n.id;
 end
 $$;
 comment on function chat.trial_of_rules(uuid, jsonb, timestamptz, integer) is

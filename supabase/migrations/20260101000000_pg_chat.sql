@@ -2132,7 +2132,7 @@ returns jsonb
 language sql immutable parallel safe
 as $$ select chat_rules.match_rules(rules::text, facts::text)::jsonb $$;
 comment on function chat.match_rules(jsonb, jsonb) is
-    'Which of a site''s rules counts for a conversation: {place, name, then, passed_over}, from what chat.facts_for_rules gives. place null: none.';
+    'Which of a site''s rules counts for each of a list of conversations: [{place, name, then, passed_over}], in their order, from what chat.facts_for_rules gives of each. place null: none.';
 
 create or replace function chat.judge_unanswered(facts json)
 returns jsonb
@@ -6573,8 +6573,8 @@ begin
         return;
     end if;
     select r.rules into the_rules from chat.routing_rules r where r.site_id = c.site_id and r.version = p_version;
-    verdict := chat.match_rules(the_rules, chat.facts_for_rules(
-        c, chat.known_to_rules(c.site_id), chat.hours_for_rules(c.site_id, the_rules), clock_timestamp()));
+    verdict := chat.match_rules(the_rules, jsonb_build_array(chat.facts_for_rules(
+        c, chat.known_to_rules(c.site_id), chat.hours_for_rules(c.site_id, the_rules), clock_timestamp()))) -> 0;
     if verdict ->> 'place' is null and verdict -> 'passed_over' = '[]' then
         return;
     end if;
@@ -6592,6 +6592,71 @@ $$;
 comment on function chat.sort_by_rules(uuid, integer) is
     'Asks a version of the site''s rules of a conversation that waits, which the caller has locked with the routing row, does what the first one says that holds, and keeps which it was.';
 
+-- file: sql/routing/ask_rules.sql
+-- What: what rules say of conversations that came before, as they came.
+-- Why: a trial of rules and a simulation with other rules ask the same in one way; and rules are read once for hundreds.
+-- Leaves out: what has just come (sort_by_rules.sql).
+
+create or replace function chat.default_department(p_site uuid)
+returns uuid
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select d.id from public.mod_chat_departments d
+        where d.site_id = p_site and d.is_default and d.is_active
+        order by d.sort_order, d.id
+        limit 1);
+end
+$$;
+comment on function chat.default_department(uuid) is 'The department of what nobody has sorted; null: the site has none.';
+
+create or replace function chat.as_it_came(p_conversation public.mod_chat_conversations, p_default uuid)
+returns public.mod_chat_conversations
+language plpgsql
+immutable
+as $$
+begin
+    return jsonb_populate_record(p_conversation,
+        coalesce(p_conversation.applied_rule -> 'came_with',
+            jsonb_build_object('department_id', nullif(p_conversation.department_id, p_default)))
+        || case when p_conversation.applied_rule -> 'then' ? 'skills' then '{"skills": null}' else '{}' end::jsonb);
+end
+$$;
+comment on function chat.as_it_came(public.mod_chat_conversations, uuid) is
+    'A conversation before rules and the default department (p_default) had their say, as far as anybody knows.';
+
+create or replace function chat.ask_rules(p_site uuid, p_rules jsonb, p_conversations uuid[])
+returns table (came public.mod_chat_conversations, verdict jsonb)
+language plpgsql
+as $$
+declare
+    -- Their facts are one value, which has an end.
+    at_once constant integer := 500;
+    known constant jsonb := chat.known_to_rules(p_site);
+    hours constant jsonb := chat.hours_for_rules(p_site, p_rules);
+    catch_all constant uuid := chat.default_department(p_site);
+begin
+    for n in 0 .. (cardinality(p_conversations) - 1) / at_once loop
+        return query
+        with asked as materialized (
+            select chat.as_it_came(x, catch_all) as came
+            from public.mod_chat_conversations x
+            where x.site_id = p_site and x.id = any (p_conversations[n * at_once + 1 : (n + 1) * at_once]))
+        select a.came[v.place::integer], v.verdict
+        from (
+            select array_agg(k.came order by (k.came).id) as came,
+                chat.match_rules(p_rules, jsonb_agg(
+                    chat.facts_for_rules(k.came, known, hours, (k.came).created_at) order by (k.came).id)) as verdicts
+            from asked k) a
+        cross join lateral jsonb_array_elements(a.verdicts) with ordinality v (verdict, place);
+    end loop;
+end
+$$;
+comment on function chat.ask_rules(uuid, jsonb, uuid[]) is
+    'What rules say of conversations of a site, each as it came and by the hours of its moment: the verdict of chat.match_rules.';
+
 -- file: sql/routing/try_rules.sql
 -- What: what rules would have done with the conversations of the last days.
 -- Why: whoever changes rules sees whom they meet before anybody waits in the wrong place. Nothing is written.
@@ -6602,33 +6667,26 @@ returns table (conversation_id uuid, session_number text, created_at timestamptz
 language plpgsql
 as $$
 declare
-    known constant jsonb := chat.known_to_rules(p_site);
-    hours constant jsonb := chat.hours_for_rules(p_site, p_rules);
-    catch_all constant uuid := (
-        select d.id from public.mod_chat_departments d
-        where d.site_id = p_site and d.is_default and d.is_active order by d.sort_order, d.id limit 1);
+    newest public.mod_chat_conversations[];
 begin
+    -- Numbers follow the order in which conversations came, and have an index a site.
+    newest := array(
+        select x from (
+            select c from public.mod_chat_conversations c
+            where c.site_id = p_site and c.session_number is not null
+            order by c.session_number desc
+            limit p_most) n (x)
+        where (n.x).created_at >= p_since);
     return query
-    select (n.c).id, (n.c).session_number, (n.c).created_at, (v.verdict ->> 'place')::integer,
-        case when v.verdict ->> 'place' is null then (n.c).applied_rule ->> 'place' is not null
-            else v.verdict -> 'then' ? 'department' and (v.verdict #>> '{then,department}') is distinct from (n.c).department_id::text
-                or coalesce(v.verdict #>> '{then,priority}' <> (n.c).priority, false)
-                or not coalesce(to_jsonb((n.c).skills), '[]') @> coalesce(v.verdict #> '{then,skills}', '[]')
-                or not to_jsonb((n.c).tags) @> coalesce(v.verdict #> '{then,tags}', '[]')
+    select n.id, n.session_number, n.created_at, (v.verdict ->> 'place')::integer,
+        case when v.verdict ->> 'place' is null then n.applied_rule ->> 'place' is not null
+            else v.verdict -> 'then' ? 'department' and (v.verdict #>> '{then,department}') is distinct from n.department_id::text
+                or coalesce(v.verdict #>> '{then,priority}' <> n.priority, false)
+                or not coalesce(to_jsonb(n.skills), '[]') @> coalesce(v.verdict #> '{then,skills}', '[]')
+                or not to_jsonb(n.tags) @> coalesce(v.verdict #> '{then,tags}', '[]')
         end
-    from (
-        -- Numbers follow the order in which conversations came, and have an index a site.
-        select x from public.mod_chat_conversations x
-        where x.site_id = p_site and x.session_number is not null
-        order by x.session_number desc
-        limit p_most) n (c)
-    cross join lateral (
-        select chat.match_rules(p_rules, chat.facts_for_rules(
-            -- As it came, as far as anybody knows.
-            jsonb_populate_record(n.c, coalesce((n.c).applied_rule -> 'came_with',
-                jsonb_build_object('department_id', nullif((n.c).department_id, catch_all)))),
-            known, hours, (n.c).created_at)) as verdict) v
-    where (n.c).created_at >= p_since;
+    from unnest(newest) n
+    join chat.ask_rules(p_site, p_rules, array(select x.id from unnest(newest) x)) v on (v.came).id = n.id;
 end
 $$;
 comment on function chat.trial_of_rules(uuid, jsonb, timestamptz, integer) is
@@ -6700,10 +6758,10 @@ $$;
 comment on function chat.count_of_trial(jsonb, integer) is
     'Of a trial of rules, those that met one rule (null: none): {matched, differs, examples}.';
 
--- file: sql/routing/recording.sql
--- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
--- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
--- Leaves out: the replay itself; what happened then (simulate.sql). Chats that came back to the queue came once here.
+-- file: sql/routing/recorded_chats.sql
+-- What: the chats of a period, as a simulation needs them.
+-- Why: what happened and what is replayed are made from the same rows.
+-- Leaves out: agents and settings (recording.sql). Chats that came back to the queue came once here.
 
 create or replace function chat.millis(p_at timestamptz)
 returns bigint
@@ -6743,6 +6801,11 @@ $$;
 comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
     'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
 
+-- file: sql/routing/recording.sql
+-- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
+-- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
+-- Leaves out: the replay itself; what happened then (simulate.sql).
+
 create or replace function chat.recording(
     p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
 returns jsonb
@@ -6750,9 +6813,7 @@ language plpgsql
 stable
 as $$
 declare
-    the_rules constant jsonb := p_changes -> 'rules';
-    known constant jsonb := case when the_rules is not null then chat.known_to_rules(p_site) end;
-    hours constant jsonb := case when the_rules is not null then chat.hours_for_rules(p_site, the_rules) end;
+    catch_all constant uuid := chat.default_department(p_site);
     all_queues constant jsonb := p_changes - '{departments,agents,add_agents,rules,answer_due_seconds}'::text[];
     due integer := (p_changes ->> 'answer_due_seconds')::integer;
     missed integer;
@@ -6794,29 +6855,37 @@ begin
             where a.site_id = p_site
                 and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'),
         'arrivals', coalesce((
+            with came as materialized (
+                select r.* from chat.recorded_chats(p_site, p_since, p_until) r
+            ), queued as (
+                select (r.chat).id, (r.chat).department_id::text, (r.chat).priority, to_jsonb((r.chat).skills) as skills
+                from came r
+                where r.held_by is not null or not p_changes ? 'rules'
+                union all
+                select (v.came).id, coalesce(v.verdict #>> '{then,department}', (v.came).department_id::text, catch_all::text),
+                    coalesce(v.verdict #>> '{then,priority}', (v.came).priority),
+                    coalesce(v.verdict #> '{then,skills}', to_jsonb((v.came).skills))
+                from chat.ask_rules(p_site, p_changes -> 'rules', array(
+                    select (r.chat).id from came r where r.held_by is null and p_changes ? 'rules')) v)
             select jsonb_agg(jsonb_build_object(
                 'conversation_id', (r.chat).id,
                 'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
-                'department_id', case when v.follows ? 'department' then v.follows ->> 'department' else (r.chat).department_id::text end,
-                'priority', coalesce(v.follows ->> 'priority', (r.chat).priority),
-                'skills', coalesce(v.follows -> 'skills', to_jsonb((r.chat).skills), '[]'),
+                'department_id', q.department_id,
+                'priority', q.priority,
+                'skills', coalesce(q.skills, '[]'),
                 'known_agent_id', k.agent_id,
                 'talk', coalesce(r.talk, usual_talk, 0),
                 'answer', coalesce(r.answer, usual_answer, 0),
                 'patience', r.patience,
                 'held_by', r.held_by))
-            from chat.recorded_chats(p_site, p_since, p_until) r
+            from came r
+            join queued q on q.id = (r.chat).id
             left join lateral (
                 select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
                 from public.mod_chat_conversations x
                 where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
                     and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
-                order by x.created_at desc limit 1) k on true
-            left join lateral (
-                select chat.match_rules(the_rules, chat.facts_for_rules(
-                    jsonb_populate_record(r.chat, (r.chat).applied_rule -> 'came_with'), known, hours, (r.chat).created_at))
-                    -> 'then' as follows
-                where the_rules is not null and r.held_by is null) v on true), '[]'));
+                order by x.created_at desc limit 1) k on true), '[]'));
 end
 $$;
 comment on function chat.recording(uuid, timestamptz, timestamptz, jsonb) is
@@ -6838,19 +6907,29 @@ begin
         'online', coalesce((
             select jsonb_agg(jsonb_build_object('from', chat.millis(s.begins), 'until', chat.millis(s.ends)) order by s.begins)
             from (
-                select x.status, greatest(x.at, p_since) as begins, least(lead(x.at, 1, p_until) over (order by x.at, x.id), p_until) as ends
-                from chat.agent_states x
-                where x.agent_id = p_agent.id and x.at < p_until) s
+                select x.status, greatest(x.at, p_since) as begins, lead(x.at, 1, p_until) over (order by x.at, x.id) as ends
+                from (
+                    -- What changed only their load is no change here.
+                    select y.*, lag(y.status) over (order by y.at, y.id) as before
+                    from (
+                        (select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at <= p_since
+                        order by z.at desc, z.id desc
+                        limit 1)
+                        union all
+                        select z.* from chat.agent_states z
+                        where z.agent_id = p_agent.id and z.at > p_since and z.at < p_until) y) x
+                where x.status is distinct from x.before) s
             where s.status = 'online' and s.begins < s.ends), '[]'));
 end
 $$;
 comment on function chat.recorded_agent(public.mod_chat_agents, timestamptz, timestamptz, jsonb, bigint) is
     'An agent as chat.simulate takes them: capacity and skills as they are now but for the changes, online as they were; the so-manieth copy of them where it is not 0.';
 
--- file: sql/routing/simulate.sql
--- What: what would have been: a period's arrivals and agents' hours under other strategies, staffing, capacity or rules.
--- Why: beside what happened stands the same model without the changes, so that its own error is seen, too.
--- Leaves out: the replay (chat_rules::routing::simulation) and what is replayed (recording.sql). Writes nothing.
+-- file: sql/routing/check_changes.sql
+-- What: changes that a simulation is asked to try are looked at first.
+-- Why: whoever mistypes one learns which, instead of a replay of something else.
+-- Leaves out: rules of the site, which are looked at as when they are saved (save_rules.sql).
 
 create or replace function chat.require_changes(p_site uuid, p_changes jsonb)
 returns void
@@ -6893,7 +6972,7 @@ begin
             when e.key <> all (e.knows) then false
             when e.key = 'strategy' then e.value #>> '{}' = any ('{least_busy,round_robin,sticky,skills}')
             when e.key in ('auto_assign', 'absent') then jsonb_typeof(e.value) = 'boolean'
-            when e.key = 'skills' then jsonb_typeof(e.value) = 'array'
+            when e.key = 'skills' then e.value @? 'strict $ ? (@.type() == "array")' and not e.value @? '$[*] ? (@.type() != "string")'
             when e.key = 'like' then exists (
                 select from public.mod_chat_agents a where a.site_id = p_site and a.id::text = e.value #>> '{}')
             when e.key in ('department_id', 'fallback_department_id') then e.value = 'null' or exists (
@@ -6932,6 +7011,12 @@ end
 $$;
 comment on function chat.require_changes(uuid, jsonb) is
     'Raises unless changes can be tried on a site; says which not. PT422 chat/simulation_changes, chat/routing_rules.';
+
+-- file: sql/routing/simulate.sql
+-- What: what would have been: a period's arrivals and agents' hours under other strategies, staffing, capacity or rules.
+-- Why: beside what happened stands the same model without the changes, so that its own error is seen, too.
+-- Leaves out: the replay (chat_rules::routing::simulation), what is replayed (recording.sql) and which changes can be tried
+--      (check_changes.sql). Writes nothing.
 
 create or replace function chat.what_happened(p_site uuid, p_since timestamptz, p_until timestamptz, p_due integer)
 returns jsonb

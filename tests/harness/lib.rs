@@ -5,7 +5,7 @@
 //! - [`Site`]: a site with departments, agents, numbers and conversations;
 //! - [`webhook`]: what Meta would post, and taking it as the worker does;
 //! - [`Fingerprint`]: what a database is made of, compared with another;
-//! - [`recount`]: every counter against the rows it counts;
+//! - [`recount`]: every counter against the rows it counts; [`routed`]: what must hold of routing;
 //! - [`cluster_of_its_own`]: a PostgreSQL that may be crashed;
 //! - [`Worker`]: the real program; [`graph`]: the simulator it talks to;
 //! - [`wait_until`]: the one place that waits.
@@ -17,6 +17,7 @@
 pub mod graph;
 pub mod race;
 pub mod recount;
+pub mod routed;
 pub mod webhook;
 
 mod cluster;

@@ -1,10 +1,47 @@
 //! What races have in common: how large they are and what chance they follow.
 
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// How a site can hand out its chats; every race of routing is run under each.
-pub const STRATEGIES: [&str; 4] = ["least_busy", "round_robin", "sticky", "skills"];
+use crate::TestDb;
+
+/// How a site can hand out its chats.
+const STRATEGIES: [&str; 4] = ["least_busy", "round_robin", "sticky", "skills"];
+
+/// Runs a race of routing under every strategy, each in a database that the race gives back when nobody plays any more:
+/// then there must have been no deadlock.
+pub async fn under_every_strategy(
+    race: impl AsyncFn(&'static str) -> Result<TestDb>,
+) -> Result<()> {
+    for strategy in STRATEGIES {
+        let begun = Instant::now();
+        under(&race, strategy, begun)
+            .await
+            .with_context(|| strategy.to_owned())?;
+    }
+    Ok(())
+}
+
+async fn under(
+    race: &impl AsyncFn(&'static str) -> Result<TestDb>,
+    strategy: &'static str,
+    begun: Instant,
+) -> Result<()> {
+    let db = race(strategy).await?;
+    let seconds = begun.elapsed().as_secs();
+    let handed_out = db.count("chat.choices where agent_id is not null").await?;
+    let waiting = db
+        .count("mod_chat_conversations where status = 'pending'")
+        .await?;
+    println!("{strategy}: {handed_out} chats handed out, {waiting} wait at the end, {seconds} s");
+    // The count is whole when every session that took part has ended.
+    let deadlocks = db.deadlocks().await?;
+    ensure!(deadlocks == 0, "{deadlocks} deadlocks");
+    Ok(())
+}
 
 /// How a race is run: short in the tests, long by `cargo x race`.
 #[derive(Debug, Clone, Copy)]

@@ -10,6 +10,7 @@ mod forgetting;
 mod hands;
 mod newcomers;
 mod presence;
+mod staffing;
 mod storm;
 mod talk;
 mod waiting;
@@ -42,6 +43,8 @@ enum Name {
     Newcomers,
     /// Agents fall silent and are heard again while several ticks clear up behind them
     Presence,
+    /// Capacities, departments, rules, skills and shares of the hour change while people arrive, under every strategy
+    Staffing,
     /// Many hands in few conversations: reading, revising, planning, snoozing, sorting
     Talk,
     /// People arrive, write, are done with, and agents come and go
@@ -64,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Hands => hands::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
         Name::Presence => presence::race(race).await?,
+        Name::Staffing => staffing::race(race).await?,
         Name::Talk => talk::race(race).await?,
         Name::Waiting => waiting::race(race).await?,
     }

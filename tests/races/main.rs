@@ -7,6 +7,7 @@ mod forgetting;
 mod hands;
 mod newcomers;
 mod presence;
+mod staffing;
 mod storm;
 mod talk;
 mod waiting;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_but;
+use pg_chat_tests::routed::assert_routed;
 use pg_chat_tests::webhook::{receive, text};
 use pg_chat_tests::{Agent, AgentIs, Number, Person, Site, TestDb};
 use rand::RngExt;
@@ -80,13 +81,7 @@ pub async fn race(race: Race) -> Result<()> {
     // Chats change hands after they were answered.
     assert_counters_but(&db, &["unread_agent_count"]).await?;
     assert_figures_are_whole(&db).await?;
-    let waiting = db
-        .count(
-            "mod_chat_conversations c where c.status = 'pending'
-                and chat.choose_agent(chat.routing_facts(c, clock_timestamp())) ->> 'agent_id' is not null",
-        )
-        .await?;
-    ensure!(waiting == 0, "{waiting} chats wait beside room");
+    assert_routed(&db).await?;
     let deadlocks = db.deadlocks().await?;
     ensure!(deadlocks == 0, "{deadlocks} deadlocks");
     Ok(())

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use pg_chat_tests::race::{Race, STRATEGIES};
+use pg_chat_tests::race::{Race, under_every_strategy};
 use pg_chat_tests::recount::assert_counters_equal_recount;
+use pg_chat_tests::routed::assert_routed;
 use pg_chat_tests::webhook::{receive, text};
 use pg_chat_tests::{Agent, AgentIs, Number, Person, Site, TestDb};
 use rand::RngExt;
@@ -27,15 +28,10 @@ async fn nobody_waits_while_somebody_has_room() -> Result<()> {
 
 /// At the end, without any tick: no chat waits beside room, nobody has more than their room, no deadlock; under every strategy.
 pub async fn race(race: Race) -> Result<()> {
-    for strategy in STRATEGIES {
-        under(race, strategy)
-            .await
-            .with_context(|| strategy.to_owned())?;
-    }
-    Ok(())
+    under_every_strategy(async |strategy| under(race, strategy).await).await
 }
 
-async fn under(race: Race, strategy: &str) -> Result<()> {
+async fn under(race: Race, strategy: &str) -> Result<TestDb> {
     // Many short rounds: whoever is left waiting shows only when nobody comes after to take them.
     let rounds = race.size(20, 300);
     let db = TestDb::new().await?;
@@ -71,16 +67,13 @@ async fn under(race: Race, strategy: &str) -> Result<()> {
     }
     for round in 0..rounds {
         try_join_all(players.iter_mut().map(Player::play)).await?;
-        assert_nobody_waits(&db)
+        assert_routed(&db)
             .await
             .with_context(|| format!("after round {round}"))?;
         assert_counters_equal_recount(&db).await?;
     }
-    // The count is whole when every session that took part has ended.
     drop(players);
-    let deadlocks = db.deadlocks().await?;
-    ensure!(deadlocks == 0, "{deadlocks} deadlocks");
-    Ok(())
+    Ok(db)
 }
 
 /// One of those who play at once.
@@ -184,26 +177,4 @@ impl Player<'_> {
         );
         Ok(())
     }
-}
-
-async fn assert_nobody_waits(db: &TestDb) -> Result<()> {
-    let over = db
-        .count("mod_chat_agents where current_chat_count > max_concurrent_chats")
-        .await?;
-    ensure!(over == 0, "{over} agents have more chats than room");
-    let waiting = db
-        .count("mod_chat_conversations where status = 'pending'")
-        .await?;
-    let room = db
-        .row(
-            "select coalesce(sum(max_concurrent_chats - current_chat_count), 0)::int as room
-        from mod_chat_agents where status = 'online' and is_active",
-        )
-        .await?;
-    ensure!(
-        waiting == 0 || room["room"] == 0,
-        "{waiting} chats wait beside room for {}",
-        room["room"]
-    );
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod hours;
 mod load;
 mod promises;
 mod rule_trials;
+mod saved_rules;
 mod site_rules;
 mod strategies;
 mod unanswered;

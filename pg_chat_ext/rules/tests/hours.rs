@@ -82,7 +82,7 @@ fn for_many(rounds: usize, mut holds: impl FnMut(&mut Numbers, &str, &str, Times
     for round in 0..rounds {
         let hours = numbers.hours();
         let zone = ZONES[round % ZONES.len()];
-        let problems = hours_problems(&hours, zone).expect("JSON");
+        let problems = hours_problems(&hours, zone);
         if problems.is_empty() {
             let at = numbers.moment();
             holds(&mut numbers, &hours, zone, at);
@@ -220,10 +220,30 @@ fn every_piece_of_rubbish_is_a_problem_and_never_a_panic() {
         let (a, b, c) = (scrap(), scrap(), scrap());
         let mut key = || keys[numbers.below(keys.len() as i64) as usize];
         let hours = format!("{{\"{}\":{a},\"{}\":{b},\"{}\":{c}}}", key(), key(), key());
-        let problems = hours_problems(&hours, "UTC").expect("JSON");
+        let problems = hours_problems(&hours, "UTC");
         let at = Timestamp::UNIX_EPOCH;
         let usable = problems.iter().all(|p| p.problem.word() == "never_open");
         assert_eq!(hours_at(Some(&hours), "UTC", at).is_ok(), usable, "{hours}");
+    }
+}
+
+#[test]
+fn what_cannot_even_be_read_is_a_problem_like_others() {
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    for hours in [deep.as_str(), r#"{"monday": 1e400}"#, "{"] {
+        let problems = hours_problems(hours, "Europe/Atlantis");
+        let found: Vec<_> = problems
+            .iter()
+            .map(|p| (&*p.at, p.problem.word()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("timezone", "unknown_time_zone"),
+                ("hours", "too_deep_or_too_large")
+            ]
+        );
+        assert!(hours_at(Some(hours), "UTC", Timestamp::UNIX_EPOCH).is_err());
     }
 }
 

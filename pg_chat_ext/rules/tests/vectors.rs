@@ -178,8 +178,8 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         }
         "match_rules" => {
             let (rules, facts) = (args.0["rules"].to_string(), args.0["facts"].to_string());
-            let verdict = site_rules::match_rules_json(&rules, &facts);
-            serde_json::from_str(&verdict.expect("facts in their form")).expect("JSON")
+            let verdicts = site_rules::match_rules_json(&rules, &facts);
+            serde_json::from_str(&verdicts.expect("facts in their form")).expect("JSON")
         }
         "judge_unanswered" => {
             let judgement = routing::judge_unanswered_json(&args.0["facts"].to_string());
@@ -205,7 +205,7 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         "hours_problems" => {
             let hours = args.0["hours"].to_string();
             let problems = hours::hours_problems_json(&hours, args.word("zone"));
-            serde_json::from_str(&problems.expect("JSON goes in")).expect("JSON")
+            serde_json::from_str(&problems).expect("JSON")
         }
         "hours_at" => {
             let at = args.time("at").expect("a time");

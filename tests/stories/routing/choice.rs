@@ -159,6 +159,36 @@ async fn a_departments_chat_goes_to_its_agents_only() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_is_of_no_department_gets_what_waits_for_none_and_stands_in_where_anybody_may()
+-> Result<()> {
+    let scene = Scene::open().await?;
+    let adam = scene.admin().await?;
+    let (sales, support) = (
+        scene.site.department("Sales", 5).await?,
+        scene.site.department("Support", 5).await?,
+    );
+    let free = scene.online("Free", 5).await?;
+    let of_sales = scene
+        .chat_with(&format!(", department_id = '{sales}'"))
+        .await?;
+    assert_eq!(scene.holder(&of_sales).await?, None, "sales is somebody's");
+    let of_nobody = scene.chat().await?;
+    assert_eq!(scene.holder(&of_nobody).await?, Some(free.id));
+    let by =
+        |whom: &str| format!("'{sales}', fallback_seconds => 0, fallback_department => {whom}");
+    let by_support = by(&format!("'{support}'"));
+    scene.save_routing(adam, &by_support).await?;
+    assert_eq!(scene.holder(&of_sales).await?, None, "support stands in");
+    scene.save_routing(adam, &by("null")).await?;
+    assert_eq!(
+        scene.holder(&of_sales).await?,
+        Some(free.id),
+        "anybody stands in"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_department_caps_each_of_its_agents_and_never_their_sum() -> Result<()> {
     let scene = Scene::open().await?;
     let sales = scene.site.department("Sales", 1).await?;

@@ -159,7 +159,13 @@ async fn hours_that_cannot_be_meant_are_refused_when_they_are_saved() -> Result<
         async move { Refusal::expect(scene.as_agent(adam, &patch).await) }
     };
     let settings = "mod_chat_widget_settings";
+    let deep = format!("business_hours = '{}{}'", "[".repeat(500), "]".repeat(500));
     for (set, detail, says) in [
+        (
+            deep.as_str(),
+            "chat/business_hours",
+            "hours: too deep or too large",
+        ),
         (
             "business_hours_enabled = true",
             "chat/business_hours",
@@ -240,6 +246,18 @@ async fn hours_from_before_they_were_looked_at_close_nobody_and_say_what_is_wron
         only(&told, "open next_change always problems"),
         json!({"open": true, "next_change": null, "always": true,
             "problems": [{"at": "monday.start", "problem": "not_a_time"}]})
+    );
+    scene
+        .as_owner(&format!(
+            "update mod_chat_widget_settings set business_hours = '{}{}'",
+            "[".repeat(500),
+            "]".repeat(500)
+        ))
+        .await?;
+    let told = scene.hours("").await?;
+    assert_eq!(
+        only(&told, "open problems"),
+        json!({"open": true, "problems": [{"at": "hours", "problem": "too_deep_or_too_large"}]})
     );
     Ok(())
 }

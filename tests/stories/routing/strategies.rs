@@ -28,7 +28,7 @@ impl Scene {
         Ok(self.as_agent(by, &call).await?.remove(0)["saved"].take())
     }
 
-    async fn online(&self, name: &str, max: i32) -> Result<Agent> {
+    pub(super) async fn online(&self, name: &str, max: i32) -> Result<Agent> {
         let is = AgentIs {
             max,
             ..AgentIs::default()

@@ -13,6 +13,7 @@ use crate::scene::{Scene, only};
 const END: &str = "'2026-01-01T12:00:00Z'::timestamptz";
 
 /// A chat of the recorded hour, in minutes before its end: when it came, who got it and when, when it was over.
+#[derive(Clone, Copy)]
 struct Was<'a> {
     came: u32,
     got: Option<(Agent, u32)>,
@@ -185,6 +186,50 @@ async fn under_other_rules_of_the_site() -> Result<()> {
 }
 
 #[tokio::test]
+async fn other_rules_are_asked_of_chats_as_they_came() -> Result<()> {
+    let (scene, adam, ada) = Scene::with_recording(&[]).await?;
+    let mut ids = Vec::new();
+    for name in ["General", "Old", "Sales"] {
+        ids.push(scene.site.department(name, 5).await?);
+    }
+    let (general, old, sales) = (ids[0], ids[1], ids[2]);
+    scene
+        .as_owner(&format!(
+            "update mod_chat_departments set is_default = true where id = '{general}'"
+        ))
+        .await?;
+    let sorted_by_nobody = format!(", department_id = '{general}'");
+    let sorted_by_a_rule = format!(
+        r#", department_id = '{old}', skills = '{{german}}', applied_rule = '{{"place": 1, "version": 1,
+            "then": {{"department": "{old}", "skills": ["german"]}}, "came_with": {{"department_id": null, "tags": [], "priority": "normal"}}}}'"#
+    );
+    for more in [&sorted_by_nobody, &sorted_by_a_rule] {
+        let chat = Was {
+            came: 50,
+            got: None,
+            over: None,
+            more,
+        };
+        scene.was(&chat, ada).await?;
+    }
+    // Nobody chose a department for either.
+    let rule = json!([{"name": "Not chosen", "if": {"department": [null]}, "then": {"department": sales}}]);
+    let other = json!([{"name": "Api", "if": {"channel": ["api"]}, "then": {"priority": "low"}}]);
+    for (rules, department, assigned) in [
+        (&rule, sales, 2),
+        (&rule, general, 0),
+        (&other, general, 2),
+        (&other, old, 0),
+    ] {
+        let changes = json!({"rules": rules, "strategy": "skills", "skills_wait_seconds": null,
+            "agents": {ada.id.to_string(): {"department_id": department}}});
+        let told = scene.what_if(adam, &changes).await?;
+        assert_eq!(told["changed"]["assigned"], assigned, "{changes}: {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_somebody_had_already_takes_their_room() -> Result<()> {
     let mut chats = two_in_a_row();
     chats[0].came = 90;
@@ -222,6 +267,38 @@ async fn a_simulation_is_bounded_and_says_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_year_and_more_is_replayed_to_its_end() -> Result<()> {
+    let mut chats = two_in_a_row().to_vec();
+    // Three hundred and ninety days before the others.
+    let days = 390 * 24 * 60;
+    chats.extend(two_in_a_row().map(|was| Was {
+        came: was.came + days,
+        got: was.got.map(|(agent, at)| (agent, at + days)),
+        over: was.over.map(|at| at + days),
+        ..was
+    }));
+    let (scene, adam, _) = Scene::with_recording(&chats).await?;
+    scene
+        .as_owner("update chat.agent_states set at = at - interval '400 days'")
+        .await?;
+    let call = format!(
+        "chat_simulate_routing('{}', {END} - interval '400 days', {END})",
+        scene.site.id
+    );
+    let told = scene.said(adam, &call).await?;
+    assert_eq!(
+        only(&told, "until cut"),
+        json!({"until": "2026-01-01T12:00:00+00:00", "cut": false})
+    );
+    for whose in ["happened", "as_it_was", "changed"] {
+        let waited = &told[whose]["wait_seconds"]["longest"];
+        assert_eq!(waited.as_f64(), Some(540.0), "{whose}: {told}");
+        assert_eq!(told[whose]["assigned"], 4, "{whose}: {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_tried_is_said() -> Result<()> {
     let (scene, adam, ada) = Scene::with_recording(&[]).await?;
     let nobody = Uuid::new_v4();
@@ -254,6 +331,10 @@ async fn what_cannot_be_tried_is_said() -> Result<()> {
             "wings cannot be 2",
         ),
         (json!({"agents": {ada.id.to_string(): 3}}), "cannot be null"),
+        (
+            json!({"agents": {ada.id.to_string(): {"skills": ["german", 1]}}}),
+            "skills cannot be",
+        ),
         (
             json!({"add_agents": [{"like": nobody, "count": 1}]}),
             "add_agents.like cannot be",

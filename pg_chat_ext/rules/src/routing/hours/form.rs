@@ -35,6 +35,8 @@ words! {
     pub enum HoursTrouble {
         /// The time zone is none of the IANA database's.
         UnknownTimeZone = "unknown_time_zone",
+        /// It cannot even be read: nested deeper than anybody means, or with a number beyond all.
+        TooDeepOrLarge = "too_deep_or_too_large",
         /// It is not a JSON object.
         NotAnObject = "not_an_object",
         /// It is not a list.
@@ -75,27 +77,20 @@ pub struct HoursProblem {
     pub problem: HoursTrouble,
 }
 
-/// Everything that is wrong with hours and their time zone, in the order of days.
-///
-/// # Errors
-/// [`HoursError::NotJson`].
-pub fn hours_problems(hours: &str, zone: &str) -> Result<Vec<HoursProblem>, HoursError> {
-    Ok(parse(hours, zone)?.1)
+/// Everything that is wrong with hours, a JSON text, and their time zone, in the order of days.
+pub fn hours_problems(hours: &str, zone: &str) -> Vec<HoursProblem> {
+    parse(hours, zone).1
 }
 
 /// The same as the JSON text of a list of `{at, problem}`.
-///
-/// # Errors
-/// [`HoursError::NotJson`].
-pub fn hours_problems_json(hours: &str, zone: &str) -> Result<String, HoursError> {
-    let problems = hours_problems(hours, zone)?;
-    Ok(serde_json::to_string(&problems).expect("words and paths are always JSON"))
+pub fn hours_problems_json(hours: &str, zone: &str) -> String {
+    serde_json::to_string(&hours_problems(hours, zone)).expect("words and paths are always JSON")
 }
 
 impl Hours {
     /// Reads hours in either form; none that never open are refused.
     pub(super) fn read(hours: &str, zone: &str) -> Result<Self, HoursError> {
-        let (hours, problems) = parse(hours, zone)?;
+        let (hours, problems) = parse(hours, zone);
         let bad = |p: &HoursProblem| p.problem != HoursTrouble::NeverOpen;
         match problems.into_iter().find(bad) {
             Some(HoursProblem { at, problem }) => Err(HoursError::Bad {
@@ -107,14 +102,19 @@ impl Hours {
     }
 }
 
-fn parse(hours: &str, zone: &str) -> Result<(Hours, Vec<HoursProblem>), HoursError> {
-    let value: Value = serde_json::from_str(hours).map_err(HoursError::NotJson)?;
+fn parse(hours: &str, zone: &str) -> (Hours, Vec<HoursProblem>) {
     let mut reader = Reader::default();
     let zone = TimeZoneDatabase::bundled().get(zone).unwrap_or_else(|_| {
         reader.wrong("timezone", HoursTrouble::UnknownTimeZone);
         TimeZone::UTC
     });
-    let (week, holidays) = reader.hours(&value);
+    let (week, holidays) = match serde_json::from_str(hours) {
+        Ok(value) => reader.hours(&value),
+        Err(_) => {
+            reader.wrong("hours", HoursTrouble::TooDeepOrLarge);
+            Default::default()
+        }
+    };
     let hours = Hours {
         zone,
         week,
@@ -123,7 +123,7 @@ fn parse(hours: &str, zone: &str) -> Result<(Hours, Vec<HoursProblem>), HoursErr
     if reader.problems.is_empty() && !hours.ever_opens() {
         reader.wrong("hours", HoursTrouble::NeverOpen);
     }
-    Ok((hours, reader.problems))
+    (hours, reader.problems)
 }
 
 /// Reads on after something wrong, so that all of it is told at once.

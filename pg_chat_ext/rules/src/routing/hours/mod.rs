@@ -26,7 +26,4 @@ pub enum HoursError {
         /// What is wrong there.
         trouble: HoursTrouble,
     },
-    /// They are not JSON.
-    #[error("these hours are no JSON: {0}")]
-    NotJson(#[source] serde_json::Error),
 }

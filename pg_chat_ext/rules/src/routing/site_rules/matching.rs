@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::read::read;
-use super::{Effect, SiteRulesError};
+use super::{Effect, Rule, SiteRulesError};
 
 /// A conversation as it came, and the site at that moment.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -60,42 +60,45 @@ pub struct PassedOver {
     pub department: String,
 }
 
-/// The first rule that is enabled, holds, and sends to no department that is gone. A rule that cannot be read never holds.
+/// What the rules say of each of these conversations, in their order: the first rule that is enabled, holds, and sends to
+/// no department that is gone. A rule that cannot be read never holds.
 ///
 /// # Errors
 /// [`SiteRulesError::BadRules`].
-pub fn match_rules(rules: &str, facts: &RuleFacts) -> Result<Verdict, SiteRulesError> {
+pub fn match_rules(rules: &str, facts: &[RuleFacts]) -> Result<Vec<Verdict>, SiteRulesError> {
     let (rules, _) = read(rules)?;
+    let enabled: Vec<_> = rules.into_iter().flatten().filter(|r| r.enabled).collect();
+    Ok(facts.iter().map(|one| verdict(&enabled, one)).collect())
+}
+
+fn verdict(rules: &[Rule], facts: &RuleFacts) -> Verdict {
     let mut verdict = Verdict::default();
-    for rule in rules.into_iter().flatten() {
-        if !rule.enabled || !rule.conditions.hold(facts) {
-            continue;
-        }
+    for rule in rules.iter().filter(|rule| rule.conditions.hold(facts)) {
         match rule.effect.department.as_ref() {
             Some(department) if !facts.departments.contains(department) => {
                 verdict.passed_over.push(PassedOver {
                     place: rule.place,
-                    name: rule.name,
+                    name: rule.name.clone(),
                     department: department.clone(),
                 });
             }
             _ => {
                 verdict.place = Some(rule.place);
-                verdict.name = Some(rule.name);
-                verdict.then = rule.effect;
+                verdict.name = Some(rule.name.clone());
+                verdict.then = rule.effect.clone();
                 break;
             }
         }
     }
-    Ok(verdict)
+    verdict
 }
 
-/// [`match_rules`] over the JSON text of [`RuleFacts`], giving the JSON text of a [`Verdict`].
+/// [`match_rules`] over the JSON text of a list of [`RuleFacts`], giving the JSON text of a list of [`Verdict`].
 ///
 /// # Errors
 /// [`SiteRulesError::BadRules`] and [`SiteRulesError::BadFacts`].
 pub fn match_rules_json(rules: &str, facts: &str) -> Result<String, SiteRulesError> {
-    let facts = serde_json::from_str(facts).map_err(SiteRulesError::BadFacts)?;
-    let verdict = match_rules(rules, &facts)?;
-    Ok(serde_json::to_string(&verdict).expect("words and texts are always JSON"))
+    let facts: Vec<RuleFacts> = serde_json::from_str(facts).map_err(SiteRulesError::BadFacts)?;
+    let verdicts = match_rules(rules, &facts)?;
+    Ok(serde_json::to_string(&verdicts).expect("words and texts are always JSON"))
 }

@@ -2,7 +2,7 @@
 //!
 //! `[{"name", "enabled", "if": {…}, "then": {…}}]`, in order; the first whose conditions all hold is the one that counts.
 //! `docs/routing-rules.md` says what each word takes. [`rule_problems`] looks at rules when they are saved, and
-//! [`match_rules`] asks them when a conversation comes.
+//! [`match_rules`] asks them when a conversation comes, or of many that came before.
 
 mod check;
 mod conditions;
@@ -85,7 +85,7 @@ pub enum SiteRulesError {
     /// What is known of the site is not the object that [`Known`] describes.
     #[error("what is known of a site cannot be read: {0}")]
     BadKnown(#[source] serde_json::Error),
-    /// The facts are not the object that [`RuleFacts`] describes.
-    #[error("the facts of a conversation cannot be read: {0}")]
+    /// The facts are not a list of what [`RuleFacts`] describes.
+    #[error("the facts of conversations cannot be read: {0}")]
     BadFacts(#[source] serde_json::Error),
 }
