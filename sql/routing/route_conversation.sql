@@ -58,12 +58,8 @@ begin
         -- What nobody has sorted is the default department's, and stands in its line.
         update public.mod_chat_conversations c
         set session_number = number, department_id = d.id
-        from (
-            select x.id from public.mod_chat_departments x
-            where x.site_id = new.site_id and x.is_default and x.is_active
-            order by x.sort_order, x.id
-            limit 1) d
-        where c.id = new.id and c.session_number is null and c.department_id is null;
+        from chat.default_department(new.site_id) d (id)
+        where c.id = new.id and c.session_number is null and c.department_id is null and d.id is not null;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
         perform chat.drain(new.site_id, new.id, number);
         -- Whoever waits has a number, too.
