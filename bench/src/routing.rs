@@ -120,7 +120,11 @@ impl Place {
             .context("sql/routing/sites.sql")?;
         admin.execute("vacuum (analyze)").await?;
         admin.execute("checkpoint").await?;
-        let clients = try_join_all((0..CLIENTS).map(|_| cluster.connect(OWNER, &name))).await?;
+        let mut clients = try_join_all((0..CLIENTS).map(|_| cluster.connect(OWNER, &name))).await?;
+        for client in &mut clients {
+            // As in every function that a chat comes by. Between two paths PostgreSQL would plan its key checks anew.
+            client.execute("set search_path = ''").await?;
+        }
         Ok(Self {
             name,
             agents,

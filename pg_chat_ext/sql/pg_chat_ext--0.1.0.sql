@@ -4,6 +4,9 @@
 -- make, so that dumps and branches keep them. Nothing but the wrappers in schema `chat` names these functions.
 -- Written by hand: each `as` names a symbol of the library; Postgres refuses to make a function without one.
 
+create function library_version() returns text
+language c stable parallel safe as 'MODULE_PATHNAME', 'library_version_wrapper';
+
 -- conversations
 
 create function message_effect(sender_type text, kind text, origin text, by_assignee boolean)

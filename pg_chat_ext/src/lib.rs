@@ -11,4 +11,12 @@ mod visitors;
 mod whatsapp;
 mod widget;
 
+use pgrx::prelude::*;
+
 pgrx::pg_module_magic!();
+
+/// The release this library was built from: what a migration and a worker hold against their own.
+#[pg_extern(sql = false)]
+fn library_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

@@ -102,11 +102,11 @@ comment on column public.mod_chat_conversations.archived_at is 'When it left pen
 create unique index if not exists mod_chat_conversations_one_open_idx
     on public.mod_chat_conversations (identity_id, phone_number_id) nulls not distinct
     where identity_id is not null and archived_at is null;
--- The queue of each department, and of the site for what has none, oldest most urgent first.
+-- The queue of each department, and of the site for what has none, oldest most urgent first (chat.urgency, word for word).
 create index if not exists mod_chat_conversations_queue_idx
     on public.mod_chat_conversations (
         (coalesce(department_id, site_id)),
-        (case priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
+        (case priority::text when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
         pending_since, id)
     where status = 'pending' and assigned_agent_id is null;
 -- Inbox order over open rows only; any other index that names last_message_at costs more and gives nothing.

@@ -49,3 +49,12 @@ comment on domain chat.message_origin is 'live; echo: sent from the business''s 
 comment on domain chat.delivery_state is 'How far the delivery of a message got; received for incoming ones.';
 comment on domain chat.file_state is 'Whether an attachment is there yet.';
 comment on domain chat.rating is 'One to five stars.';
+
+-- Inlined, so that it is the expression of the queue's index. Neither a column of its own, which would be computed for
+-- each message, nor the index itself may take its place: whoever writes a row would have to be let call it.
+create or replace function chat.urgency(p_priority text)
+returns integer
+language sql
+immutable parallel safe
+as $$ select case p_priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end $$;
+comment on function chat.urgency(text) is 'A priority as a number, the most urgent 1; a line stands by it, then by who has waited longest.';

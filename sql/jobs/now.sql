@@ -47,8 +47,7 @@ comment on view chat.lag is
 
 create or replace view chat.waiting_now as
 select c.site_id,
-    row_number() over (partition by c.site_id
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id) as place,
+    row_number() over (partition by c.site_id order by chat.urgency(c.priority), c.pending_since, c.id) as place,
     c.id as conversation_id,
     c.session_number,
     c.channel::text as channel,

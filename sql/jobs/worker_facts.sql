@@ -13,7 +13,8 @@ begin
     return jsonb_build_object(
         'role', session_user,
         'now', clock_timestamp(),
-        'extension_version', (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext'),
+        'version', chat.version(),
+        'library_version', chat.library_version(),
         'jobs', (select jsonb_object_agg(c.class, (
             select count(*) from chat.jobs j join chat.lanes l on l.key = j.lane
             where j.died_at is null and l.class = c.class))
@@ -30,4 +31,4 @@ begin
 end
 $$;
 comment on function public.chat_worker_facts() is
-    'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+    'For the worker: role, clock, versions of the database and of its library, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';

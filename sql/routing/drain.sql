@@ -49,7 +49,7 @@ begin
             union all
             select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
         cross join lateral (
-            select (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end) as urgency, c.pending_since, c.id
+            select chat.urgency(c.priority) as urgency, c.pending_since, c.id
             from public.mod_chat_conversations c
             where coalesce(c.department_id, c.site_id) = q.id and c.status = 'pending' and c.assigned_agent_id is null
             order by 1, 2, 3
@@ -83,7 +83,7 @@ begin
             case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
         where coalesce(c.department_id, c.site_id) = queue and c.status = 'pending' and c.assigned_agent_id is null
             and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
+        order by chat.urgency(c.priority), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
         if not found then

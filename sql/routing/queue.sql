@@ -18,8 +18,7 @@ as $$
         select c.id, c.department_id, c.pending_since, u.urgency,
             row_number() over (order by u.urgency, c.pending_since, c.id) as place
         from public.mod_chat_conversations c
-        cross join lateral (
-            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        cross join lateral (select chat.urgency(c.priority) as urgency) u
         where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
         order by u.urgency, c.pending_since, c.id
         limit p_most) w

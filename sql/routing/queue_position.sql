@@ -18,8 +18,7 @@ begin
     from public.mod_chat_conversations x
     where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
         and x.status = 'pending' and x.assigned_agent_id is null
-        and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
-            < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
+        and (chat.urgency(x.priority), x.pending_since, x.id) < (chat.urgency(c.priority), c.pending_since, c.id);
     return jsonb_build_object(
         'conversation_id', c.id, 'status', c.status, 'position', place, 'waiting_since', c.pending_since)
         || chat.wait_shown(chat.expected_wait(

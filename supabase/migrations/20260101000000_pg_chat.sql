@@ -1,5 +1,38 @@
--- pg_chat: the whole schema and its policies.
--- Written by `cargo x migrations` from the files named in sql/ORDER. Change those, not this one.
+-- pg_chat 0.1.0: the whole schema and its policies, and the way there from every earlier release.
+-- Apply it in one transaction. Written by `cargo x migrations` from the files named in sql/ORDER; change those.
+
+-- file: sql/upgrade.sql
+-- What: looks which release a database has, before anything is changed.
+-- Why: an older migration would put old functions over newer tables, and half a migration is worse than none. The changes
+--      between releases (sql/changes/) run by what is found here, `pg_chat.had`, until the end of the transaction.
+-- Leaves out: the changes themselves.
+
+do $$
+declare
+    had text;
+begin
+    if to_regprocedure('chat.version()') is not null then
+        had := chat.version();
+    end if;
+    if string_to_array(had, '.')::integer[] > string_to_array('0.1.0', '.')::integer[] then
+        raise exception 'this database has pg_chat %, and this is the migration of %', had, '0.1.0'
+            using errcode = 'PT409', detail = 'chat/older_release',
+                hint = 'nothing was changed. Apply the newest file of supabase/migrations; it is enough alone';
+    end if;
+    perform set_config('pg_chat.had', coalesce(had, 'nothing'), true);
+end
+$$;
+
+-- What was set for the transaction is gone where each statement is one of its own.
+do $$
+begin
+    if coalesce(current_setting('pg_chat.had', true), '') = '' then
+        raise exception 'a migration is applied in one transaction'
+            using errcode = 'PT409', detail = 'chat/no_transaction',
+                hint = 'nothing was changed. With psql: psql -v ON_ERROR_STOP=1 -1 -f FILE';
+    end if;
+end
+$$;
 
 -- file: sql/chat.sql
 -- What: the schema everything inside lives in, and the extension with the rules.
@@ -11,7 +44,60 @@ comment on schema chat is 'pg_chat: everything inside. Not exposed; people and p
 
 -- Trusted: a role with CREATE on the database installs it, no superuser needed.
 create schema if not exists chat_rules;
-create extension if not exists pg_chat_ext schema chat_rules;
+-- This version and no newer one that the server may have: the wrappers were made for it.
+create extension if not exists pg_chat_ext schema chat_rules version '0.1.0';
+do $$
+declare
+    has constant text := (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext');
+begin
+    if string_to_array(has, '.')::integer[] < string_to_array('0.1.0', '.')::integer[] then
+        if not exists (
+            select from pg_catalog.pg_extension_update_paths('pg_chat_ext') p
+            where p.source = has and p.target = '0.1.0' and p.path is not null)
+        then
+            raise exception 'the server has no files of pg_chat_ext 0.1.0; this database has %', has
+                using errcode = 'PT409', detail = 'chat/older_library',
+                    hint = 'nothing was changed. Install the extension''s files of this release on the database server first; then apply again';
+        end if;
+        alter extension pg_chat_ext update to '0.1.0';
+    end if;
+end
+$$;
+
+-- file: sql/rules.sql
+-- What: what the extension says of itself.
+-- Why: as with the rules of each room, nothing but a wrapper names chat_rules.
+-- Leaves out: rules.
+
+create or replace function chat.library_version()
+returns text
+language sql stable parallel safe
+as $$ select chat_rules.library_version() $$;
+comment on function chat.library_version() is
+    'The release of the extension''s library that this connection has loaded.';
+
+-- file: sql/version.sql
+-- What: the release of pg_chat that a database has.
+-- Why: a definition, as what it tells of is: a dump without rows has it, too. The library is looked at because its rules
+--      are asked by functions of this release; an older one would not know all that they ask.
+-- Leaves out: what the database had before (upgrade.sql).
+
+create or replace function chat.version()
+returns text
+language sql immutable parallel safe
+as $$ select '0.1.0' $$;
+comment on function chat.version() is 'The release of pg_chat whose migration this database has had.';
+
+do $$
+begin
+    if string_to_array(chat.library_version(), '.')::integer[] < string_to_array(chat.version(), '.')::integer[] then
+        raise exception 'the server has the library of pg_chat_ext %, and this is the migration of %',
+            chat.library_version(), chat.version()
+            using errcode = 'PT409', detail = 'chat/older_library',
+                hint = 'nothing was changed. Install the extension''s files of this release on the database server first; then apply again';
+    end if;
+end
+$$;
 
 -- file: policies/_roles.sql
 -- What: the worker's role.
@@ -493,6 +579,15 @@ comment on domain chat.delivery_state is 'How far the delivery of a message got;
 comment on domain chat.file_state is 'Whether an attachment is there yet.';
 comment on domain chat.rating is 'One to five stars.';
 
+-- Inlined, so that it is the expression of the queue's index. Neither a column of its own, which would be computed for
+-- each message, nor the index itself may take its place: whoever writes a row would have to be let call it.
+create or replace function chat.urgency(p_priority text)
+returns integer
+language sql
+immutable parallel safe
+as $$ select case p_priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end $$;
+comment on function chat.urgency(text) is 'A priority as a number, the most urgent 1; a line stands by it, then by who has waited longest.';
+
 -- file: sql/visitors/visitor_words.sql
 -- What: what somebody can be found by in a list: name, mail, numbers.
 -- Why: one expression for the index and for whoever asks it.
@@ -876,11 +971,11 @@ comment on column public.mod_chat_conversations.archived_at is 'When it left pen
 create unique index if not exists mod_chat_conversations_one_open_idx
     on public.mod_chat_conversations (identity_id, phone_number_id) nulls not distinct
     where identity_id is not null and archived_at is null;
--- The queue of each department, and of the site for what has none, oldest most urgent first.
+-- The queue of each department, and of the site for what has none, oldest most urgent first (chat.urgency, word for word).
 create index if not exists mod_chat_conversations_queue_idx
     on public.mod_chat_conversations (
         (coalesce(department_id, site_id)),
-        (case priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
+        (case priority::text when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end),
         pending_since, id)
     where status = 'pending' and assigned_agent_id is null;
 -- Inbox order over open rows only; any other index that names last_message_at costs more and gives nothing.
@@ -5603,8 +5698,9 @@ language plpgsql
 stable
 security definer
 set search_path = ''
--- What is open is little, whatever the statistics say of a site unknown: hashed, not sorted.
+-- What is open is little, whatever the statistics say of a site unknown: hashed, not sorted, and planned once.
 set enable_sort = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     me uuid;
@@ -5621,14 +5717,14 @@ begin
             where k.site_id = chat_counts.site and k.due_at is not null
                 and (not limited or chat.sees_conversation(k.conversation_id))),
         open as materialized (
-            select c.status::text as status, c.snoozed_until is not null as snoozed, c.assigned_agent_id as agent,
-                c.unread_agent_count > 0 as unread, c.channel::text as channel, c.priority::text as priority,
-                c.department_id as department, c.phone_number_id as number, count(*) as n
+            select c.status::text as status, c.assigned_agent_id as agent, c.channel::text as channel,
+                c.priority::text as priority, c.department_id as department, c.phone_number_id as number, count(*) as n,
+                count(*) filter (where c.unread_agent_count > 0) as unread, count(c.snoozed_until) as snoozed
             from public.mod_chat_conversations c
             where c.site_id = chat_counts.site and c.archived_at is null
                 and (not limited or chat.in_part(
                     part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
-            group by 1, 2, 3, 4, 5, 6, 7, 8),
+            group by 1, 2, 3, 4, 5, 6),
         -- A row for each channel, each priority and so on, in one pass; a bit is 0 where its column is the key.
         sums as (
             select grouping(o.channel, o.priority, o.department, o.agent, o.number) as bits,
@@ -5647,11 +5743,11 @@ begin
             'pending', coalesce(sum(o.n) filter (where o.status = 'pending'), 0),
             'active', coalesce(sum(o.n) filter (where o.status = 'active'), 0),
             'waiting', coalesce(sum(o.n) filter (where o.status = 'waiting'), 0),
-            'snoozed', coalesce(sum(o.n) filter (where o.snoozed), 0),
+            'snoozed', coalesce(sum(o.snoozed), 0),
             'unassigned', coalesce(sum(o.n) filter (where o.agent is null), 0),
             'mine', coalesce(sum(o.n) filter (where o.agent = me), 0),
-            'unread', coalesce(sum(o.n) filter (where o.unread), 0),
-            'mine_unread', coalesce(sum(o.n) filter (where o.agent = me and o.unread), 0),
+            'unread', coalesce(sum(o.unread), 0),
+            'mine_unread', coalesce(sum(o.unread) filter (where o.agent = me), 0),
             'sla_warned', (select w.warned from sla w),
             'sla_breached', (select w.breached from sla w),
             'by_channel', coalesce((select b.by_channel from badges b), '{}'),
@@ -6188,7 +6284,7 @@ begin
             union all
             select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
         cross join lateral (
-            select (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end) as urgency, c.pending_since, c.id
+            select chat.urgency(c.priority) as urgency, c.pending_since, c.id
             from public.mod_chat_conversations c
             where coalesce(c.department_id, c.site_id) = q.id and c.status = 'pending' and c.assigned_agent_id is null
             order by 1, 2, 3
@@ -6222,7 +6318,7 @@ begin
             case when c.returned_by = c.last_agent_id then c.returned_by end) as needs) n
         where coalesce(c.department_id, c.site_id) = queue and c.status = 'pending' and c.assigned_agent_id is null
             and (cardinality(nobody_for) = 0 or n.needs <> all (nobody_for))
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id
+        order by chat.urgency(c.priority), c.pending_since, c.id
         limit 1
         for no key update of c skip locked;
         if not found then
@@ -7489,8 +7585,7 @@ as $$
         select c.id, c.department_id, c.pending_since, u.urgency,
             row_number() over (order by u.urgency, c.pending_since, c.id) as place
         from public.mod_chat_conversations c
-        cross join lateral (
-            select case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end as urgency) u
+        cross join lateral (select chat.urgency(c.priority) as urgency) u
         where coalesce(c.department_id, c.site_id) = line.id and c.status = 'pending' and c.assigned_agent_id is null
         order by u.urgency, c.pending_since, c.id
         limit p_most) w
@@ -7611,8 +7706,7 @@ begin
     from public.mod_chat_conversations x
     where coalesce(x.department_id, x.site_id) = coalesce(c.department_id, c.site_id)
         and x.status = 'pending' and x.assigned_agent_id is null
-        and ((case x.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), x.pending_since, x.id)
-            < ((case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id);
+        and (chat.urgency(x.priority), x.pending_since, x.id) < (chat.urgency(c.priority), c.pending_since, c.id);
     return jsonb_build_object(
         'conversation_id', c.id, 'status', c.status, 'position', place, 'waiting_since', c.pending_since)
         || chat.wait_shown(chat.expected_wait(
@@ -12936,7 +13030,8 @@ begin
     return jsonb_build_object(
         'role', session_user,
         'now', clock_timestamp(),
-        'extension_version', (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext'),
+        'version', chat.version(),
+        'library_version', chat.library_version(),
         'jobs', (select jsonb_object_agg(c.class, (
             select count(*) from chat.jobs j join chat.lanes l on l.key = j.lane
             where j.died_at is null and l.class = c.class))
@@ -12953,7 +13048,7 @@ begin
 end
 $$;
 comment on function public.chat_worker_facts() is
-    'For the worker: role, clock, extension version, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+    'For the worker: role, clock, versions of the database and of its library, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
 
 -- file: sql/jobs/retry_job.sql
 -- What: a dead job gets another chance.
@@ -13044,8 +13139,7 @@ comment on view chat.lag is
 
 create or replace view chat.waiting_now as
 select c.site_id,
-    row_number() over (partition by c.site_id
-        order by (case c.priority when 'urgent' then 1 when 'high' then 2 when 'normal' then 3 else 4 end), c.pending_since, c.id) as place,
+    row_number() over (partition by c.site_id order by chat.urgency(c.priority), c.pending_since, c.id) as place,
     c.id as conversation_id,
     c.session_number,
     c.channel::text as channel,

@@ -1,6 +1,6 @@
 //! Tables: chat.*, public.mod_chat_* and the three of a standalone install.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pg_chat_tests::TestDb;
 
 use crate::finds_nothing;
@@ -87,4 +87,33 @@ async fn only_the_inbox_order_over_open_conversations_names_last_message_at() ->
         order by 1",
     )
     .await
+}
+
+/// The index spells out what `chat.urgency` says; where the two differ, every drain sorts all that wait.
+#[tokio::test]
+async fn a_line_is_read_in_the_order_of_its_index() -> Result<()> {
+    let db = TestDb::new().await?;
+    let mut at_once = db.owner().begin().await?;
+    for setting in ["enable_seqscan", "enable_bitmapscan"] {
+        sqlx::query("select set_config($1, 'off', true)")
+            .bind(setting)
+            .execute(&mut *at_once)
+            .await?;
+    }
+    let plan: Vec<String> = sqlx::query_scalar(
+        "explain (costs off)
+        select c.id from mod_chat_conversations c
+        where coalesce(c.department_id, c.site_id) = '0a000000-0000-4000-8000-000000000001'
+            and c.status = 'pending' and c.assigned_agent_id is null
+        order by chat.urgency(c.priority), c.pending_since, c.id
+        limit 1",
+    )
+    .fetch_all(&mut *at_once)
+    .await?;
+    let plan = plan.join("\n");
+    ensure!(
+        plan.contains("mod_chat_conversations_queue_idx") && !plan.contains("Sort"),
+        "the line is sorted each time:\n{plan}"
+    );
+    Ok(())
 }

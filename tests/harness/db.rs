@@ -81,10 +81,17 @@ impl TestDb {
         Ok(Self::named(name, &server))
     }
 
-    /// Applies the migrations, as Supabase does.
+    /// Applies the newest migration.
     pub async fn install(&self) -> Result<(), local_stack::error::Error> {
         Sources::of(&repository())
             .apply(&self.server, &self.name)
+            .await
+    }
+
+    /// Applies the migration of a path from the repository's root.
+    pub async fn install_from(&self, path: &str) -> Result<(), local_stack::error::Error> {
+        Sources::of(&repository())
+            .apply_file(&self.server, &self.name, path)
             .await
     }
 

@@ -20,14 +20,15 @@ impl Fingerprint {
         let mut found: Vec<(String, Facts)> = sqlx::query_as(include_str!("fingerprint.sql"))
             .fetch_all(db.owner())
             .await?;
-        // Rights that are rows, where there are any.
+        // Rights that are rows, where there are any; those that a site has changed are its own.
         if db
             .count("pg_tables where schemaname = 'chat' and tablename = 'permissions'")
             .await?
             > 0
         {
-            let permissions = "select format('permission %s %s', role, permission), array[format('%s %s', site_id, allowed)]
-                from chat.permissions order by 1, 2";
+            let permissions =
+                "select format('permission %s %s', role, permission), array[allowed::text]
+                from chat.permissions where site_id is null order by 1, 2";
             found.extend(sqlx::query_as(permissions).fetch_all(db.owner()).await?);
         }
         for (name, facts) in found {

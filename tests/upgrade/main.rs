@@ -1,5 +1,8 @@
-//! An install over a database that ran LC-01's own migration: it is adopted, or nothing happens and a list says why.
+//! A migration over a database that was there before. One that ran LC-01's own migration is adopted, or nothing happens
+//! and a list says why ([`stops`]); one of a release becomes that of the release to come ([`released`]).
 
+mod refused;
+mod released;
 mod stops;
 
 use anyhow::{Result, ensure};

@@ -18,6 +18,7 @@ mod migrations;
 mod packages;
 mod pages;
 mod race;
+mod release;
 mod repo;
 mod stack;
 mod test;
@@ -49,8 +50,10 @@ enum Verb {
     Bench(bench::Args),
     /// Build the extension, the worker and the local stack
     Build,
-    /// Write supabase/migrations from the files named in sql/ORDER
+    /// Write the migration of the release to come from the files named in sql/ORDER
     Migrations(migrations::Args),
+    /// Freeze what stands there as a release: nobody changes its migration and scripts any more
+    Release(release::Args),
     /// Write docs/features.md from tests/features.toml
     Features(features::Args),
     /// Write docs/sql-api.md and docs/errors.md from the database's catalog
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Build => build::run(),
         Verb::Migrations(args) => migrations::run(&args),
+        Verb::Release(args) => release::run(&args),
         Verb::Features(args) => features::run(&args),
         Verb::Docs(args) => pages::run("docs", &args),
         Verb::Types(args) => pages::run("types", &args),

@@ -1,161 +1,126 @@
-//! `cargo x migrations`: the files named in sql/ORDER, one after the other, as the migration that Supabase applies.
+//! `cargo x migrations`: the files named in sql/ORDER, one after the other, as the migration that is to be applied.
+//!
+//! Each release has one, which holds everything: the changes of each release since the first, which run where an
+//! earlier one was, and the schema in its final state. So the newest alone installs, upgrades and mends, and what a
+//! release brings is the difference of two files. What was released is frozen; see [`released`].
 
-use std::collections::BTreeSet;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
-use anyhow::{Result, ensure};
+use crate::repo;
 
-use crate::repo::{self, File};
+pub mod released;
+mod text;
+mod version;
 
-/// Where the migration goes. Until 0.1.0 there is one, written anew each time.
-const MIGRATION: &str = "supabase/migrations/20260101000000_pg_chat.sql";
+use released::Released;
+use text::Sources;
+pub use version::Version;
 
-/// What the migration begins with. It opens no transaction, because whoever applies it does.
-const BANNER: &str = "\
--- pg_chat: the whole schema and its policies.
--- Written by `cargo x migrations` from the files named in sql/ORDER. Change those, not this one.
-";
+/// The migration of the first release.
+const FIRST: &str = "supabase/migrations/20260101000000_pg_chat.sql";
+
+/// The migration of the release to come, after the first. Its name sorts after all others, and tells whoever meets it
+/// that it still changes; `cargo x release` gives it its date.
+const NEXT: &str = "supabase/migrations/99990101000000_pg_chat_next.sql";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing; fail if the migration is not what the files give
+    /// Write nothing; fail if the migration is not what the files give, or if what was released was changed
     #[arg(long)]
     pub check: bool,
 }
 
-/// Writes or checks the migration.
+/// Writes or checks the migration of the release to come.
 pub fn run(args: &Args) -> Result<()> {
-    let order = repo::read(&repo::root().join("sql/ORDER"))?;
+    let released = Released::read()?;
+    released.check(|path| repo::read(&repo::root().join(path)))?;
+    let version = version_to_come()?;
+    let text = text_of(version)?;
+    if let Some(last) = released.last().filter(|last| last.version >= version) {
+        ensure!(
+            last.version == version,
+            "Cargo.toml says {version}, and {} is released already",
+            last.version
+        );
+        let frozen = repo::read(&repo::root().join(&last.migration))?;
+        if frozen != text {
+            let files: Vec<_> = text::differing(&frozen, &text).into_iter().collect();
+            bail!(
+                "{version} is released, and what the files give is not what was released: {}\n\
+                 say in Cargo.toml which version is to come (workspace.package.version), then `cargo x migrations`; \
+                 docs/releases.md shows how",
+                files.join(", ")
+            );
+        }
+        return no_strays(&released, None);
+    }
+    let path = path_to_come(&released);
+    repo::write_or_check(path, &text, args.check, "cargo x migrations")?;
+    no_strays(&released, Some(path))
+}
+
+/// The version in the workspace's Cargo.toml: the release to come, or the last one while nothing came after it.
+pub fn version_to_come() -> Result<Version> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        workspace: Workspace,
+    }
+    #[derive(Deserialize)]
+    struct Workspace {
+        package: Package,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        version: Version,
+    }
+    let manifest: Manifest = toml::from_str(&repo::read(&repo::root().join("Cargo.toml"))?)
+        .context("Cargo.toml has no workspace.package.version such as 0.1.0")?;
+    Ok(manifest.workspace.package.version)
+}
+
+/// Where the migration of the release to come stands until it is released.
+pub fn path_to_come(released: &Released) -> &'static str {
+    released.last().map_or(FIRST, |_| NEXT)
+}
+
+/// What the files give as the migration of a version.
+fn text_of(version: Version) -> Result<String> {
     let mut files = repo::files("sql", "sql")?;
-    files.retain(|file| !file.path.starts_with("sql/changes/"));
     files.extend(repo::files("policies", "sql")?);
-    repo::write_or_check(
-        MIGRATION,
-        &join(&order, &files)?,
-        args.check,
-        "cargo x migrations",
-    )
+    Sources {
+        order: &repo::read(&repo::root().join("sql/ORDER"))?,
+        files: &files,
+        version,
+        extension: extension_version()?,
+    }
+    .text()
 }
 
-/// The paths that an ORDER file names: one a line, `#` begins a comment.
-fn listed(order: &str) -> Vec<&str> {
-    let lines = order.lines().map(|line| {
-        line.split_once('#')
-            .map_or(line, |(before, _)| before)
-            .trim()
+/// The version of the extension's functions; it rises with a release that changes what SQL sees of them.
+fn extension_version() -> Result<Version> {
+    let path = "pg_chat_ext/pg_chat_ext.control";
+    let control = repo::read(&repo::root().join(path))?;
+    let version = control.lines().find_map(|line| {
+        let (_, value) = line.strip_prefix("default_version")?.split_once('=')?;
+        Some(value.trim().trim_matches('\''))
     });
-    lines.filter(|line| !line.is_empty()).collect()
+    version
+        .with_context(|| format!("{path} has no default_version"))?
+        .parse()
 }
 
-/// The migration's text. `files` is all there is: each must be named once, and each name must be there.
-fn join(order: &str, files: &[File]) -> Result<String> {
-    let listed = listed(order);
-    let mut named = BTreeSet::new();
-    let twice: Vec<_> = listed
-        .iter()
-        .copied()
-        .filter(|path| !named.insert(*path))
+/// Fails if a migration is neither released nor the one to come: it would be applied by whoever applies the newest.
+fn no_strays(released: &Released, to_come: Option<&str>) -> Result<()> {
+    let strays: Vec<_> = repo::files("supabase/migrations", "sql")?
+        .into_iter()
+        .map(|file| file.path)
+        .filter(|path| !released.holds(path) && Some(path.as_str()) != to_come)
         .collect();
     ensure!(
-        twice.is_empty(),
-        "sql/ORDER names twice: {}",
-        twice.join(", ")
+        strays.is_empty(),
+        "neither released nor the release to come; delete it: {}",
+        strays.join(", ")
     );
-    let present: BTreeSet<_> = files.iter().map(|file| file.path.as_str()).collect();
-    let absent: Vec<_> = named.difference(&present).copied().collect();
-    ensure!(
-        absent.is_empty(),
-        "sql/ORDER names files that are not there: {}",
-        absent.join(", ")
-    );
-    let forgotten: Vec<_> = present.difference(&named).copied().collect();
-    ensure!(
-        forgotten.is_empty(),
-        "sql/ORDER does not name: {}",
-        forgotten.join(", ")
-    );
-
-    let mut text = BANNER.to_owned();
-    for path in listed {
-        for file in files.iter().filter(|file| file.path == path) {
-            ensure!(
-                !has_transaction(&file.text),
-                "{path} begins or ends a transaction; whoever applies it does that"
-            );
-            text += &format!("\n-- file: {path}\n{}\n", file.text.trim_end());
-        }
-    }
-    Ok(text)
-}
-
-/// Whether a line is a transaction statement of SQL (PL/pgSQL's `begin` has no semicolon).
-fn has_transaction(text: &str) -> bool {
-    let statement = |line: &str| line.trim().to_ascii_lowercase();
-    text.lines().map(statement).any(|line| {
-        matches!(line.as_str(), "begin;" | "commit;" | "rollback;")
-            || line.starts_with("start transaction")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(path: &str, text: &str) -> File {
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn files_come_in_the_order_of_the_list_with_their_names() {
-        let files = [
-            file("policies/a.sql", "grant;\n"),
-            file("sql/b.sql", "table;\n\n"),
-        ];
-        let text = join("# first\nsql/b.sql\npolicies/a.sql # last\n", &files).unwrap();
-        assert_eq!(
-            text,
-            format!("{BANNER}\n-- file: sql/b.sql\ntable;\n\n-- file: policies/a.sql\ngrant;\n")
-        );
-    }
-
-    #[test]
-    fn a_file_that_is_not_listed_is_named() {
-        let error = join("", &[file("sql/new.sql", "")]).unwrap_err();
-        assert_eq!(error.to_string(), "sql/ORDER does not name: sql/new.sql");
-    }
-
-    #[test]
-    fn a_listed_file_that_is_not_there_is_named() {
-        let error = join("sql/gone.sql", &[]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "sql/ORDER names files that are not there: sql/gone.sql"
-        );
-    }
-
-    #[test]
-    fn a_file_is_listed_once() {
-        let error = join("sql/b.sql\nsql/b.sql", &[file("sql/b.sql", "")]).unwrap_err();
-        assert_eq!(error.to_string(), "sql/ORDER names twice: sql/b.sql");
-    }
-
-    #[test]
-    fn transaction_statements_are_refused_and_blocks_of_functions_are_not() {
-        assert!(
-            join(
-                "sql/b.sql",
-                &[file("sql/b.sql", "BEGIN;\nselect 1;\ncommit;\n")]
-            )
-            .is_err()
-        );
-        assert!(
-            join(
-                "sql/b.sql",
-                &[file("sql/b.sql", "do $$\nbegin\n  null;\nend\n$$;\n")]
-            )
-            .is_ok()
-        );
-    }
+    Ok(())
 }

@@ -30,17 +30,14 @@ impl Sources {
         }
     }
 
-    /// The migrations, in the order of their names.
-    pub fn migrations(&self) -> Result<Vec<PathBuf>> {
+    /// The newest migration. It holds everything: the way from every earlier release, and the whole schema.
+    pub fn migration(&self) -> Result<PathBuf> {
         let folder = self.root.join("supabase/migrations");
-        let files = files_ending(&folder, "sql").unwrap_or_default();
-        if files.is_empty() {
-            return Err(Error::FileMissing {
-                path: folder,
-                advice: "make it with `cargo x migrations`",
-            });
-        }
-        Ok(files)
+        let newest = files_ending(&folder, "sql").unwrap_or_default().pop();
+        newest.ok_or(Error::FileMissing {
+            path: folder,
+            advice: "make it with `cargo x migrations`",
+        })
     }
 
     fn seed(&self) -> PathBuf {
@@ -50,7 +47,7 @@ impl Sources {
     /// SHA-256 over everything a kept database is made from.
     pub fn fingerprint(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        for path in self.migrations()?.into_iter().chain([self.seed()]) {
+        for path in [self.migration()?, self.seed()] {
             hash.update(fs::read(&path).doing("read", &path)?);
         }
         Ok(hash
@@ -92,12 +89,14 @@ impl Sources {
         Ok(())
     }
 
-    /// Applies every migration to `database`, each in one transaction.
+    /// Applies the newest migration to `database`, in one transaction.
     pub async fn apply(&self, server: &Server, database: &str) -> Result<()> {
-        for path in self.migrations()? {
-            self.run_file(server, database, &path).await?;
-        }
-        Ok(())
+        self.run_file(server, database, &self.migration()?).await
+    }
+
+    /// Applies one migration of a path from the clone's root: an older one, say.
+    pub async fn apply_file(&self, server: &Server, database: &str, path: &str) -> Result<()> {
+        self.run_file(server, database, &self.root.join(path)).await
     }
 
     /// Fills `database` with the agency, site, departments and agents of the demo.

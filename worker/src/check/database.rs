@@ -99,21 +99,26 @@ async fn functions(db: &Db, report: &mut Report) -> bool {
 
 fn check_facts(facts: &Facts, report: &mut Report) {
     let ours = env!("CARGO_PKG_VERSION");
-    match facts.extension_version.as_deref() {
-        Some(theirs) if theirs == ours => {
-            report.add(Mark::Ok, "extension", format!("pg_chat_ext {theirs}"))
+    let version = facts.version.as_deref().unwrap_or("older than 0.1.0");
+    if version == ours {
+        report.add(Mark::Ok, "release", format!("the database has {version}"));
+    } else {
+        let says = format!(
+            "the database has {version}, the worker is {ours}; apply the newest migration, or run the other worker"
+        );
+        report.add(Mark::Wrong, "release", says);
+    }
+    match facts.library_version.as_deref() {
+        Some(library) if library == version => {
+            report.add(Mark::Ok, "extension", format!("pg_chat_ext {library}"));
         }
-        Some(theirs) => {
+        library => {
             let says = format!(
-                "pg_chat_ext is {theirs}, the worker {ours}; alter extension pg_chat_ext update, or run the other worker"
+                "the library of pg_chat_ext is {}, the database has {version}; install the extension's files of that release on the database server",
+                library.unwrap_or("unknown")
             );
             report.add(Mark::Wrong, "extension", says);
         }
-        None => report.add(
-            Mark::Missing,
-            "extension",
-            "install pg_chat_ext, then apply the migrations again",
-        ),
     }
     clock::check(report, "the database", facts.now.parse().ok());
 }

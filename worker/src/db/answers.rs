@@ -161,7 +161,10 @@ pub struct Confirmed {
 pub struct Facts {
     pub role: String,
     pub now: String,
-    pub extension_version: Option<String>,
+    /// The release whose migration the database has had.
+    pub version: Option<String>,
+    /// The release of the extension's library.
+    pub library_version: Option<String>,
     /// Waiting jobs by class.
     #[serde(default)]
     pub jobs: BTreeMap<String, i64>,
