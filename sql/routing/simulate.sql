@@ -49,8 +49,9 @@ declare
         select count(*) from public.mod_chat_agents a where a.site_id = chat_simulate_routing.site)));
     ends timestamptz := least(chat_simulate_routing.until, now());
     cut_at timestamptz;
+    arrivals jsonb;
     as_it_was jsonb;
-    recorded jsonb;
+    changed jsonb;
 begin
     perform chat.require(chat_simulate_routing.site, 'live-chat.analytics.view');
     if (chat_simulate_routing.since < ends
@@ -66,10 +67,17 @@ begin
     order by x.created_at
     offset most limit 1;
     ends := coalesce(cut_at, ends);
-    as_it_was := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends,
+    arrivals := chat.recorded_arrivals(chat_simulate_routing.site, chat_simulate_routing.since, ends, null);
+    as_it_was := jsonb_build_object('arrivals', arrivals) || chat.recording(
+        chat_simulate_routing.site, chat_simulate_routing.since, ends,
         case when chat_simulate_routing.changes ? 'answer_due_seconds'
             then jsonb_build_object('answer_due_seconds', chat_simulate_routing.changes -> 'answer_due_seconds') else '{}' end);
-    recorded := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes);
+    if chat_simulate_routing.changes ? 'rules' then
+        arrivals := chat.recorded_arrivals(
+            chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes -> 'rules');
+    end if;
+    changed := jsonb_build_object('arrivals', arrivals) || chat.recording(
+        chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes);
     return jsonb_build_object(
         'since', chat_simulate_routing.since,
         'until', ends,
@@ -79,7 +87,7 @@ begin
         'happened', chat.what_happened(chat_simulate_routing.site, chat_simulate_routing.since, ends,
             ((as_it_was ->> 'answer_due')::bigint / 1000)::integer),
         'as_it_was', chat.simulate(as_it_was),
-        'changed', chat.simulate(recorded),
+        'changed', chat.simulate(changed),
         'assumes', jsonb_build_array(
             'this is a model: who came, when, and how long each chat took is as it was, whoever has it',
             'what nobody ever had takes as long as half of the others, and so does its first answer',

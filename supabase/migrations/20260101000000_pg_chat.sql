@@ -6759,7 +6759,8 @@ comment on function chat.count_of_trial(jsonb, integer) is
     'Of a trial of rules, those that met one rule (null: none): {matched, differs, examples}.';
 
 -- file: sql/routing/recorded_chats.sql
--- What: the chats of a period, as a simulation needs them.
+-- What: the chats of a period, and who came in it as chat_rules::routing::simulation replays them, sorted by other rules
+--      where there are some.
 -- Why: what happened and what is replayed are made from the same rows.
 -- Leaves out: agents and settings (recording.sql). Chats that came back to the queue came once here.
 
@@ -6801,10 +6802,60 @@ $$;
 comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
     'What came to a site in a period or was open when it began: who got it first and when, who had it at the beginning, how long they had it, how long their first answer took and how long whoever left waited; in milliseconds.';
 
+create or replace function chat.recorded_arrivals(p_site uuid, p_since timestamptz, p_until timestamptz, p_rules jsonb)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    catch_all constant uuid := chat.default_department(p_site);
+    usual_talk bigint;
+    usual_answer bigint;
+begin
+    select percentile_disc(0.5) within group (order by r.talk), percentile_disc(0.5) within group (order by r.answer)
+    into usual_talk, usual_answer
+    from chat.recorded_chats(p_site, p_since, p_until) r;
+    return coalesce((
+        with came as materialized (
+            select r.* from chat.recorded_chats(p_site, p_since, p_until) r
+        ), queued as (
+            select (r.chat).id, (r.chat).department_id::text, (r.chat).priority, to_jsonb((r.chat).skills) as skills
+            from came r
+            where r.held_by is not null or p_rules is null
+            union all
+            select (v.came).id, coalesce(v.verdict #>> '{then,department}', (v.came).department_id::text, catch_all::text),
+                coalesce(v.verdict #>> '{then,priority}', (v.came).priority),
+                coalesce(v.verdict #> '{then,skills}', to_jsonb((v.came).skills))
+            from chat.ask_rules(p_site, p_rules, array(
+                select (r.chat).id from came r where r.held_by is null and p_rules is not null)) v)
+        select jsonb_agg(jsonb_build_object(
+            'conversation_id', (r.chat).id,
+            'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
+            'department_id', q.department_id,
+            'priority', q.priority,
+            'skills', coalesce(q.skills, '[]'),
+            'known_agent_id', k.agent_id,
+            'talk', coalesce(r.talk, usual_talk, 0),
+            'answer', coalesce(r.answer, usual_answer, 0),
+            'patience', r.patience,
+            'held_by', r.held_by))
+        from came r
+        join queued q on q.id = (r.chat).id
+        left join lateral (
+            select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
+            from public.mod_chat_conversations x
+            where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
+                and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
+            order by x.created_at desc limit 1) k on true), '[]');
+end
+$$;
+comment on function chat.recorded_arrivals(uuid, timestamptz, timestamptz, jsonb) is
+    'Who came to a site in a period, or was there when it began, as chat.simulate takes it; where they waited, or where rules would have had them wait (null: as it was).';
+
 -- file: sql/routing/recording.sql
--- What: what a site's routing was like in a period, as chat_rules::routing::simulation replays it, with changes.
+-- What: a site's lines and agents in a period, as chat_rules::routing::simulation replays them, with changes.
 -- Why: gathered in one place, so that the same recording is replayed as it was and as it would be.
--- Leaves out: the replay itself; what happened then (simulate.sql).
+-- Leaves out: who came (recorded_chats.sql), the replay itself, what happened then (simulate.sql).
 
 create or replace function chat.recording(
     p_site uuid, p_since timestamptz, p_until timestamptz, p_changes jsonb)
@@ -6813,21 +6864,15 @@ language plpgsql
 stable
 as $$
 declare
-    catch_all constant uuid := chat.default_department(p_site);
     all_queues constant jsonb := p_changes - '{departments,agents,add_agents,rules,answer_due_seconds}'::text[];
     due integer := (p_changes ->> 'answer_due_seconds')::integer;
     missed integer;
-    usual_talk bigint;
-    usual_answer bigint;
 begin
     select x.missed_after_minutes into missed from public.mod_chat_widget_settings x where x.site_id = p_site;
     if due is null then
         select p.first_response_seconds into due from chat.sla_policies p
         where p.site_id = p_site and p.department_id is null and p.priority is null and p.tag is null;
     end if;
-    select percentile_disc(0.5) within group (order by r.talk), percentile_disc(0.5) within group (order by r.answer)
-    into usual_talk, usual_answer
-    from chat.recorded_chats(p_site, p_since, p_until) r;
     return jsonb_build_object(
         'ends', chat.millis(p_until),
         'missed_after', nullif(missed, 0) * 60000::bigint,
@@ -6853,43 +6898,11 @@ begin
                 select sum((x ->> 'count')::integer) from jsonb_array_elements(p_changes -> 'add_agents') x
                 where x ->> 'like' = a.id::text), 0)) n
             where a.site_id = p_site
-                and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'),
-        'arrivals', coalesce((
-            with came as materialized (
-                select r.* from chat.recorded_chats(p_site, p_since, p_until) r
-            ), queued as (
-                select (r.chat).id, (r.chat).department_id::text, (r.chat).priority, to_jsonb((r.chat).skills) as skills
-                from came r
-                where r.held_by is not null or not p_changes ? 'rules'
-                union all
-                select (v.came).id, coalesce(v.verdict #>> '{then,department}', (v.came).department_id::text, catch_all::text),
-                    coalesce(v.verdict #>> '{then,priority}', (v.came).priority),
-                    coalesce(v.verdict #> '{then,skills}', to_jsonb((v.came).skills))
-                from chat.ask_rules(p_site, p_changes -> 'rules', array(
-                    select (r.chat).id from came r where r.held_by is null and p_changes ? 'rules')) v)
-            select jsonb_agg(jsonb_build_object(
-                'conversation_id', (r.chat).id,
-                'at', chat.millis(case when r.held_by is null then (r.chat).created_at else p_since end),
-                'department_id', q.department_id,
-                'priority', q.priority,
-                'skills', coalesce(q.skills, '[]'),
-                'known_agent_id', k.agent_id,
-                'talk', coalesce(r.talk, usual_talk, 0),
-                'answer', coalesce(r.answer, usual_answer, 0),
-                'patience', r.patience,
-                'held_by', r.held_by))
-            from came r
-            join queued q on q.id = (r.chat).id
-            left join lateral (
-                select coalesce(x.assigned_agent_id, x.last_agent_id) as agent_id
-                from public.mod_chat_conversations x
-                where x.visitor_id = (r.chat).visitor_id and x.created_at < (r.chat).created_at
-                    and coalesce(x.assigned_agent_id, x.last_agent_id) is not null
-                order by x.created_at desc limit 1) k on true), '[]'));
+                and (n > 0 or (p_changes #> array['agents', a.id::text, 'absent']) is distinct from 'true')), '[]'));
 end
 $$;
 comment on function chat.recording(uuid, timestamptz, timestamptz, jsonb) is
-    'A site in a period as chat.simulate takes it, with the changes that chat_simulate_routing knows.';
+    'A site in a period as chat.simulate takes it, with the changes that chat_simulate_routing knows, but for who came.';
 
 create or replace function chat.recorded_agent(
     p_agent public.mod_chat_agents, p_since timestamptz, p_until timestamptz, p_changes jsonb, p_copy bigint)
@@ -7064,8 +7077,9 @@ declare
         select count(*) from public.mod_chat_agents a where a.site_id = chat_simulate_routing.site)));
     ends timestamptz := least(chat_simulate_routing.until, now());
     cut_at timestamptz;
+    arrivals jsonb;
     as_it_was jsonb;
-    recorded jsonb;
+    changed jsonb;
 begin
     perform chat.require(chat_simulate_routing.site, 'live-chat.analytics.view');
     if (chat_simulate_routing.since < ends
@@ -7081,10 +7095,17 @@ begin
     order by x.created_at
     offset most limit 1;
     ends := coalesce(cut_at, ends);
-    as_it_was := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends,
+    arrivals := chat.recorded_arrivals(chat_simulate_routing.site, chat_simulate_routing.since, ends, null);
+    as_it_was := jsonb_build_object('arrivals', arrivals) || chat.recording(
+        chat_simulate_routing.site, chat_simulate_routing.since, ends,
         case when chat_simulate_routing.changes ? 'answer_due_seconds'
             then jsonb_build_object('answer_due_seconds', chat_simulate_routing.changes -> 'answer_due_seconds') else '{}' end);
-    recorded := chat.recording(chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes);
+    if chat_simulate_routing.changes ? 'rules' then
+        arrivals := chat.recorded_arrivals(
+            chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes -> 'rules');
+    end if;
+    changed := jsonb_build_object('arrivals', arrivals) || chat.recording(
+        chat_simulate_routing.site, chat_simulate_routing.since, ends, chat_simulate_routing.changes);
     return jsonb_build_object(
         'since', chat_simulate_routing.since,
         'until', ends,
@@ -7094,7 +7115,7 @@ begin
         'happened', chat.what_happened(chat_simulate_routing.site, chat_simulate_routing.since, ends,
             ((as_it_was ->> 'answer_due')::bigint / 1000)::integer),
         'as_it_was', chat.simulate(as_it_was),
-        'changed', chat.simulate(recorded),
+        'changed', chat.simulate(changed),
         'assumes', jsonb_build_array(
             'this is a model: who came, when, and how long each chat took is as it was, whoever has it',
             'what nobody ever had takes as long as half of the others, and so does its first answer',
