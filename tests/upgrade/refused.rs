@@ -67,3 +67,33 @@ async fn a_migration_without_a_transaction() -> Result<()> {
     );
     Ok(())
 }
+
+/// As if this release had new functions of the extension, and the server only the files of the one before.
+#[tokio::test]
+async fn a_server_without_the_extensions_new_files() -> Result<()> {
+    let db = TestDb::new().await?;
+    let text = fs::read_to_string(Sources::of(&repository()).migration()?)?;
+    let (before, rest) = text
+        .split_once("\n-- file: sql/chat.sql\n")
+        .context("a migration makes the schema")?;
+    let (part, _) = rest
+        .split_once("\n-- file: ")
+        .context("and goes on after it")?;
+    let has = db
+        .row("select extversion from pg_extension where extname = 'pg_chat_ext'")
+        .await?;
+    let version = format!("'{}'", has["extversion"].as_str().unwrap_or_default());
+    assert!(part.contains(&version));
+    let newer = part.replace(&version, "'99.0.0'");
+    let mut connection = db.connect_as("postgres").await?;
+    let refusal = Refusal::expect(
+        connection
+            .execute(AssertSqlSafe(format!("{before}\n{newer}")))
+            .await,
+    );
+    assert_eq!(
+        (&*refusal.sqlstate, refusal.detail.as_deref()),
+        ("PT409", Some("chat/older_library"))
+    );
+    Ok(())
+}

@@ -45,7 +45,10 @@ pub fn run(args: &Args) -> Result<()> {
         );
         let frozen = repo::read(&repo::root().join(&last.migration))?;
         if frozen != text {
-            let files: Vec<_> = text::differing(&frozen, &text).into_iter().collect();
+            let mut files: Vec<_> = text::differing(&frozen, &text).into_iter().collect();
+            if files.is_empty() {
+                files.push("its first lines");
+            }
             bail!(
                 "{version} is released, and what the files give is not what was released: {}\n\
                  say in Cargo.toml which version is to come (workspace.package.version), then `cargo x migrations`; \
