@@ -11,6 +11,9 @@ set search_path = ''
 as $$
 declare
     known constant integer := chat.know_sites();
+    -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
+    sla constant integer := chat.follow_sla(chat_tick.batch * 5);
+    told constant integer := chat.tell_queue(chat_tick.batch);
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
@@ -36,8 +39,8 @@ begin
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
-        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'sla', chat.follow_sla(chat_tick.batch * 5))
-        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
+        -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
+        || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is

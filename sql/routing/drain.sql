@@ -107,10 +107,16 @@ begin
         values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
             case when (waiting.chat).returned_by is null then chat.waited_seconds((waiting.chat).pending_since, at) end, facts, choice)
         returning id into kept;
-        update public.mod_chat_conversations
-        set assigned_agent_id = chosen, status = 'active', choice_id = kept,
-            session_number = case when id = p_arrived then coalesce(session_number, p_number) else session_number end
-        where id = (waiting.chat).id;
+        if (waiting.chat).id = p_arrived then
+            update public.mod_chat_conversations
+            set assigned_agent_id = chosen, status = 'active', choice_id = kept, session_number = coalesce(session_number, p_number)
+            where id = p_arrived;
+        else
+            -- A statement that names the number, a key, would wait for whoever refers to the row; they may wait for routing.
+            update public.mod_chat_conversations
+            set assigned_agent_id = chosen, status = 'active', choice_id = kept
+            where id = (waiting.chat).id;
+        end if;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
         where id = chosen;

@@ -6342,10 +6342,16 @@ begin
         values (p_site, (waiting.chat).id, chosen, at, (waiting.chat).department_id,
             case when (waiting.chat).returned_by is null then chat.waited_seconds((waiting.chat).pending_since, at) end, facts, choice)
         returning id into kept;
-        update public.mod_chat_conversations
-        set assigned_agent_id = chosen, status = 'active', choice_id = kept,
-            session_number = case when id = p_arrived then coalesce(session_number, p_number) else session_number end
-        where id = (waiting.chat).id;
+        if (waiting.chat).id = p_arrived then
+            update public.mod_chat_conversations
+            set assigned_agent_id = chosen, status = 'active', choice_id = kept, session_number = coalesce(session_number, p_number)
+            where id = p_arrived;
+        else
+            -- A statement that names the number, a key, would wait for whoever refers to the row; they may wait for routing.
+            update public.mod_chat_conversations
+            set assigned_agent_id = chosen, status = 'active', choice_id = kept
+            where id = (waiting.chat).id;
+        end if;
         update public.mod_chat_agents
         set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
         where id = chosen;
@@ -12905,6 +12911,9 @@ set search_path = ''
 as $$
 declare
     known constant integer := chat.know_sites();
+    -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
+    sla constant integer := chat.follow_sla(chat_tick.batch * 5);
+    told constant integer := chat.tell_queue(chat_tick.batch);
     orphans constant integer := chat.adopt_orphans(chat_tick.batch);
     settled constant integer := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
@@ -12930,8 +12939,8 @@ begin
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
         || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
-        || jsonb_build_object('told', chat.tell_queue(chat_tick.batch), 'sla', chat.follow_sla(chat_tick.batch * 5))
-        || jsonb_build_object('indexed', chat.index_words(chat_tick.batch * 20));
+        -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
+        || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is

@@ -4,6 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs, Site};
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::scene::{Scene, id};
 
@@ -213,5 +214,27 @@ async fn every_site_counts_its_conversations_from_one() -> Result<()> {
             "CHAT-00000001"
         ]
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_refers_to_a_waiting_chat_holds_up_nobody_who_routes_it() -> Result<()> {
+    let (scene, ada) = scene_with_agent_of(1).await?;
+    let line = scene.line_of(1).await?;
+    let mut somebody = scene.db.connect_as("postgres").await?;
+    let mut refers = somebody.begin().await?;
+    let kept = format!(
+        "select from mod_chat_conversations where id = {} for key share",
+        id(&line[0])
+    );
+    refers.execute(AssertSqlSafe(kept)).await?;
+    // They may route at their own end, and so wait for whoever routes now.
+    let comes = format!(
+        "set local lock_timeout = '1s'; update mod_chat_agents set status = 'online' where id = '{}'; select chat.drain('{}')",
+        ada.id, scene.site.id
+    );
+    scene.as_owner(&comes).await?;
+    assert_eq!(taken(&scene, &line).await?, [true]);
+    refers.commit().await?;
     Ok(())
 }
