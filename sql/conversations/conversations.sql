@@ -61,6 +61,7 @@ create table if not exists public.mod_chat_conversations (
     page_title text,
     user_agent text,
     ip_address inet,
+    assistant boolean,
     constraint mod_chat_conversations_site_id_id_key unique (site_id, id),
     constraint mod_chat_conversations_session_number_key unique (site_id, session_number),
     constraint mod_chat_conversations_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -92,6 +93,7 @@ comment on column public.mod_chat_conversations.returned_by is 'Who gave it back
 comment on column public.mod_chat_conversations.skills is 'What whoever takes it should know, where the strategy is skills.';
 comment on column public.mod_chat_conversations.applied_rule is
     'What the site''s rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held.';
+comment on column public.mod_chat_conversations.assistant is 'Whether the assistant answers here, as a rule of the site said; null: as the site does.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';

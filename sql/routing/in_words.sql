@@ -77,6 +77,7 @@ as $$
         select 1000, format('Rule %s, %s, ', p_rule ->> 'place', p_rule ->> 'name') || concat_ws(', ',
             case when p_rule -> 'then' ? 'department' then 'sent it to ' || coalesce(p_department, 'a department that is gone') end,
             case when p_rule -> 'then' ? 'priority' then 'made it ' || (p_rule #>> '{then,priority}') end,
+            case p_rule #>> '{then,assistant}' when 'true' then 'lets the assistant answer' when 'false' then 'keeps the assistant out' end,
             'asks for ' || (select string_agg(s, ' and ') from jsonb_array_elements_text(p_rule #> '{then,skills}') s),
             'tagged it ' || (select string_agg(s, ', ') from jsonb_array_elements_text(p_rule #> '{then,tags}') s))
         where p_rule ->> 'place' is not null) w

@@ -89,6 +89,7 @@ begin
     set department_id = coalesce((follows ->> 'department')::uuid, x.department_id),
         priority = coalesce(follows ->> 'priority', x.priority),
         skills = case when follows ? 'skills' then array(select jsonb_array_elements_text(follows -> 'skills')) else x.skills end,
+        assistant = coalesce((follows ->> 'assistant')::boolean, x.assistant),
         tags = (x.tags || array(select jsonb_array_elements_text(follows -> 'tags')))[:50],
         applied_rule = verdict || jsonb_build_object('version', p_version, 'came_with', jsonb_build_object(
             'department_id', c.department_id, 'tags', c.tags, 'priority', c.priority))

@@ -23,8 +23,8 @@ async fn rules_that_cannot_be_meant_are_refused_with_their_place() -> Result<()>
         (json!(null), "rules: not a list"),
         (json!({}), "rules: not a list"),
         (
-            json!([{"name": "A", "then": {"assistant": true}}]),
-            "rules[0].then.assistant: unknown word",
+            json!([{"name": "A", "then": {"robot": true}}]),
+            "rules[0].then.robot: unknown word",
         ),
         (
             json!([{"name": "A", "if": {"page": ["a b"]}, "then": {"priority": "low"}}]),

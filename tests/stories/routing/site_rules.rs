@@ -137,6 +137,49 @@ async fn a_rule_sends_what_comes_where_it_says_and_the_explanation_names_it() ->
     assert_counters_equal_recount(&scene.db).await
 }
 
+/// What no rule says of it stays as the site has it.
+#[tokio::test]
+async fn a_rule_lets_the_assistant_answer_or_keeps_it_out() -> Result<()> {
+    let scene = Scene::open().await?;
+    let adam = scene.admin().await?;
+    let contains = |word| json!({"form": {"message": {"contains": [word]}}});
+    let rules = json!([
+        {"name": "Parcels", "if": contains("parcel"), "then": {"assistant": true}},
+        {"name": "Complaints", "if": contains("angry"), "then": {"assistant": false, "priority": "high"}},
+        {"name": "Others", "then": {"tags": ["other"]}},
+    ]);
+    scene.save_rules(adam, &rules).await?;
+    for (phone, words, assistant, explained) in [
+        (
+            "15550100001",
+            "Where is my parcel?",
+            json!(true),
+            "Rule 1, Parcels, lets the assistant answer",
+        ),
+        (
+            "15550100002",
+            "I am angry",
+            json!(false),
+            "Rule 2, Complaints, made it high, keeps the assistant out",
+        ),
+        (
+            "15550100003",
+            "Hello",
+            Value::Null,
+            "Rule 3, Others, tagged it other",
+        ),
+    ] {
+        let wamid = format!("wamid.{phone}");
+        scene.hear(&[webhook::text(phone, &wamid, words)]).await?;
+        let chat = scene.conversation_of(phone).await?;
+        assert_eq!(chat["assistant"], assistant, "{words}");
+        let why = scene.explained(adam, &chat).await?;
+        let said = why["in_words"].as_str().unwrap_or_default();
+        assert!(said.ends_with(explained), "{said}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_visitor_shows_and_says_is_asked() -> Result<()> {
     let (scene, adam) = scene().await?;

@@ -271,6 +271,8 @@ export interface ChatConversation {
   pageTitle: string | null
   userAgent: string | null
   ipAddress: string | null
+  /** Whether the assistant answers here, as a rule of the site said; null: as the site does. */
+  assistant: boolean | null
   visitor?: ChatVisitor
   assignedAgent?: ChatAgent
   department?: ChatDepartment

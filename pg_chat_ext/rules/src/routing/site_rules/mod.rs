@@ -71,6 +71,9 @@ pub struct Effect {
     /// How urgent it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// Whether the assistant answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<bool>,
     /// Tags it gets besides its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,

@@ -214,7 +214,11 @@ impl Reader {
     }
 
     fn effect(&mut self, value: &Value, at: &str) -> Option<Effect> {
-        let of = self.object(value, at, &["department", "skills", "priority", "tags"])?;
+        let of = self.object(
+            value,
+            at,
+            &["department", "skills", "priority", "assistant", "tags"],
+        )?;
         if of.is_empty() {
             self.wrong(at, RuleTrouble::NothingFollows);
         }
@@ -243,6 +247,7 @@ impl Reader {
             department,
             skills,
             priority,
+            assistant: self.truth(of, at, "assistant"),
             tags,
         })
     }
