@@ -230,7 +230,7 @@ fn every_piece_of_rubbish_is_a_problem_and_never_a_panic() {
 #[test]
 fn what_cannot_even_be_read_is_a_problem_like_others() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
-    for hours in [deep.as_str(), r#"{"monday": 1e400}"#, "{"] {
+    for hours in [deep.as_str(), "{"] {
         let problems = hours_problems(hours, "Europe/Atlantis");
         let found: Vec<_> = problems
             .iter()
@@ -245,6 +245,10 @@ fn what_cannot_even_be_read_is_a_problem_like_others() {
         );
         assert!(hours_at(Some(hours), "UTC", Timestamp::UNIX_EPOCH).is_err());
     }
+    // Whether that is too large or no object depends on how serde_json is built beside others.
+    let large = r#"{"monday": 1e400}"#;
+    assert!(!hours_problems(large, "UTC").is_empty());
+    assert!(hours_at(Some(large), "UTC", Timestamp::UNIX_EPOCH).is_err());
 }
 
 #[test]
