@@ -6130,6 +6130,8 @@ begin
         raise exception 'a fallback is another department, after a time'
             using errcode = 'PT422', detail = 'chat/fallback', hint = 'give fallback_seconds and another department, or leave both out';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_routing.site);
     select w.id into stranger
     from (values (chat_save_routing.department), (chat_save_routing.fallback_department)) w (id)
     where w.id is not null and not exists (
@@ -6138,7 +6140,6 @@ begin
         raise exception 'the site has no active department %', stranger
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site, or null';
     end if;
-    perform chat.lock_routing(chat_save_routing.site);
     insert into chat.routing_settings as s (
         site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id,
         unanswered_seconds, unanswered_limit)
@@ -7460,8 +7461,10 @@ begin
         raise exception 'a conversation is handed over to somebody else'
             using errcode = 'PT422', detail = 'chat/transfer_target', hint = 'name another agent, a department, or both';
     end if;
+    -- Held, or it could be deleted before the conversation is given to it.
     select d.name, d.is_active into target
-    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department;
+    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department
+    for key share;
     if chat_transfer.department is not null and target.is_active is not true then
         raise exception 'the site has no active department %', chat_transfer.department
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site';
@@ -8926,6 +8929,8 @@ begin
         raise exception 'an agent is a user with a name'
             using errcode = 'PT422', detail = 'chat/name_missing', hint = 'give user_id and display_name';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_agent.site);
     if not exists (
         select from public.mod_chat_departments d
         where d.site_id = chat_save_agent.site and d.id = chat_save_agent.department_id
@@ -8939,7 +8944,6 @@ begin
         raise exception 'an agent''s capacity is a number of chats, 0 or more'
             using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats to this agent';
     end if;
-    perform chat.lock_routing(chat_save_agent.site);
     insert into public.mod_chat_agents as a (
         site_id, user_id, display_name, role, department_id, max_concurrent_chats, is_active, email, avatar_url)
     values (
