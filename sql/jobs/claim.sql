@@ -28,16 +28,19 @@ begin
             order by l.urgency, l.next_at
             for update skip locked
             limit slots
+        ), found as materialized (
+            select f.key, f.place, exists (select from chat.pauses) and chat.is_paused(f.key) as paused
+            from (select key, 0 as place from lost union all select key, 1 from due) f
         ), held as (
             -- What is paused is put aside once, and the claim looks on.
             update chat.lanes l
             set busy = false, lease_token = null, lease_until = null, running_job = null, next_at = 'infinity'
-            from (select key from lost union all select key from due) found
-            where exists (select from chat.pauses) and l.key = found.key and chat.is_paused(l.key)
+            from found f
+            where f.paused and l.key = f.key
             returning l.key
         ), chosen as (
-            select f.key from (select key, 0 as place from lost union all select key, 1 from due) f
-            where f.key not in (select h.key from held h)
+            -- A pause that is just being ended leaves its lanes to the next claim.
+            select f.key from found f where not f.paused
             order by f.place
             limit slots
         ), leased as (

@@ -20,18 +20,30 @@ create or replace function chat.is_paused(p_lane text)
 returns boolean
 language plpgsql
 as $$
+declare
+    pause record;
+    ends boolean := false;
 begin
-    -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it.
-    perform from chat.pauses p
-    left join lateral (
-        select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
-    where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
-        or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
-    for key share of p;
-    return found;
+    for pause in
+        select p.what, p.name from chat.pauses p
+        left join lateral (
+            select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
+        where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+            or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+    loop
+        -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it. A claim waits for no
+        -- resume, which may be waiting for a lane that the claim holds.
+        perform from chat.pauses p where (p.what, p.name) = (pause.what, pause.name) for key share skip locked;
+        if found then
+            return true;
+        end if;
+        ends := true;
+    end loop;
+    return nullif(ends, true);
 end
 $$;
-comment on function chat.is_paused(text) is 'Whether a pause holds a lane: by the number in its key, or by the kind of its first job.';
+comment on function chat.is_paused(text) is
+    'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer

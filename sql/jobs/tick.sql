@@ -14,8 +14,9 @@ declare
     -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
     sla constant integer := chat.follow_sla(chat_tick.batch * 5);
     told constant integer := chat.tell_queue(chat_tick.batch);
-    orphans constant integer := chat.adopt_orphans(chat_tick.batch);
-    settled constant integer := chat.settle_unknown(chat_tick.batch);
+    -- Whatever changes a conversation says of which site, because it may be routed at commit.
+    orphans constant uuid[] := chat.adopt_orphans(chat_tick.batch);
+    settled constant uuid[] := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
     unanswered constant uuid[] := chat.return_unanswered(chat_tick.batch);
     sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
@@ -25,8 +26,8 @@ declare
 begin
     return jsonb_build_object(
         'sites', known,
-        'orphans', orphans,
-        'settled', settled,
+        'orphans', cardinality(orphans),
+        'settled', cardinality(settled),
         'returned', cardinality(returned),
         'unanswered', cardinality(unanswered),
         'sent', cardinality(sent),
@@ -38,7 +39,8 @@ begin
         'page_views', chat.forget_page_views(chat_tick.batch),
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
+        || chat.tend_sites(
+            chat_tick.batch, orphans || settled || returned || unanswered || sent || woken || resolved || missed)
         -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
         || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
 end

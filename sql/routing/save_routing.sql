@@ -95,6 +95,8 @@ begin
         raise exception 'a fallback is another department, after a time'
             using errcode = 'PT422', detail = 'chat/fallback', hint = 'give fallback_seconds and another department, or leave both out';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_routing.site);
     select w.id into stranger
     from (values (chat_save_routing.department), (chat_save_routing.fallback_department)) w (id)
     where w.id is not null and not exists (
@@ -103,7 +105,6 @@ begin
         raise exception 'the site has no active department %', stranger
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site, or null';
     end if;
-    perform chat.lock_routing(chat_save_routing.site);
     insert into chat.routing_settings as s (
         site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id,
         unanswered_seconds, unanswered_limit)

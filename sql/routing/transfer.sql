@@ -30,8 +30,10 @@ begin
         raise exception 'a conversation is handed over to somebody else'
             using errcode = 'PT422', detail = 'chat/transfer_target', hint = 'name another agent, a department, or both';
     end if;
+    -- Held, or it could be deleted before the conversation is given to it.
     select d.name, d.is_active into target
-    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department;
+    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department
+    for key share;
     if chat_transfer.department is not null and target.is_active is not true then
         raise exception 'the site has no active department %', chat_transfer.department
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site';

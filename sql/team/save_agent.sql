@@ -31,6 +31,8 @@ begin
         raise exception 'an agent is a user with a name'
             using errcode = 'PT422', detail = 'chat/name_missing', hint = 'give user_id and display_name';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_agent.site);
     if not exists (
         select from public.mod_chat_departments d
         where d.site_id = chat_save_agent.site and d.id = chat_save_agent.department_id
@@ -44,7 +46,6 @@ begin
         raise exception 'an agent''s capacity is a number of chats, 0 or more'
             using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats to this agent';
     end if;
-    perform chat.lock_routing(chat_save_agent.site);
     insert into public.mod_chat_agents as a (
         site_id, user_id, display_name, role, department_id, max_concurrent_chats, is_active, email, avatar_url)
     values (

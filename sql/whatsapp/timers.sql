@@ -3,12 +3,12 @@
 -- Leaves out: when, which is the tick's.
 
 create or replace function chat.adopt_orphans(p_batch integer)
-returns integer
+returns uuid[]
 language plpgsql
 as $$
 declare
     found_one record;
-    adopted integer := 0;
+    sites uuid[] := '{}';
 begin
     for found_one in
         select o.site_id, o.wamid, m.conversation_id
@@ -19,22 +19,22 @@ begin
     loop
         perform from public.mod_chat_conversations c where c.id = found_one.conversation_id for no key update skip locked;
         if found then
-            adopted := adopted + chat.apply_orphans(found_one.site_id, found_one.wamid);
+            sites := sites || array_fill(found_one.site_id, array[chat.apply_orphans(found_one.site_id, found_one.wamid)]);
         end if;
     end loop;
-    return adopted;
+    return sites;
 end
 $$;
-comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose message has its wamid now.';
+comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose message has its wamid now. Returns the site of each.';
 
 create or replace function chat.settle_unknown(p_batch integer)
-returns integer
+returns uuid[]
 language plpgsql
 as $$
 declare
     one record;
     verdict text;
-    settled integer := 0;
+    sites uuid[] := '{}';
 begin
     for one in
         select m.id, m.conversation_id, m.site_id, m.updated_at, n.unknown_policy, c.phone_number_id, c.identity_id
@@ -52,17 +52,17 @@ begin
                 'code', null, 'title', 'Nobody knows whether this message arrived',
                 'details', 'the connection broke while it was handed over, and no status has come since',
                 'advice', 'Ask the person, or send it again with chat_resend_message.')));
-            settled := settled + 1;
+            sites := sites || one.site_id;
         elsif verdict = 'resend' then
             perform chat.resend(one.id);
-            settled := settled + 1;
+            sites := sites || one.site_id;
         end if;
     end loop;
-    return settled;
+    return sites;
 end
 $$;
 comment on function chat.settle_unknown(integer) is
-    'Sends unknown for ten minutes: left to the agent with an explanation, or sent again, as the number''s policy says.';
+    'Sends unknown for ten minutes: left to the agent with an explanation, or sent again, as the number''s policy says. Returns the site of each.';
 
 create or replace function chat.resend(p_message uuid)
 returns void

@@ -126,6 +126,21 @@ $change$;
 end
 $once$;
 
+-- file: sql/changes/0.2.0/sites_a_tick_changed.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: two of the tick's timers answer sites instead of a number (whatsapp/timers.sql). Why: a tick takes the routing rows
+-- of all that it changed in one order. Leaves out: the functions themselves, which are made anew.
+
+drop function chat.adopt_orphans(integer);
+drop function chat.settle_unknown(integer);
+$change$;
+    end if;
+end
+$once$;
+
 -- file: sql/sites/adopt_aside.sql
 -- What: a database that ran LC-01's own migration: its nine tables step aside, so that ours can be made.
 -- Why: between LC-01's tables and ours lie keys, domains, numbers and a hundred not-nulls. Ours are made as everywhere
@@ -2930,18 +2945,30 @@ create or replace function chat.is_paused(p_lane text)
 returns boolean
 language plpgsql
 as $$
+declare
+    pause record;
+    ends boolean := false;
 begin
-    -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it.
-    perform from chat.pauses p
-    left join lateral (
-        select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
-    where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
-        or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
-    for key share of p;
-    return found;
+    for pause in
+        select p.what, p.name from chat.pauses p
+        left join lateral (
+            select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
+        where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+            or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+    loop
+        -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it. A claim waits for no
+        -- resume, which may be waiting for a lane that the claim holds.
+        perform from chat.pauses p where (p.what, p.name) = (pause.what, pause.name) for key share skip locked;
+        if found then
+            return true;
+        end if;
+        ends := true;
+    end loop;
+    return nullif(ends, true);
 end
 $$;
-comment on function chat.is_paused(text) is 'Whether a pause holds a lane: by the number in its key, or by the kind of its first job.';
+comment on function chat.is_paused(text) is
+    'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
@@ -3034,16 +3061,19 @@ begin
             order by l.urgency, l.next_at
             for update skip locked
             limit slots
+        ), found as materialized (
+            select f.key, f.place, exists (select from chat.pauses) and chat.is_paused(f.key) as paused
+            from (select key, 0 as place from lost union all select key, 1 from due) f
         ), held as (
             -- What is paused is put aside once, and the claim looks on.
             update chat.lanes l
             set busy = false, lease_token = null, lease_until = null, running_job = null, next_at = 'infinity'
-            from (select key from lost union all select key from due) found
-            where exists (select from chat.pauses) and l.key = found.key and chat.is_paused(l.key)
+            from found f
+            where f.paused and l.key = f.key
             returning l.key
         ), chosen as (
-            select f.key from (select key, 0 as place from lost union all select key, 1 from due) f
-            where f.key not in (select h.key from held h)
+            -- A pause that is just being ended leaves its lanes to the next claim.
+            select f.key from found f where not f.paused
             order by f.place
             limit slots
         ), leased as (
@@ -6100,6 +6130,8 @@ begin
         raise exception 'a fallback is another department, after a time'
             using errcode = 'PT422', detail = 'chat/fallback', hint = 'give fallback_seconds and another department, or leave both out';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_routing.site);
     select w.id into stranger
     from (values (chat_save_routing.department), (chat_save_routing.fallback_department)) w (id)
     where w.id is not null and not exists (
@@ -6108,7 +6140,6 @@ begin
         raise exception 'the site has no active department %', stranger
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site, or null';
     end if;
-    perform chat.lock_routing(chat_save_routing.site);
     insert into chat.routing_settings as s (
         site_id, department_id, strategy, hourly_limit, skills_wait_seconds, fallback_seconds, fallback_department_id,
         unanswered_seconds, unanswered_limit)
@@ -7430,8 +7461,10 @@ begin
         raise exception 'a conversation is handed over to somebody else'
             using errcode = 'PT422', detail = 'chat/transfer_target', hint = 'name another agent, a department, or both';
     end if;
+    -- Held, or it could be deleted before the conversation is given to it.
     select d.name, d.is_active into target
-    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department;
+    from public.mod_chat_departments d where d.site_id = c.site_id and d.id = chat_transfer.department
+    for key share;
     if chat_transfer.department is not null and target.is_active is not true then
         raise exception 'the site has no active department %', chat_transfer.department
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of an active department of the site';
@@ -8896,6 +8929,8 @@ begin
         raise exception 'an agent is a user with a name'
             using errcode = 'PT422', detail = 'chat/name_missing', hint = 'give user_id and display_name';
     end if;
+    -- Whoever deletes a department has the routing row until it is gone.
+    perform chat.lock_routing(chat_save_agent.site);
     if not exists (
         select from public.mod_chat_departments d
         where d.site_id = chat_save_agent.site and d.id = chat_save_agent.department_id
@@ -8909,7 +8944,6 @@ begin
         raise exception 'an agent''s capacity is a number of chats, 0 or more'
             using errcode = 'PT422', detail = 'chat/capacity', hint = 'use 0 to hand out no chats to this agent';
     end if;
-    perform chat.lock_routing(chat_save_agent.site);
     insert into public.mod_chat_agents as a (
         site_id, user_id, display_name, role, department_id, max_concurrent_chats, is_active, email, avatar_url)
     values (
@@ -12803,12 +12837,12 @@ comment on function chat.claim_number_by_settings() is
 -- Leaves out: when, which is the tick's.
 
 create or replace function chat.adopt_orphans(p_batch integer)
-returns integer
+returns uuid[]
 language plpgsql
 as $$
 declare
     found_one record;
-    adopted integer := 0;
+    sites uuid[] := '{}';
 begin
     for found_one in
         select o.site_id, o.wamid, m.conversation_id
@@ -12819,22 +12853,22 @@ begin
     loop
         perform from public.mod_chat_conversations c where c.id = found_one.conversation_id for no key update skip locked;
         if found then
-            adopted := adopted + chat.apply_orphans(found_one.site_id, found_one.wamid);
+            sites := sites || array_fill(found_one.site_id, array[chat.apply_orphans(found_one.site_id, found_one.wamid)]);
         end if;
     end loop;
-    return adopted;
+    return sites;
 end
 $$;
-comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose message has its wamid now.';
+comment on function chat.adopt_orphans(integer) is 'Applies kept statuses whose message has its wamid now. Returns the site of each.';
 
 create or replace function chat.settle_unknown(p_batch integer)
-returns integer
+returns uuid[]
 language plpgsql
 as $$
 declare
     one record;
     verdict text;
-    settled integer := 0;
+    sites uuid[] := '{}';
 begin
     for one in
         select m.id, m.conversation_id, m.site_id, m.updated_at, n.unknown_policy, c.phone_number_id, c.identity_id
@@ -12852,17 +12886,17 @@ begin
                 'code', null, 'title', 'Nobody knows whether this message arrived',
                 'details', 'the connection broke while it was handed over, and no status has come since',
                 'advice', 'Ask the person, or send it again with chat_resend_message.')));
-            settled := settled + 1;
+            sites := sites || one.site_id;
         elsif verdict = 'resend' then
             perform chat.resend(one.id);
-            settled := settled + 1;
+            sites := sites || one.site_id;
         end if;
     end loop;
-    return settled;
+    return sites;
 end
 $$;
 comment on function chat.settle_unknown(integer) is
-    'Sends unknown for ten minutes: left to the agent with an explanation, or sent again, as the number''s policy says.';
+    'Sends unknown for ten minutes: left to the agent with an explanation, or sent again, as the number''s policy says. Returns the site of each.';
 
 create or replace function chat.resend(p_message uuid)
 returns void
@@ -12933,8 +12967,9 @@ declare
     -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
     sla constant integer := chat.follow_sla(chat_tick.batch * 5);
     told constant integer := chat.tell_queue(chat_tick.batch);
-    orphans constant integer := chat.adopt_orphans(chat_tick.batch);
-    settled constant integer := chat.settle_unknown(chat_tick.batch);
+    -- Whatever changes a conversation says of which site, because it may be routed at commit.
+    orphans constant uuid[] := chat.adopt_orphans(chat_tick.batch);
+    settled constant uuid[] := chat.settle_unknown(chat_tick.batch);
     returned constant uuid[] := chat.return_chats(chat_tick.batch);
     unanswered constant uuid[] := chat.return_unanswered(chat_tick.batch);
     sent constant uuid[] := chat.send_scheduled(chat_tick.batch);
@@ -12944,8 +12979,8 @@ declare
 begin
     return jsonb_build_object(
         'sites', known,
-        'orphans', orphans,
-        'settled', settled,
+        'orphans', cardinality(orphans),
+        'settled', cardinality(settled),
         'returned', cardinality(returned),
         'unanswered', cardinality(unanswered),
         'sent', cardinality(sent),
@@ -12957,7 +12992,8 @@ begin
         'page_views', chat.forget_page_views(chat_tick.batch),
         'facts', chat.forget_facts(chat_tick.batch),
         'states', chat.forget_states(chat_tick.batch))
-        || chat.tend_sites(chat_tick.batch, returned || unanswered || sent || woken || resolved || missed)
+        || chat.tend_sites(
+            chat_tick.batch, orphans || settled || returned || unanswered || sent || woken || resolved || missed)
         -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
         || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
 end

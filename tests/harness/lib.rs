@@ -39,7 +39,7 @@ pub use desk::Desk;
 pub use environment::environment;
 pub use fingerprint::Fingerprint;
 pub use fixtures::{Agent, AgentIs, Number, Session, Site};
-pub use person::{Caller, Person};
+pub use person::{Caller, Person, rows_at_once};
 pub use refusal::Refusal;
 pub use wait::wait_until;
 pub use worker::{Worker, http_client};

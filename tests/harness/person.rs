@@ -1,9 +1,10 @@
 //! Somebody who comes through PostgREST.
 
 use anyhow::Result;
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnection, PgTransaction};
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Either, Executor, Row};
 use uuid::Uuid;
 
 use crate::Session;
@@ -55,16 +56,20 @@ impl Caller {
 
     /// Makes the rest of a transaction theirs, as PostgREST does: settings that are gone with it.
     pub async fn begin(&self, request: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "select set_config('search_path', 'public, extensions', true), set_config('role', $1, true),
-                set_config('request.jwt.claims', $2, true), set_config('request.headers', $3, true)",
-        )
-        .bind(self.role)
-        .bind(self.claims.to_string())
-        .bind(self.headers.to_string())
-        .execute(request)
-        .await?;
+        request.execute(AssertSqlSafe(self.becomes())).await?;
         Ok(())
+    }
+
+    /// The statement that does so.
+    fn becomes(&self) -> String {
+        let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        format!(
+            "select set_config('search_path', 'public, extensions', true), set_config('role', {}, true),
+                set_config('request.jwt.claims', {}, true), set_config('request.headers', {}, true);",
+            literal(self.role),
+            literal(&self.claims.to_string()),
+            literal(&self.headers.to_string())
+        )
     }
 
     /// The same in a superuser's transaction, which has to forget who began it first.
@@ -106,13 +111,7 @@ impl Person {
     /// One request with one statement that gives rows (a select, or a write with `returning`); each
     /// row as JSON.
     pub async fn rows(&mut self, statement: &str) -> Result<Vec<Value>, sqlx::Error> {
-        let mut request = self.begin().await?;
-        let wrapped = format!("with source as ({statement}) select to_jsonb(source) from source");
-        let rows = sqlx::query_scalar(AssertSqlSafe(wrapped))
-            .fetch_all(&mut *request)
-            .await?;
-        request.commit().await?;
-        Ok(rows)
+        rows_at_once(&mut self.connection, &self.caller.becomes(), statement).await
     }
 
     /// One request with one statement; how many rows it wrote.
@@ -127,4 +126,23 @@ impl Person {
     pub fn connection(&mut self) -> &mut PgConnection {
         &mut self.connection
     }
+}
+
+/// A transaction of one statement that gives rows, said at once with what stands before it: several statements in one
+/// message are one transaction, which ends with the message. Each row as JSON.
+pub async fn rows_at_once(
+    connection: &mut PgConnection,
+    before: &str,
+    statement: &str,
+) -> Result<Vec<Value>, sqlx::Error> {
+    let all = format!("{before} with source as ({statement}) select to_jsonb(source) from source");
+    let mut answers = connection.fetch_many(AssertSqlSafe(all));
+    let (mut running, mut last) = (Vec::new(), Vec::new());
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Right(row) => running.push(row),
+            Either::Left(_) => last = std::mem::take(&mut running),
+        }
+    }
+    last.iter().map(|row| row.try_get(0)).collect()
 }

@@ -1,7 +1,21 @@
 -- What: a line for each thing that is not as it must be, once the ticks have nothing left to do.
--- Why: counters are recounted elsewhere (harness/recount.sql); this is what must never be, whatever was called.
+-- Why: counters are recounted elsewhere (harness/recount.sql); this is what must never be, whatever was called. Choices
+--      never change, so only those after $1 are looked at.
 -- Leaves out: what only a moment can break and the next tick mends.
 
+with read as materialized (
+    -- Clocks as a look at the messages shows them, of what is open or has one that runs.
+    select k.conversation_id, x.clock
+    from chat.sla_cases k
+    join public.mod_chat_conversations c on c.id = k.conversation_id
+    cross join lateral chat.sla_clocks(chat.sla_facts(k.conversation_id), clock_timestamp()) s
+    cross join lateral jsonb_array_elements(s -> 'clocks') x (clock)
+    where c.archived_at is null or exists (
+        select from chat.sla_clocks y where y.conversation_id = k.conversation_id and y.state in ('running', 'paused'))
+),
+told as materialized (
+    select e.conversation_id, e.name, count(*) as times from chat.events e where e.name like 'chat.sla.%' group by 1, 2
+)
 -- Routing: nobody waits beside room, nobody was given more than their room by routing.
 select format('conversation %s waits beside an agent with room', c.id)
 from public.mod_chat_conversations c
@@ -12,13 +26,13 @@ union all
 select format('choice %s gave a chat to an agent without room: %s', h.id, f)
 from chat.choices h
 cross join lateral jsonb_array_elements(chat.facts_in_full(h.facts) -> 'candidates') f
-where h.by_user is null and f ->> 'agent_id' = h.agent_id::text
+where h.id > $1 and h.by_user is null and f ->> 'agent_id' = h.agent_id::text
     and ((f ->> 'load')::integer >= (f ->> 'max')::integer or f ->> 'status' <> 'online')
 union all
 -- Kept facts give the same choice again, and the same reason to take a chat back.
 select format('choice %s comes out otherwise when it is made again: %s', h.id, h.choice - 'losers')
 from chat.choices h
-where h.by_user is null and h.facts is not null
+where h.id > $1 and h.by_user is null and h.facts is not null
     and not h.choice @> case
         when h.agent_id is null then chat.judge_unanswered(h.facts)
         else chat.choose_agent(h.facts) end
@@ -155,11 +169,9 @@ cross join lateral (
 where exists (select from chat.sla_policies y where y.site_id = c.site_id)
     and w.seq is distinct from (k.asked ->> 'seq')::bigint
 union all
-select format('conversation %s: its clock is %s, kept is %s', k.conversation_id, x.clock, to_jsonb(y))
-from chat.sla_cases k
-cross join lateral chat.sla_clocks(chat.sla_facts(k.conversation_id), clock_timestamp()) s
-cross join lateral jsonb_array_elements(s -> 'clocks') x (clock)
-left join chat.sla_clocks y on y.conversation_id = k.conversation_id and y.target = x.clock ->> 'target'
+select format('conversation %s: its clock is %s, kept is %s', x.conversation_id, x.clock, to_jsonb(y))
+from read x
+left join chat.sla_clocks y on y.conversation_id = x.conversation_id and y.target = x.clock ->> 'target'
 -- What ended stays as it was judged then.
 where x.clock ->> 'ended_at' is null and (y.seq, y.state, y.due_at) is distinct from
     ((x.clock ->> 'seq')::bigint, x.clock ->> 'state', (x.clock ->> 'due_at')::timestamptz)
@@ -167,16 +179,15 @@ union all
 select format('a clock of conversation %s runs, and nothing is to be waited for: %s', y.conversation_id, to_jsonb(y))
 from chat.sla_clocks y
 where y.state in ('running', 'paused') and not exists (
-    select from jsonb_array_elements(chat.sla_clocks(chat.sla_facts(y.conversation_id), clock_timestamp()) -> 'clocks') x (clock)
-    where x.clock ->> 'target' = y.target and x.clock ->> 'ended_at' is null)
+    select from read x
+    where x.conversation_id = y.conversation_id and x.clock ->> 'target' = y.target and x.clock ->> 'ended_at' is null)
 union all
-select format('conversation %s: %s of %s are kept as told, %s events tell it', k.conversation_id, w.counted, w.name, e.told)
+select format('conversation %s: %s of %s are kept as told, %s events tell it', k.conversation_id, w.counted, w.name, coalesce(e.times, 0))
 from chat.sla_clocks k
 cross join lateral (values
     (format('chat.sla.%s_warning', k.target), k.warnings), (format('chat.sla.%s_breached', k.target), k.breaches)) w (name, counted)
-cross join lateral (
-    select count(*) as told from chat.events e where e.conversation_id = k.conversation_id and e.name = w.name) e
-where e.told <> w.counted
+left join told e on e.conversation_id = k.conversation_id and e.name = w.name
+where coalesce(e.times, 0) <> w.counted
 union all
 select format('conversation %s is %s, and %s pauses of its clocks are open', c.id, c.status, count(p.id))
 from public.mod_chat_conversations c

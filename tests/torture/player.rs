@@ -1,14 +1,15 @@
 //! One of those who call at once: whoever it has to be, with all that clients remember.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use local_stack::graph::signature;
-use pg_chat_tests::{Person, Session, TestDb};
+use pg_chat_tests::{Person, Session, TestDb, rows_at_once};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use crate::callers::{Caller, claims};
@@ -19,8 +20,8 @@ use crate::leases::Leases;
 use crate::wording::quote;
 use crate::world::{Place, World};
 
-/// After so many calls one looks anew what there is.
-const LOOK_EVERY: usize = 40;
+/// After so many calls of all, whoever makes the next one looks anew what there is.
+const LOOK_EVERY: usize = 100;
 /// Visitors' sessions one has at a time.
 const SESSIONS: usize = 12;
 /// Messages and conversations of their own that somebody remembers.
@@ -78,8 +79,7 @@ pub struct Player<'a> {
     pub world: &'a World,
     pub chance: Chance,
     doors: Option<Doors>,
-    known: Known,
-    looked: usize,
+    known: Arc<Known>,
     /// The site that the running call is about.
     at: usize,
     pub sessions: Vec<Session>,
@@ -98,8 +98,7 @@ impl<'a> Player<'a> {
             world,
             chance,
             doors: None,
-            known: Known::default(),
-            looked: LOOK_EVERY,
+            known: Arc::default(),
             at: 0,
             sessions: Vec::new(),
             acting: Uuid::nil(),
@@ -111,12 +110,11 @@ impl<'a> Player<'a> {
 
     /// The next call: at some site, of some kind.
     pub async fn next(&mut self, kinds: &[&Kind]) -> Result<Call, sqlx::Error> {
-        if self.looked >= LOOK_EVERY {
-            self.known = Known::look(self.db.owner()).await?;
-            self.looked = 0;
+        let before = self.world.begun.fetch_add(1, Ordering::Relaxed);
+        if before.is_multiple_of(LOOK_EVERY) {
+            self.world.see(Known::look(self.db.owner()).await?);
         }
-        self.looked += 1;
-        self.world.begun.fetch_add(1, Ordering::Relaxed);
+        self.known = self.world.known();
         self.acting = Uuid::nil();
         self.at = self.chance.below(self.world.places.len());
         let all: u32 = kinds.iter().map(|kind| kind.weight).sum();
@@ -399,16 +397,9 @@ async fn one_transaction(
     connection: &mut PgConnection,
     statement: &str,
 ) -> Result<Vec<Value>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    let rows = if statement.starts_with("update") {
-        transaction.execute(AssertSqlSafe(statement)).await?;
-        Vec::new()
-    } else {
-        let wrapped = format!("with source as ({statement}) select to_jsonb(source) from source");
-        sqlx::query_scalar(AssertSqlSafe(wrapped))
-            .fetch_all(&mut *transaction)
-            .await?
-    };
-    transaction.commit().await?;
-    Ok(rows)
+    if statement.starts_with("update") {
+        connection.execute(AssertSqlSafe(statement)).await?;
+        return Ok(Vec::new());
+    }
+    rows_at_once(connection, "", statement).await
 }

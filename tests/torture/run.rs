@@ -79,6 +79,7 @@ impl Torture {
             down: AtomicBool::new(false),
             begun: Instant::now(),
         };
+        let mut judged = 0;
         let rounds = self.calls.div_ceil(self.recount_every);
         for round in 1..=rounds {
             let from = stage.until.load(Ordering::Relaxed);
@@ -95,10 +96,11 @@ impl Torture {
             } else {
                 playing.await?;
             }
-            let counted = Instant::now();
+            let rested = Instant::now();
             come_to_rest(&db).await?;
-            assert_all(&db).await?;
-            stage.report(round, counted.elapsed());
+            let counted = Instant::now();
+            assert_all(&db, &mut judged).await?;
+            stage.report(round, counted - rested, counted.elapsed());
         }
         stage.assert_each_succeeded(&db).await
     }
@@ -220,18 +222,19 @@ impl Stage {
         )
     }
 
-    fn report(&self, round: usize, counting: Duration) {
+    fn report(&self, round: usize, resting: Duration, counting: Duration) {
         let made = self.made.load(Ordering::Relaxed);
         let seconds = self.begun.elapsed().as_secs_f64();
         self.tally(|tally| {
             let done: usize = tally.done.values().sum();
             let refused: usize = tally.refused.values().sum();
             println!(
-                "{made} calls, {:.0}/s with recounts: {done} done, {refused} refused, {} cut off by {} crashes, {} again; recount {round} in {:.1} s",
+                "{made} calls, {:.0}/s with recounts: {done} done, {refused} refused, {} cut off by {} crashes, {} again; at rest after {:.1} s, recount {round} in {:.1} s",
                 made as f64 / seconds,
                 tally.uncertain,
                 tally.crashes,
                 tally.again,
+                resting.as_secs_f64(),
                 counting.as_secs_f64()
             );
             if made >= self.torture.calls {
@@ -317,10 +320,12 @@ async fn come_to_rest(db: &TestDb) -> Result<()> {
     .with_context(|| format!("the last tick did {last}"))
 }
 
-/// Everything that holds when nobody does anything.
-async fn assert_all(db: &TestDb) -> Result<()> {
+/// Everything that holds when nobody does anything. Choices up to the `judged` one never change any more and were looked
+/// at before.
+async fn assert_all(db: &TestDb, judged: &mut i64) -> Result<()> {
     assert_counters_equal_recount(db).await?;
     let wrong: Vec<String> = sqlx::query_scalar(include_str!("invariants.sql"))
+        .bind(*judged)
         .fetch_all(db.owner())
         .await?;
     ensure!(
@@ -329,6 +334,9 @@ async fn assert_all(db: &TestDb) -> Result<()> {
         wrong.len(),
         wrong.join("\n  ")
     );
+    *judged = sqlx::query_scalar("select coalesce(max(h.id), 0) from chat.choices h")
+        .fetch_one(db.owner())
+        .await?;
     // Nobody listens here.
     sqlx::query("truncate realtime.messages")
         .execute(db.superuser())

@@ -1,12 +1,14 @@
 //! Who there is: three sites of two agencies, the people who work there, their numbers.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use pg_chat_tests::{AgentIs, Number, Site, TestDb};
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::known::Known;
 
 /// Agents' roles at each site.
 const ROLES: [&str; 6] = [
@@ -53,6 +55,8 @@ pub struct World {
     pub stranger: Uuid,
     /// Calls that were begun; so that new people turn up all the time.
     pub begun: AtomicUsize,
+    /// What there is, as whoever looked last saw it.
+    known: Mutex<Arc<Known>>,
 }
 
 impl World {
@@ -107,7 +111,22 @@ impl World {
             places,
             stranger: Uuid::new_v4(),
             begun: AtomicUsize::new(0),
+            known: Mutex::default(),
         })
+    }
+
+    /// What was seen last.
+    pub fn known(&self) -> Arc<Known> {
+        self.known
+            .lock()
+            .map_or_else(|_| Arc::default(), |known| Arc::clone(&known))
+    }
+
+    /// Shows everybody what somebody has seen.
+    pub fn see(&self, known: Known) {
+        if let Ok(mut seen) = self.known.lock() {
+            *seen = Arc::new(known);
+        }
     }
 
     /// The place that an answer speaks of.

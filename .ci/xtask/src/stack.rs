@@ -26,6 +26,15 @@ pub fn with_cluster(programs: &Path, version: &str) -> Command {
     command
 }
 
+/// The same on 15, with the extension as it was built for release.
+pub fn with_cluster_of_release(programs: &Path, released: &Path) -> Command {
+    let mut command = program(programs);
+    command.env("PG_CHAT_BIN_DIR", released);
+    command.args(["with-cluster", "--build"]);
+    command.arg(released).arg("--");
+    command
+}
+
 /// Makes the folder of PostgreSQL 17 where it is not yet made, and gives the `pg_config` to build against.
 /// `None` where it cannot be made; it has said why.
 pub fn pg_config_of_17(programs: &Path) -> Result<Option<PathBuf>> {

@@ -33,6 +33,9 @@ enum Verb {
         /// Major version of PostgreSQL: 15 or 17.
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(15..=17))]
         pg: u16,
+        /// The folder of the built extension; where cargo puts it beside this program when not given.
+        #[arg(long, value_name = "FOLDER")]
+        build: Option<PathBuf>,
         /// The command and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
@@ -145,8 +148,8 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let sources = Sources::of(&arguments.root);
     match arguments.verb {
-        Verb::WithCluster { pg, command } => {
-            let build = build_folder(pg)?;
+        Verb::WithCluster { pg, build, command } => {
+            let build = build.map_or_else(|| build_folder(pg), Ok)?;
             let installation = match pg {
                 17 => match pg17::prepare()? {
                     Prepared::Ready(installation) => installation,

@@ -237,6 +237,30 @@ async fn a_resume_misses_no_lane_that_somebody_just_adds_to() -> Result<()> {
     Ok(())
 }
 
+/// The resume may be waiting for a lane that the claim holds.
+#[tokio::test]
+async fn a_claim_waits_for_no_resume_and_leaves_its_lanes_to_the_next() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.psql("chat.pause(number => '777')").await?;
+    scene.enqueue("send:777:x", "reply", &json!(1)).await?;
+    scene.enqueue("send:888:x", "reply", &json!(2)).await?;
+    let mut resume = scene.db.owner().begin().await?;
+    resume
+        .execute("select chat.resume(number => '777')")
+        .await?;
+    let mut claim = scene.db.as_worker().begin().await?;
+    claim.execute("set local lock_timeout = '1s'").await?;
+    let claimed: Value = sqlx::query_scalar("select chat_claim_jobs(8)")
+        .fetch_one(&mut *claim)
+        .await?;
+    claim.commit().await?;
+    assert_eq!(claimed.as_array().map(Vec::len), Some(1));
+    assert_eq!(claimed[0]["lane"], "send:888:x");
+    resume.commit().await?;
+    assert_eq!(scene.claim(8).await?.len(), 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_pause_that_cannot_be_says_why() -> Result<()> {
     let scene = Scene::open().await?;

@@ -399,3 +399,34 @@ async fn who_leaves_while_a_chat_is_handed_to_them_does_not_get_it() -> Result<(
     );
     assert_counters_equal_recount(&scene.db).await
 }
+
+#[tokio::test]
+async fn a_department_that_is_just_being_deleted_gets_nothing() -> Result<()> {
+    let scene = Scene::open().await?;
+    let is = AgentIs {
+        role: "admin",
+        ..AgentIs::default()
+    };
+    let ada = scene.site.agent("Ada", is).await?;
+    let chat = scene.chat().await?;
+    let site = scene.site.id;
+    for call in ["transfer", "save_agent", "save_routing"] {
+        let sales = scene.site.department("Sales", 2).await?;
+        let asks = match call {
+            "transfer" => format!("chat_transfer({}, department => '{sales}')", id(&chat)),
+            "save_agent" => format!(
+                "chat_save_agent('{site}', '{}', 'Ada', department_id => '{sales}')",
+                ada.user
+            ),
+            _ => format!("chat_save_routing('{site}', department => '{sales}')"),
+        };
+        let mut deletes = scene.db.owner().begin().await?;
+        let delete = format!("delete from mod_chat_departments where id = '{sales}'");
+        sqlx::query(sqlx::AssertSqlSafe(delete))
+            .execute(&mut *deletes)
+            .await?;
+        let refusal = scene.while_open(deletes, scene.refusal(ada, &asks)).await?;
+        assert_eq!(refusal, said("PT404", "chat/no_such_department"), "{call}");
+    }
+    Ok(())
+}

@@ -233,7 +233,11 @@ async fn whoever_refers_to_a_waiting_chat_holds_up_nobody_who_routes_it() -> Res
         "set local lock_timeout = '1s'; update mod_chat_agents set status = 'online' where id = '{}'; select chat.drain('{}')",
         ada.id, scene.site.id
     );
-    scene.as_owner(&comes).await?;
+    scene
+        .db
+        .owner()
+        .execute(sqlx::raw_sql(AssertSqlSafe(comes)))
+        .await?;
     assert_eq!(taken(&scene, &line).await?, [true]);
     refers.commit().await?;
     Ok(())

@@ -200,3 +200,22 @@ async fn one_that_is_sent_again_while_a_worker_holds_it_is_settled_all_the_same(
     );
     Ok(())
 }
+
+/// Its change may route at commit; a routing row that is taken only then is out of order, and two ticks wait for each other.
+#[tokio::test]
+async fn a_tick_that_settles_one_holds_its_sites_routing_row_before_it_commits() -> Result<()> {
+    let (scene, ..) = scene_with_an_unknown().await?;
+    // Nothing else is left that a tick would look at this site for.
+    scene.tick().await?;
+    scene.unknown_for_long().await?;
+    let mut tick = scene.db.as_worker().begin().await?;
+    let did: Value = sqlx::query_scalar("select chat_tick()")
+        .fetch_one(&mut *tick)
+        .await?;
+    assert_eq!(did["settled"], 1);
+    let free = "select count(*) from (select from chat.routing for update skip locked) free";
+    let free: i64 = sqlx::query_scalar(free).fetch_one(scene.db.owner()).await?;
+    assert_eq!(free, 0);
+    tick.commit().await?;
+    Ok(())
+}

@@ -130,7 +130,7 @@ pub const CALLS: &[Kind] = &[
         }
         args
     }),
-    function("chat_try_routing_rules", 3, boss, |p| {
+    function("chat_try_routing_rules", 1, boss, |p| {
         vec![
             ("site", p.site()),
             ("rules", rules(p)),
@@ -198,7 +198,8 @@ pub const CALLS: &[Kind] = &[
     function("chat_sla_of", 10, staff, |p| {
         vec![("conversation", p.one("conversations"))]
     }),
-    function("chat_save_sla", 6, boss, |p| {
+    // Each has all open conversations of its site looked at, which is the work of hundreds of other calls.
+    function("chat_save_sla", 2, boss, |p| {
         let mut args = vec![("site", p.site())];
         match p.chance.below(5) {
             0 => args.push(("department", p.one("departments"))),
@@ -219,7 +220,7 @@ pub const CALLS: &[Kind] = &[
         args.push(("warn_percent", p.chance.number(1, 99)));
         args
     }),
-    function("chat_delete_sla", 3, boss, |p| {
+    function("chat_delete_sla", 1, boss, |p| {
         vec![("site", p.site()), ("policy", p.one("policies"))]
     }),
 ];

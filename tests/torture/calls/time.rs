@@ -5,14 +5,15 @@ use crate::callers::owner;
 use crate::player::Player;
 
 pub const CALLS: &[Kind] = &[
+    // As many as come meanwhile, or all that waits would grow, and with it whatever looks at all that waits.
     bends(statement("tick later", 6, owner, |p| {
         let later = p.chance.one_of(&["1 hour", "4 days", "1 minute"]);
         format!(
-            "select chat.tend_sites(20, chat.return_chats(20)
-                || chat.return_unanswered(20, clock_timestamp() + interval '{later}') || chat.send_scheduled(20, clock_timestamp() + interval '{later}')
-                || chat.wake_snoozed(20, clock_timestamp() + interval '{later}')
-                || chat.resolve_idle(20, clock_timestamp() + interval '{later}')
-                || chat.miss_unanswered(20, clock_timestamp() + interval '{later}'))"
+            "select chat.tend_sites(100, chat.return_chats(100)
+                || chat.return_unanswered(100, clock_timestamp() + interval '{later}') || chat.send_scheduled(100, clock_timestamp() + interval '{later}')
+                || chat.wake_snoozed(100, clock_timestamp() + interval '{later}')
+                || chat.resolve_idle(100, clock_timestamp() + interval '{later}')
+                || chat.miss_unanswered(100, clock_timestamp() + interval '{later}'))"
         )
     })),
     statement("promises get late", 6, owner, |p| {
