@@ -8382,8 +8382,10 @@ declare
     longest constant integer := 366 * 86400;
 begin
     perform chat.begin_sla_change(chat_save_sla.site);
+    -- Held, or it could be deleted before anything is promised of it.
     if chat_save_sla.department is not null and not exists (
-        select from public.mod_chat_departments d where d.site_id = chat_save_sla.site and d.id = chat_save_sla.department)
+        select from public.mod_chat_departments d where d.site_id = chat_save_sla.site and d.id = chat_save_sla.department
+        for key share)
     then
         raise exception 'the site has no department %', chat_save_sla.department
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or null';

@@ -410,7 +410,7 @@ async fn a_department_that_is_just_being_deleted_gets_nothing() -> Result<()> {
     let ada = scene.site.agent("Ada", is).await?;
     let chat = scene.chat().await?;
     let site = scene.site.id;
-    for call in ["transfer", "save_agent", "save_routing"] {
+    for call in ["transfer", "save_agent", "save_sla", "save_routing"] {
         let sales = scene.site.department("Sales", 2).await?;
         let asks = match call {
             "transfer" => format!("chat_transfer({}, department => '{sales}')", id(&chat)),
@@ -418,6 +418,7 @@ async fn a_department_that_is_just_being_deleted_gets_nothing() -> Result<()> {
                 "chat_save_agent('{site}', '{}', 'Ada', department_id => '{sales}')",
                 ada.user
             ),
+            "save_sla" => format!("chat_save_sla('{site}', '{sales}', resolution_seconds => 60)"),
             _ => format!("chat_save_routing('{site}', department => '{sales}')"),
         };
         let mut deletes = scene.db.owner().begin().await?;
