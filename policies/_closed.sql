@@ -33,6 +33,6 @@ grant usage on schema chat to anon, authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
 grant execute on function
-    chat.my_limited_sites(), chat.my_part(), chat.in_part(text[], uuid, uuid, uuid, uuid, text),
+    chat.my_limited_sites(), chat.my_whole_sites(text), chat.my_part(), chat.in_part(text[], uuid, uuid, uuid, uuid, text),
     chat.sees_conversation(uuid), chat.sees_visitor(uuid)
 to authenticated;

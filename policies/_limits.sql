@@ -1,6 +1,8 @@
 -- What: the part of a site that somebody sees whose role is limited: own chats, those of a department or of a number.
 -- Why: most people are not limited, so the policies ask two things once a query and the rows nothing:
 --      site_id <> all ((select chat.my_limited_sites())::uuid[]) or …
+--      A message is always asked for by its conversation and needs no index of the site, so there one question will do:
+--      site_id = any ((select chat.my_whole_sites('…'))::uuid[]) or …
 -- Leaves out: writing the limits (sql/sites/save_permission.sql). Owners and admins of the agency are never limited.
 
 create or replace function chat.my_limited_sites()
@@ -19,6 +21,26 @@ begin
 end
 $$;
 comment on function chat.my_limited_sites() is 'Sites of which the caller sees only a part.';
+
+create or replace function chat.my_whole_sites(p_permission text)
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select unnest(chat.sites_in_charge())
+        union
+        select a.site_id
+        from public.mod_chat_agents a
+        where a.user_id = auth.uid() and a.is_active and chat.role_may(a.site_id, a.role, p_permission)
+            and not exists (select from chat.role_limits l where l.site_id = a.site_id and l.role = a.role));
+end
+$$;
+comment on function chat.my_whole_sites(text) is
+    'Sites where the caller has a permission and sees everything: chat.my_sites_with() without those that limit their role.';
 
 create or replace function chat.my_part()
 returns text[]

@@ -129,15 +129,18 @@ create policy chat_conversations_update on public.mod_chat_conversations for upd
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, mentions, status) on public.mod_chat_messages to authenticated;
+    is_internal_note, kind, reply_to_id, mentions, status, metadata, file_url, file_name, file_size, file_mime_type)
+    on public.mod_chat_messages to authenticated;
 grant select on public.mod_chat_messages to service_role;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, mentions, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+    is_internal_note, kind, reply_to_id, mentions, status, metadata, file_url, file_name, file_size, file_mime_type,
+    is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
-        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_conversation(conversation_id)));
+    using (site_id = any ((select chat.my_whole_sites('live-chat.conversations.view'))::uuid[])
+        or site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+            and chat.sees_conversation(conversation_id));
 drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
@@ -163,7 +166,9 @@ grant execute on function
     public.chat_message_history(uuid),
     public.chat_find_canned(uuid, text, integer),
     public.chat_use_canned(uuid, uuid),
-    public.chat_start_conversation(uuid, text, text, text, uuid)
+    public.chat_start_conversation(uuid, text, text, text, uuid),
+    public.chat_send_text(uuid, text, uuid, uuid, boolean),
+    public.chat_send_media(uuid, text, text, text, text, text, integer, uuid, uuid)
 to authenticated;
 -- Both sides; each tells agents and visitors apart itself.
 grant execute on function

@@ -38,6 +38,11 @@ impl Cluster {
         })
     }
 
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// One connection of a role.
     pub async fn connect(&self, role: &str, database: &str) -> Result<PgConnection> {
         let options = PgConnectOptions::new_without_pgpass()
@@ -50,6 +55,12 @@ impl Cluster {
         PgConnection::connect_with(&options)
             .await
             .with_context(|| format!("{role} cannot connect to {database}"))
+    }
+
+    /// How another program connects as a role.
+    pub fn url(&self, role: &str, database: &str) -> String {
+        let (port, password) = (self.port, &self.password);
+        format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
     /// Makes a database out of another one that nobody is connected to, in place of an earlier one of that name.

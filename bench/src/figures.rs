@@ -207,6 +207,14 @@ pub fn median(samples: &[f64]) -> f64 {
     }
 }
 
+/// What so many of a hundred samples do not exceed; 0 of none.
+pub fn percentile(samples: &[f64], percent: usize) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(place).copied().unwrap_or_default()
+}
+
 /// A value with as many digits as a reader can use.
 fn rounded(value: f64) -> String {
     if value.abs() < 100.0 && value.fract() != 0.0 {
@@ -237,6 +245,8 @@ mod tests {
         assert_eq!(median(&[9.0, 1.0, 3.0]), 3.0);
         assert_eq!(median(&[9.0, 1.0, 3.0, 5.0]), 4.0);
         assert_eq!(minimum(&[9.0, 1.0, 3.0]), 1.0);
+        assert_eq!(percentile(&[9.0, 1.0, 3.0], 99), 9.0);
+        assert_eq!(percentile(&[9.0, 1.0, 3.0], 50), 3.0);
     }
 
     #[test]

@@ -9,10 +9,12 @@ mod backend;
 mod cluster;
 mod figures;
 mod lists;
+mod live;
 mod messages;
 mod path;
 mod path_profile;
 mod routing;
+mod whatsapp;
 
 use std::path::PathBuf;
 
@@ -32,6 +34,8 @@ enum Size {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Suite {
+    /// How soon a committed message is at two hundred sockets, joins a second, what telling costs, what a page loads
+    Live,
     /// What storing one WhatsApp message costs the server, and how fast one busy conversation takes them
     Path,
     /// Where that cost goes: time in each function of the path
@@ -40,6 +44,8 @@ enum Suite {
     Routing,
     /// What people wait for when they read: pages of the inbox by each filter, of messages, badges, changes, search
     Sql,
+    /// A webhook's way through the worker, beside a Node handler; an agent's work under a large webhook; sends; NOTIFY
+    Whatsapp,
 }
 
 #[derive(Parser)]
@@ -65,10 +71,12 @@ async fn main() -> Result<()> {
         Size::Usual
     };
     let figures = match arguments.suite {
+        Suite::Live => live::run(&cluster, size).await?,
         Suite::Path => path::run(&cluster, size).await?,
         Suite::PathProfile => path_profile::run(&cluster, size).await?,
         Suite::Routing => routing::run(&cluster, size).await?,
         Suite::Sql => lists::run(&cluster, size).await?,
+        Suite::Whatsapp => whatsapp::run(&cluster, size).await?,
     };
     if let Some(file) = &arguments.json {
         std::fs::write(file, figures.to_json()?)

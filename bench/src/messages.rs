@@ -4,11 +4,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use chat_rules::whatsapp::{cut_runs, parse};
+use local_stack::graph::wire;
 use serde_json::{Value, json};
 
 /// The number they write to; `sql/path/ours.sql` has confirmed it.
-const PHONE_NUMBER_ID: &str = "106540352242922";
-const WABA_ID: &str = "102290129340398";
+pub const PHONE_NUMBER_ID: &str = "106540352242922";
+/// Its account.
+pub const WABA_ID: &str = "102290129340398";
 
 /// One text of one person.
 #[derive(Clone, Debug)]
@@ -22,6 +24,17 @@ pub struct Message {
     /// Meta's id of it.
     pub wamid: String,
     phone: String,
+}
+
+/// A message of ours that reached a phone.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// Meta's id of it.
+    pub wamid: String,
+    /// Whom it reached.
+    pub phone: String,
+    /// What was given with the send.
+    pub callback: String,
 }
 
 impl Message {
@@ -47,36 +60,52 @@ impl Message {
 
 /// What the worker makes of one webhook body with these messages.
 pub fn runs(messages: &[Message]) -> Result<Vec<Value>> {
+    let items = parse(&body(messages, &[])?)?;
+    Ok(cut_runs(items)
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()?)
+}
+
+/// The bytes that Meta posts for these messages, and for messages of ours that were delivered.
+pub fn body(messages: &[Message], delivered: &[Delivered]) -> Result<Vec<u8>> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)?
         .as_secs()
         .to_string();
-    let contacts: Vec<_> = messages
+    let contacts: Value = messages
         .iter()
         .map(|m| json!({"wa_id": m.phone, "user_id": user_of(m.person), "profile": {"name": m.name}}))
         .collect();
-    let texts: Vec<_> = messages
+    let texts: Value = messages
         .iter()
         .map(|m| {
             json!({"from": m.phone, "from_user_id": user_of(m.person), "id": m.wamid, "timestamp": now, "type": "text",
                 "text": {"body": m.text}})
         })
         .collect();
-    let value = json!({
+    let mut value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": PHONE_NUMBER_ID},
-        "contacts": contacts,
-        "messages": texts,
     });
+    if !messages.is_empty() {
+        value["contacts"] = contacts;
+        value["messages"] = texts;
+    }
+    if !delivered.is_empty() {
+        value["statuses"] = delivered
+            .iter()
+            .map(|d| {
+                json!({"id": d.wamid, "status": "delivered", "timestamp": now, "recipient_id": d.phone,
+                    "biz_opaque_callback_data": d.callback})
+            })
+            .collect();
+    }
     let body = json!({
         "object": "whatsapp_business_account",
         "entry": [{"id": WABA_ID, "changes": [{"field": "messages", "value": value}]}],
     });
-    let items = parse(body.to_string().as_bytes())?;
-    Ok(cut_runs(items)
-        .iter()
-        .map(serde_json::to_value)
-        .collect::<Result<_, _>>()?)
+    Ok(wire(&body))
 }
 
 /// The digits of a person's phone: one of the numbers kept free for fiction, and on.

@@ -18,14 +18,15 @@ use crate::cluster::{Cluster, SUPERUSER};
 use crate::figures::Figures;
 
 pub use case::{Batch, Case};
-pub use site::Site;
+pub use site::{SITE, Site};
 
 const SUITE: &str = "path";
 
 /// Measures both and prints each table when it is done.
 pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
     cluster.write_as_in_production().await?;
-    let mut site = Site::make(cluster, size).await?;
+    let history = if size == Size::Large { 40 } else { 4 };
+    let mut site = Site::make(cluster, history).await?;
     site.make_peers(cluster).await?;
     say_settings(&mut cluster.connect(SUPERUSER, Case::Ours.database()).await?).await?;
     let mut figures = Figures::default();

@@ -21,7 +21,8 @@ const CHUNK: usize = 1_000;
 
 /// Prints the functions, the dearest first.
 pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
-    let mut site = Site::make(cluster, size).await?;
+    let history = if size == Size::Large { 40 } else { 4 };
+    let mut site = Site::make(cluster, history).await?;
     let chunks = if size == Size::Large { 40 } else { 8 };
     let mut admin = cluster.connect(SUPERUSER, Case::Ours.database()).await?;
     // As the superuser, who alone may turn the counting on, in the worker's name.

@@ -50,14 +50,14 @@ impl Way {
         match self {
             Self::Floor => {
                 "insert into bench.conversations (site_id, visitor_id, department_id)
-                values (bench.id('05', 1), bench.id('0e', 1), bench.id('0d', 11))"
+                values (bench.id('05', 1), bench.somebody(), bench.id('0d', 11))"
             }
             Self::Plain => {
-                "select bench.assign_plainly(bench.id('05', 1), bench.id('0e', 1), bench.id('0d', 11))"
+                "select bench.assign_plainly(bench.id('05', 1), bench.somebody(), bench.id('0d', 11))"
             }
             Self::Ours => {
                 "insert into public.mod_chat_conversations (site_id, visitor_id, department_id)
-                values (bench.id('05', 1), bench.id('0e', 1), bench.id('0d', 11))"
+                values (bench.id('05', 1), bench.somebody(), bench.id('0d', 11))"
             }
         }
     }

@@ -3,7 +3,9 @@
 use chat_rules::{Timestamp, whatsapp as rules};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
+use serde_json::Value;
 
+use crate::refuse::refuse;
 use crate::times::{from_postgres, to_postgres};
 
 #[pg_extern(sql = false)]
@@ -52,4 +54,78 @@ fn unknown_outcome(
         }
         None => rules::UnknownOutcome::Wait.word(),
     }
+}
+
+/// No row when it can be sent. Metadata is the text of an object; null is an empty one.
+#[pg_extern(sql = false)]
+fn check_outgoing(
+    kind: Option<&str>,
+    content: Option<&str>,
+    metadata: Option<&str>,
+    file_name: Option<&str>,
+    has_file: Option<bool>,
+) -> TableIterator<
+    'static,
+    (
+        name!(code, &'static str),
+        name!(message, String),
+        name!(hint, String),
+    ),
+> {
+    let message = rules::outgoing::Message {
+        kind: kind.unwrap_or_default(),
+        content,
+        metadata: &read(metadata),
+        file_name,
+    };
+    let refused = rules::check_outgoing(&message, has_file.unwrap_or_default()).err();
+    TableIterator::new(
+        refused
+            .into_iter()
+            .map(|refused| (refused.code.word(), refused.message, refused.hint)),
+    )
+}
+
+#[pg_extern(sql = false)]
+fn outgoing_words(
+    kind: Option<&str>,
+    content: Option<&str>,
+    metadata: Option<&str>,
+) -> Option<String> {
+    rules::outgoing_words(kind.unwrap_or_default(), content, &read(metadata))
+}
+
+/// The value of a JSON text.
+fn read(json: Option<&str>) -> Value {
+    serde_json::from_str(json.unwrap_or("{}"))
+        .unwrap_or_else(|error| refuse(format!("metadata is no JSON: {error}")))
+}
+
+/// Both are texts of JSON; without components it is a template that says nothing.
+#[pg_extern(sql = false)]
+fn template_message(
+    components: Option<&str>,
+    parameter_format: Option<&str>,
+    parameters: Option<&str>,
+) -> String {
+    rules::template::template_message_json(components.unwrap_or("[]"), parameter_format, parameters)
+        .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// As above.
+#[pg_extern(sql = false)]
+fn template_form(components: Option<&str>, parameter_format: Option<&str>) -> String {
+    rules::template::template_form_json(components.unwrap_or("[]"), parameter_format)
+        .unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+/// No row for what can be no number.
+#[pg_extern(sql = false)]
+fn dialled_phone(
+    typed: &str,
+) -> TableIterator<'static, (name!(phone, String), name!(variants, Vec<String>))> {
+    TableIterator::new(rules::dialled_phone(typed).into_iter().map(|phone| {
+        let variants = rules::phone_variants(&phone);
+        (phone, variants)
+    }))
 }

@@ -11,20 +11,25 @@ as $$
 declare
     assigned constant boolean := new.assigned_agent_id is not null
         and (tg_op = 'INSERT' or new.assigned_agent_id is distinct from old.assigned_agent_id);
-    moved constant boolean := tg_op = 'INSERT' or new.status is distinct from old.status;
+    moved constant boolean := tg_op = 'UPDATE' and new.status is distinct from old.status;
     rated constant boolean := new.rating is not null and (tg_op = 'INSERT' or old.rating is null);
+    visitor constant text := case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end;
+    happening text;
     word text;
 begin
-    insert into chat.events (site_id, name, conversation_id, agent_id)
-    select new.site_id, 'chat.conversation.' || e.name, new.id, new.assigned_agent_id
-    from (values
-        (1, 'created', tg_op = 'INSERT'),
-        (2, 'assigned', assigned),
-        (3, new.status, moved and new.status in ('resolved', 'closed', 'missed')),
-        (4, 'rated', rated)
-    ) as e (place, name, happened)
-    where e.happened
-    order by e.place;
+    -- An import is no news to anybody.
+    if tg_op = 'INSERT' and new.is_history then
+        return null;
+    end if;
+    foreach happening in array array_remove(array[
+        case when tg_op = 'INSERT' then 'created' end,
+        case when assigned then 'assigned' end,
+        case when moved and new.status in ('resolved', 'closed', 'missed') then new.status::text end,
+        case when rated then 'rated' end], null)
+    loop
+        insert into chat.events (site_id, name, conversation_id, agent_id)
+        values (new.site_id, 'chat.conversation.' || happening, new.id, new.assigned_agent_id);
+    end loop;
 
     -- A new conversation is told by its first message; the row itself has nothing to refetch yet.
     if tg_op = 'INSERT' then
@@ -42,14 +47,21 @@ begin
             'chat:site:' || new.site_id,
             'chat:conversation:' || new.id,
             -- The visitor sees who serves them and the state, nothing else of the row.
-            case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end],
+            case when not assigned then visitor end],
         jsonb_build_object('v', 1, 'type', word, 'conversation_id', new.id, 'change', new.row_change),
         array[null, new.row_change - 1, new.row_change_before]);
+    -- What is an assignment to colleagues is somebody who comes to the visitor.
+    if assigned and visitor is not null then
+        perform chat.broadcast(
+            array[visitor],
+            jsonb_build_object('v', 1, 'type', 'agent_joined', 'conversation_id', new.id, 'change', new.row_change),
+            array[new.row_change_before]);
+    end if;
     return null;
 end
 $$;
 comment on function chat.announce_conversation() is
-    'After a change of a conversation''s own fields: event rows and one broadcast.';
+    'After a change of a conversation''s own fields: event rows, and one broadcast to each topic.';
 
 -- A person counts their conversations (LC-01's total_conversations).
 create or replace function chat.count_conversation()

@@ -62,6 +62,8 @@ create table if not exists public.mod_chat_conversations (
     user_agent text,
     ip_address inet,
     assistant boolean,
+    whatsapp_free_entry_until timestamptz,
+    is_history boolean not null default false,
     constraint mod_chat_conversations_site_id_id_key unique (site_id, id),
     constraint mod_chat_conversations_session_number_key unique (site_id, session_number),
     constraint mod_chat_conversations_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -94,6 +96,10 @@ comment on column public.mod_chat_conversations.skills is 'What whoever takes it
 comment on column public.mod_chat_conversations.applied_rule is
     'What the site''s rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held.';
 comment on column public.mod_chat_conversations.assistant is 'Whether the assistant answers here, as a rule of the site said; null: as the site does.';
+comment on column public.mod_chat_conversations.whatsapp_free_entry_until is
+    'Until when Meta charges nothing, because the person came by an ad or a page''s button; null: it does.';
+comment on column public.mod_chat_conversations.is_history is
+    'What was said before the number came to us, imported (whatsapp/history.sql): it began over and was never routed.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';

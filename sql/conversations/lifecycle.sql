@@ -40,14 +40,16 @@ begin
             when new.status in ('pending', 'active', 'waiting') then null
             else coalesce(old.archived_at, at)
         end;
-        -- The unique index would refuse it too, but without a way out.
-        if new.archived_at is null and old.archived_at is not null and exists (
-            select from public.mod_chat_conversations c
-            where c.identity_id = new.identity_id and c.phone_number_id is not distinct from new.phone_number_id
-                and c.archived_at is null)
-        then
-            raise exception 'this person has another open conversation'
-                using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
+        -- The unique index would refuse it too, but without a way out. Two conditions: one with a query is planned anew each time.
+        if new.archived_at is null and old.archived_at is not null then
+            if exists (
+                select from public.mod_chat_conversations c
+                where c.identity_id = new.identity_id and c.phone_number_id is not distinct from new.phone_number_id
+                    and c.archived_at is null)
+            then
+                raise exception 'this person has another open conversation'
+                    using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
+            end if;
         end if;
         -- Whoever takes it back from an agent says since when the visitor has been waiting.
         new.pending_since := case when new.status = 'pending' then coalesce(new.pending_since, at) end;

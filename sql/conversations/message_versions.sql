@@ -16,5 +16,5 @@ create table if not exists chat.message_versions (
 );
 comment on table chat.message_versions is 'Earlier words of edited and deleted messages; version 1 is the first.';
 comment on column chat.message_versions.file is 'Its attachment {url, name, size, mime}, where it was deleted with the message.';
-comment on column chat.message_versions.replaced_by is 'Who replaced it: agent:<id> or visitor:<id>.';
+comment on column chat.message_versions.replaced_by is 'Who replaced it: agent:<id>, visitor:<id>, or phone_app, the business''s own phone.';
 alter table chat.message_versions enable row level security;

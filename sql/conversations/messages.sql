@@ -61,7 +61,7 @@ comment on column public.mod_chat_messages.change_before is 'The visitor-visible
 comment on column public.mod_chat_messages.sent_at is 'When it was written: Meta''s time for WhatsApp. Display order is (sent_at, seq).';
 comment on column public.mod_chat_messages.delivery_state is 'How far delivery got; LC-01''s status follows from it.';
 comment on column public.mod_chat_messages.whatsapp_status is 'Meta''s last applied word for it.';
-comment on column public.mod_chat_messages.reactions is '{"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal.';
+comment on column public.mod_chat_messages.reactions is '{"visitor:<id>", "agent:<id>" or "agent:phone_app": {"emoji", "at"}}; emoji null after removal.';
 comment on column public.mod_chat_messages.mentions is 'Agents a note names; null where it names nobody.';
 comment on column public.mod_chat_messages.edited_at is 'When its words were last replaced; earlier ones are in chat.message_versions.';
 comment on column public.mod_chat_messages.deleted_at is 'When it was taken back: the row stays, its words and file do not.';
@@ -75,6 +75,9 @@ create index if not exists mod_chat_messages_reply_to_idx
     on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
 create index if not exists mod_chat_messages_mentions_idx
     on public.mod_chat_messages using gin (mentions) where mentions is not null;
+-- Who may read a file follows from its messages.
+create index if not exists mod_chat_messages_file_url_idx
+    on public.mod_chat_messages (site_id, file_url) where file_url is not null;
 -- The tick settles unknown sends; there are few at any time.
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';

@@ -1,7 +1,8 @@
 -- What: somebody has read so far.
 -- Why: a cursor only moves forward. An agent's reading counts for the team while the chat is theirs or nobody's: it clears
 --      unread_agent_count and shows the widget's visitor that they were read. The visitor's clears theirs.
--- Leaves out: WhatsApp's ticks, which Meta reports.
+-- Leaves out: the ticks of what went to WhatsApp, which Meta reports; how a person there sees that they were read
+--             (whatsapp/read_marks.sql).
 
 create or replace function chat.move_cursor(
     p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
@@ -77,11 +78,16 @@ as $$
 declare
     up_to constant bigint := least(coalesce(p_seq, p_conversation.last_seq), p_conversation.last_seq);
     cleared bigint;
+    policy text;
     moved chat.cursors;
     marked integer := 0;
     unread integer;
 begin
-    select coalesce(max(k.cleared_seq), 0) into cleared from chat.cursors k where k.conversation_id = p_conversation.id;
+    select coalesce(max(k.cleared_seq), 0), (
+            select n.read_policy from chat.whatsapp_numbers n
+            where n.site_id = p_conversation.site_id and n.phone_number_id = p_conversation.phone_number_id)
+    into cleared, policy
+    from chat.cursors k where k.conversation_id = p_conversation.id;
     moved := chat.move_cursor(p_conversation, p_agent, up_to, p_clears, p_now);
     unread := p_conversation.inbound_count - moved.read_count;
     if p_clears then
@@ -93,6 +99,9 @@ begin
             last_change = c.last_change + marked,
             last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
         where c.id = p_conversation.id and (marked > 0 or c.unread_agent_count > unread);
+        if policy = 'agent_reads' then
+            perform chat.mark_read_by_agent(p_conversation, cleared, moved.read_seq);
+        end if;
     end if;
     return jsonb_build_object('conversation_id', p_conversation.id, 'read_seq', moved.read_seq, 'unread', unread);
 end

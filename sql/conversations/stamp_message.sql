@@ -16,6 +16,8 @@ declare
     effect record;
     newest boolean;
     home uuid;
+    file record;
+    is_nameless boolean;
 begin
     select * into conversation
     from public.mod_chat_conversations where id = new.conversation_id
@@ -52,6 +54,9 @@ begin
     new.content_type := chat.content_type_of(new.kind);
     new.is_internal_note := new.kind = 'note';
     new.sent_at := chat.sent_at_of(new.sent_at, at);
+    if new.file_url is not null then
+        perform chat.require_own_file(new.site_id, new.file_url);
+    end if;
     if new.sender_type = 'visitor' then
         new.sender_id := conversation.visitor_id::text;
     elsif new.sender_type = 'agent' and new.sender_id is not null and not exists (
@@ -59,6 +64,15 @@ begin
     then
         raise exception 'there is no agent % at this site', new.sender_id
             using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'sender_id is the id of a row of mod_chat_agents';
+    end if;
+
+    -- Whoever is signed in sends what they may read; size and type are Storage's, whatever the row says.
+    if new.file_url is not null and new.sender_type = 'agent' then
+        select * into file from chat.file_to_send(new.file_url);
+        new.file_name := coalesce(new.file_name, nullif(file.name, ''));
+        new.file_size := coalesce(file.size_bytes, new.file_size);
+        new.file_mime_type := coalesce(file.mime_type, new.file_mime_type);
+        new.file_state := coalesce(new.file_state, 'ready');
     end if;
 
     if conversation.archived_at is not null and new.origin = 'live' and new.sender_type in ('agent', 'ai')
@@ -72,6 +86,9 @@ begin
         when new.sender_type = 'visitor' then 'received'
         else chat.first_delivery_state(conversation, new, at)
     end;
+    if new.delivery_state = 'queued' and new.kind <> 'text' then
+        new.content := coalesce(chat.outgoing_words(new.kind, new.content, new.metadata), new.content);
+    end if;
     new.status := chat.shown_status(new.delivery_state);
 
     select * into effect from chat.message_effect(
@@ -120,7 +137,11 @@ begin
     if effect.inbound then
         update public.mod_chat_visitors v
         set total_messages = v.total_messages + 1, last_seen_at = greatest(v.last_seen_at, new.sent_at), updated_at = at
-        where v.id = conversation.visitor_id;
+        where v.id = conversation.visitor_id
+        returning v.name is null into is_nameless;
+        if is_nameless and conversation.channel = 'whatsapp' then
+            perform chat.name_visitor(conversation.visitor_id, new.sender_name);
+        end if;
     end if;
     return new;
 end

@@ -1,9 +1,11 @@
 -- What: leases jobs to a worker.
 -- Why: lanes are locked with skip locked, so any number of workers claim at once; the lease is a row, so a worker may die
 --      with it and another takes over when it has run out.
+--      Bulk work (files) may be long, so a worker says how much more of it it takes, and keeps slots for replies.
+--      Sends are taken no faster than their number and pair may (whatsapp/send_rates.sql).
 -- Leaves out: what a taken-over job means. A send looks at its attempts first (whatsapp/begin_attempt.sql).
 
-create or replace function public.chat_claim_jobs(slots integer)
+create or replace function public.chat_claim_jobs(slots integer, bulk integer default null)
 returns jsonb
 language plpgsql
 security definer
@@ -14,23 +16,30 @@ as $$
 declare
     claimed jsonb;
     aside integer;
+    behind integer := 0;
 begin
     loop
         with lost as (
-            select l.key from chat.lanes l
+            select l.key, l.urgency, l.owed_until from chat.lanes l
             where l.busy and l.lease_until < clock_timestamp()
             order by l.lease_until
             for update skip locked
             limit slots
         ), due as (
-            select l.key from chat.lanes l
+            select l.key, l.urgency, l.owed_until from chat.lanes l
             where l.ready and not l.busy and l.next_at <= clock_timestamp()
+                and l.urgency <= case when bulk = 0 then 3 else 4 end
             order by l.urgency, l.next_at
             for update skip locked
             limit slots
         ), found as materialized (
-            select f.key, f.place, exists (select from chat.pauses) and chat.is_paused(f.key) as paused
-            from (select key, 0 as place from lost union all select key, 1 from due) f
+            select f.key, f.place, f.urgency, exists (select from chat.pauses) and chat.is_paused(f.key) as paused,
+                case when f.key like 'send:%' then split_part(f.key, ':', 2) end as sender,
+                f.owed_until - chat.pair_credit() + chat.pair_step() as rests_until,
+                f.urgency = 4 and row_number() over (partition by f.urgency order by f.place) > bulk as too_bulky
+            from (
+                select key, 0 as place, urgency, owed_until from lost
+                union all select key, 1, urgency, owed_until from due) f
         ), held as (
             -- What is paused is put aside once, and the claim looks on.
             update chat.lanes l
@@ -38,37 +47,64 @@ begin
             from found f
             where f.paused and l.key = f.key
             returning l.key
-        ), chosen as (
-            -- A pause that is just being ended leaves its lanes to the next claim.
-            select f.key from found f where not f.paused
+        ), chosen as materialized (
+            -- A pause that is just being ended leaves its lanes to the next claim. A pair that has no more credit rests.
+            select f.key, f.place, f.urgency, f.sender from found f
+            where not f.paused and f.too_bulky is not true
+                and (f.sender is not null and f.rests_until > clock_timestamp()) is not true
             order by f.place
             limit slots
+        ), rates as materialized (
+            -- One look a number, however many of its lanes are taken; numbers in one order.
+            select n.sender, t.granted, t.again_at, t.step
+            from (select c.sender, count(*)::integer as wanted from chosen c where c.sender is not null group by 1 order by 1) n
+            cross join lateral chat.take_sends(n.sender, n.wanted, clock_timestamp()) t
+        ), judged as materialized (
+            select f.key, r.again_at + r.step * f.rank as again_at
+            from (
+                select c.key, c.sender, row_number() over (partition by c.sender order by c.place, c.urgency) - 1 as rank
+                from chosen c where c.sender is not null) f
+            join rates r on r.sender = f.sender and f.rank >= r.granted
+            union all
+            select f.key, f.rests_until from found f
+            where not f.paused and f.sender is not null and f.rests_until > clock_timestamp()
+        ), slowed as (
+            -- Behind a limit a lane waits where it will have its turn, so that claims do not find it again and again.
+            update chat.lanes l
+            set busy = false, lease_token = null, lease_until = null, running_job = null,
+                next_at = j.again_at + least(interval '10 seconds', behind * interval '10 milliseconds')
+            from judged j
+            where l.key = j.key
+            returning l.key
         ), leased as (
             update chat.lanes l
             set busy = true,
                 lease_token = gen_random_uuid(),
                 lease_until = clock_timestamp() + make_interval(secs => 30),
                 attempts = l.attempts + 1,
-                running_job = head.id
+                running_job = head.id,
+                owed_until = case when chosen.sender is not null
+                    then greatest(l.owed_until, clock_timestamp()) + chat.pair_step() end
             from chosen
             cross join lateral (
                 select j.id, j.kind, j.payload, j.site_id from chat.jobs j
                 where j.lane = chosen.key and j.died_at is null
                 order by j.id limit 1) head
-            where l.key = chosen.key
+            where l.key = chosen.key and chosen.key not in (select j.key from judged j)
             returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
         )
         select coalesce(jsonb_agg(jsonb_build_object(
             'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
             'tries', attempts,
             'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-            order by urgency, id), '[]'), (select count(*) from held)
+            order by urgency, id), '[]'), (select count(*) from held) + (select count(*) from slowed)
         into claimed, aside
         from leased;
+        behind := behind + aside;
         exit when aside = 0 or claimed <> '[]';
     end loop;
     return claimed;
 end
 $$;
-comment on function public.chat_claim_jobs(integer) is
-    'Leases up to so many jobs, one a lane, most urgent first; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';
+comment on function public.chat_claim_jobs(integer, integer) is
+    'Leases up to so many jobs, one a lane, most urgent first, none of class bulk where bulk is 0 and else at most so many; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';

@@ -50,7 +50,8 @@ as $$
 begin
     update chat.lanes l
     set busy = false, lease_token = null, lease_until = null, running_job = null, attempts = 0, held_since = null,
-        next_at = clock_timestamp(), ready = more.waiting,
+        -- Where its pair has no credit left, claims need not look before there is some (whatsapp/send_rates.sql).
+        next_at = greatest(clock_timestamp(), l.owed_until - chat.pair_credit() + chat.pair_step()), ready = more.waiting,
         idle_since = case when more.waiting then null else clock_timestamp() end
     from (select exists (select from chat.jobs j where j.lane = p_lane and j.died_at is null) as waiting) more
     where l.key = p_lane;

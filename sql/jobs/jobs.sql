@@ -16,7 +16,8 @@ create table if not exists chat.lanes (
     running_job bigint,
     attempts integer not null default 0,
     held_since timestamptz,
-    idle_since timestamptz
+    idle_since timestamptz,
+    owed_until timestamptz
 ) with (fillfactor = 70);
 comment on table chat.lanes is 'Ordering keys of the queue, e.g. send:<number>:<identity>. A lane runs one job at a time.';
 comment on column chat.lanes.class is 'reply, assistant, notification or bulk.';
@@ -24,6 +25,8 @@ comment on column chat.lanes.urgency is '1 for reply to 4 for bulk; claims go by
 comment on column chat.lanes.ready is 'It has a job. Set again by finish under the lane''s lock.';
 comment on column chat.lanes.attempts is 'Tries of the job at its head.';
 comment on column chat.lanes.held_since is 'Since when the job at its head has been retried or is unknown; each kind says how long that may last.';
+comment on column chat.lanes.owed_until is
+    'Of a lane of sends: when all that the pair of number and person has used of its allowance will have flowed off.';
 create index if not exists lanes_claim_idx on chat.lanes (urgency, next_at) where ready and not busy;
 create index if not exists lanes_lease_idx on chat.lanes (lease_until) where busy;
 create index if not exists lanes_idle_idx on chat.lanes (idle_since) where not ready;

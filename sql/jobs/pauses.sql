@@ -4,16 +4,16 @@
 -- Leaves out: who may; only the owner of the database has these.
 
 create table if not exists chat.pauses (
-    what text not null check (what in ('kind', 'number')),
+    what text not null check (what in ('kind', 'number', 'token')),
     name text not null,
     reason text,
     paused_at timestamptz not null default clock_timestamp(),
     paused_by text not null default session_user,
     primary key (what, name)
 );
-comment on table chat.pauses is 'What of the queue stands still. Written by chat.pause and chat.resume.';
+comment on table chat.pauses is 'What of the queue stands still: kinds and numbers by chat.pause, and numbers whose access token Graph refused (token).';
 comment on column chat.pauses.name is
-    'A kind (whatsapp.send_text), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
+    'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
 
 create or replace function chat.is_paused(p_lane text)
@@ -28,7 +28,7 @@ begin
         select p.what, p.name from chat.pauses p
         left join lateral (
             select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
-        where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+        where p.what in ('number', 'token') and p.name = split_part(p_lane, ':', 2)
             or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
     loop
         -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it. A claim waits for no
@@ -74,19 +74,18 @@ $$;
 comment on function chat.pause(text, text, text) is
     'Pauses a kind of job (or all whose kind begins with that word) or a number; jobs that run now end as they may. Returns how many lanes were put aside. PT422 chat/kind_or_number.';
 
-create or replace function chat.resume(kind text default null, number text default null)
+create or replace function chat.lift_pauses(p_what text, p_names text[])
 returns integer
 language plpgsql
 as $$
 declare
     going_on integer;
 begin
+    -- One pause or resume at a time; claims go on.
     lock table chat.pauses in share row exclusive mode;
-    delete from chat.pauses p
-    where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
+    delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
-        raise exception 'there is no such pause'
-            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+        return null;
     end if;
     -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
     -- a job and is waited for: a lane passed by would stay aside for ever.
@@ -99,6 +98,24 @@ begin
     where l.key = aside.key and not chat.is_paused(l.key);
     get diagnostics going_on = row_count;
     notify chat_jobs;
+    return going_on;
+end
+$$;
+comment on function chat.lift_pauses(text, text[]) is
+    'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
+
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on constant integer := chat.lift_pauses(
+        case when resume.kind is null then 'number' else 'kind' end, array[coalesce(resume.kind, resume.number)]);
+begin
+    if going_on is null then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
     return going_on;
 end
 $$;

@@ -11,9 +11,12 @@ set search_path = ''
 as $$
 declare
     known constant integer := chat.know_sites();
-    -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
+    -- These wait for nobody, or for another tick alone, and may be much: done before the routing rows are taken, nobody who is
+    -- routed waits for them.
     sla constant integer := chat.follow_sla(chat_tick.batch * 5);
     told constant integer := chat.tell_queue(chat_tick.batch);
+    crm constant integer := chat.follow_crm(chat_tick.batch);
+    templates constant integer := chat.sync_due_templates(least(chat_tick.batch, 10));
     -- Whatever changes a conversation says of which site, because it may be routed at commit.
     orphans constant uuid[] := chat.adopt_orphans(chat_tick.batch);
     settled constant uuid[] := chat.settle_unknown(chat_tick.batch);
@@ -38,15 +41,17 @@ begin
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch),
         'facts', chat.forget_facts(chat_tick.batch),
-        'states', chat.forget_states(chat_tick.batch))
+        'states', chat.forget_states(chat_tick.batch),
+        'tellings', chat.forget_told(chat_tick.batch))
         || chat.tend_sites(
             chat_tick.batch, orphans || settled || returned || unanswered || sent || woken || resolved || missed)
         -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
-        || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
+        || jsonb_build_object('told', told, 'sla', sla, 'crm', crm,
+            'templates', templates, 'stops', chat.forget_stops(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, sla, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

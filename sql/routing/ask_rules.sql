@@ -2,21 +2,6 @@
 -- Why: a trial of rules and a simulation with other rules ask the same in one way; and rules are read once for hundreds.
 -- Leaves out: what has just come (sort_by_rules.sql).
 
-create or replace function chat.default_department(p_site uuid)
-returns uuid
-language plpgsql
-stable
-as $$
-begin
-    return (
-        select d.id from public.mod_chat_departments d
-        where d.site_id = p_site and d.is_default and d.is_active
-        order by d.sort_order, d.id
-        limit 1);
-end
-$$;
-comment on function chat.default_department(uuid) is 'The department of what nobody has sorted; null: the site has none.';
-
 create or replace function chat.as_it_came(p_conversation public.mod_chat_conversations, p_default uuid)
 returns public.mod_chat_conversations
 language plpgsql

@@ -33,6 +33,7 @@ declare
     drained integer := 0;
     done_queues uuid[] := '{}';
     nobody_for text[] := '{}';
+    arrived_waits boolean := p_arrived is not null;
 begin
     loop
         exit when not exists (
@@ -47,7 +48,13 @@ begin
         from (
             select p_site as id
             union all
-            select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
+            select d.id from public.mod_chat_departments d
+            where d.site_id = p_site and d.auto_assign
+                and (exists (
+                        select from public.mod_chat_agents a
+                        where a.site_id = p_site and a.department_id = d.id and a.is_active and a.status = 'online'
+                            and a.current_chat_count < a.max_concurrent_chats)
+                    or (chat.routing_settings_of(p_site, d.id)).fallback_seconds is not null)) q
         cross join lateral (
             select chat.urgency(c.priority) as urgency, c.pending_since, c.id
             from public.mod_chat_conversations c
@@ -55,12 +62,6 @@ begin
             order by 1, 2, 3
             limit 1) first
         where q.id <> all (done_queues)
-            and (q.id = p_site
-                or exists (
-                    select from public.mod_chat_agents a
-                    where a.site_id = p_site and a.department_id = q.id and a.is_active and a.status = 'online'
-                        and a.current_chat_count < a.max_concurrent_chats)
-                or (chat.routing_settings_of(p_site, q.id)).fallback_seconds is not null)
         order by first.urgency, first.pending_since, first.id
         limit 1;
         exit when not found;
@@ -111,6 +112,7 @@ begin
             update public.mod_chat_conversations
             set assigned_agent_id = chosen, status = 'active', choice_id = kept, session_number = coalesce(session_number, p_number)
             where id = p_arrived;
+            arrived_waits := false;
         else
             -- A statement that names the number, a key, would wait for whoever refers to the row; they may wait for routing.
             update public.mod_chat_conversations
@@ -118,12 +120,17 @@ begin
             where id = (waiting.chat).id;
         end if;
         update public.mod_chat_agents
-        set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
+        set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp(), updated_at = clock_timestamp()
         where id = chosen;
         drained := drained + 1;
+        -- It brought no room, so what is behind it still waits for some.
+        exit when (waiting.chat).id = p_arrived;
     end loop;
+    if arrived_waits then
+        update public.mod_chat_conversations set session_number = p_number where id = p_arrived and session_number is null;
+    end if;
     return drained;
 end
 $$;
 comment on function chat.drain(uuid, uuid, text) is
-    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number in the same change. Returns how many.';
+    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number, in the same change where somebody gets it. Returns how many.';

@@ -14,10 +14,19 @@ declare
     department_max constant integer := (
         select d.max_concurrent_chats from public.mod_chat_departments d where d.id = c.department_id);
     known_agent uuid;
+    candidate record;
     skills_of_each json;
     department_load_of_each json;
     got_this_hour_of_each json;
 begin
+    -- In whatever order they come: the rule has its own.
+    select array_agg(a.id) as ids, array_agg(a.status) as status, array_agg(a.department_id) as department_id,
+        array_agg(a.current_chat_count) as load, max(a.current_chat_count) as most,
+        array_agg(a.max_concurrent_chats) as max, array_agg(a.last_assigned_at) as last_assigned_at
+    into candidate
+    from public.mod_chat_agents a
+    where a.site_id = c.site_id and a.is_active;
+
     -- What only some sites need is asked by itself: beside it the rest would be planned anew each time.
     if settings.strategy = 'sticky' then
         select coalesce(x.assigned_agent_id, x.last_agent_id) into known_agent
@@ -26,57 +35,53 @@ begin
         order by coalesce(x.agent_joined_at, x.created_at) desc
         limit 1;
     elsif settings.strategy = 'skills' then
-        select json_agg(a.skills order by a.id) into skills_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+        select json_agg(a.skills order by i.place) into skills_of_each
+        from unnest(candidate.ids) with ordinality i (id, place)
+        join public.mod_chat_agents a on a.id = i.id;
     end if;
-    if department_max is not null then
-        -- Counted where it can count: of somebody who has as many chats at all.
-        select json_agg(case when a.current_chat_count > 0 and a.current_chat_count >= department_max then (
+    -- Counted where it can count: of somebody who has as many chats at all.
+    if candidate.most > 0 and candidate.most >= department_max then
+        select json_agg(case when i.load > 0 and i.load >= department_max then (
                 select count(*) from public.mod_chat_conversations x
-                where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
+                where x.assigned_agent_id = i.id and x.department_id = c.department_id and x.archived_at is null
                     and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end
-            order by a.id) into department_load_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+            order by i.place) into department_load_of_each
+        from unnest(candidate.ids, candidate.load) with ordinality i (id, load, place);
     end if;
     if settings.hourly_limit is not null then
         select json_agg((
                 select count(*) from chat.choices k
-                where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)
-            order by a.id) into got_this_hour_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+                where k.agent_id = i.id and k.at > p_at - interval '1 hour' and k.by_user is null)
+            order by i.place) into got_this_hour_of_each
+        from unnest(candidate.ids) with ordinality i (id, place);
     end if;
-    return (
-        select json_build_object(
-            'at', p_at,
-            'conversation_id', c.id,
-            'department_id', c.department_id,
-            'preferred_agent_id', c.last_agent_id,
-            -- Whoever gave it back gets it again after somebody else has had it.
-            'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
-            'waited_seconds', chat.waited_seconds(c.pending_since, p_at),
-            'strategy', settings.strategy,
-            'hourly_limit', settings.hourly_limit,
-            'fallback_seconds', settings.fallback_seconds,
-            'fallback_department_id', settings.fallback_department_id,
-            'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
-            'skills', case when settings.strategy = 'skills' then c.skills end,
-            'skills_wait_seconds', case when settings.strategy = 'skills' then settings.skills_wait_seconds end,
-            'known_agent_id', known_agent,
-            'candidates', json_build_object(
-                'agent_id', array_agg(a.id),
-                'status', array_agg(a.status),
-                'department_id', array_agg(a.department_id),
-                'load', array_agg(a.current_chat_count),
-                'max', array_agg(a.max_concurrent_chats),
-                'department_load', department_load_of_each,
-                'department_max', department_max,
-                'skills', skills_of_each,
-                'got_this_hour', got_this_hour_of_each,
-                'last_assigned_at', array_agg(a.last_assigned_at)))
-        from (
-            select x.* from public.mod_chat_agents x
-            where x.site_id = c.site_id and x.is_active
-            order by x.id) a);
+    return json_build_object(
+        'at', p_at,
+        'conversation_id', c.id,
+        'department_id', c.department_id,
+        'preferred_agent_id', c.last_agent_id,
+        -- Whoever gave it back gets it again after somebody else has had it.
+        'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
+        'waited_seconds', chat.waited_seconds(c.pending_since, p_at),
+        'strategy', settings.strategy,
+        'hourly_limit', settings.hourly_limit,
+        'fallback_seconds', settings.fallback_seconds,
+        'fallback_department_id', settings.fallback_department_id,
+        'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
+        'skills', case when settings.strategy = 'skills' then c.skills end,
+        'skills_wait_seconds', case when settings.strategy = 'skills' then settings.skills_wait_seconds end,
+        'known_agent_id', known_agent,
+        'candidates', json_build_object(
+            'agent_id', candidate.ids,
+            'status', candidate.status,
+            'department_id', candidate.department_id,
+            'load', candidate.load,
+            'max', candidate.max,
+            'department_load', department_load_of_each,
+            'department_max', department_max,
+            'skills', skills_of_each,
+            'got_this_hour', got_this_hour_of_each,
+            'last_assigned_at', candidate.last_assigned_at));
 end
 $$;
 comment on function chat.routing_facts(public.mod_chat_conversations, timestamptz) is

@@ -6,15 +6,21 @@
 create or replace function chat.hours_of(
     p_site uuid, p_department uuid, out hours jsonb, out zone text, out problems jsonb)
 language plpgsql
+stable
 as $$
 declare
-    settings constant public.mod_chat_widget_settings := chat.settings_of(p_site);
+    settings public.mod_chat_widget_settings;
     own record;
 begin
+    select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    if not found then
+        perform chat.require_site(p_site);
+    end if;
     select d.business_hours, d.timezone into own
     from public.mod_chat_departments d where d.site_id = p_site and d.id = p_department;
     hours := coalesce(own.business_hours, case when settings.business_hours_enabled then settings.business_hours end);
-    zone := coalesce(own.timezone, settings.timezone);
+    -- A site that never saved any settings has the table's default; they are not made here, for whoever asks only reads.
+    zone := coalesce(own.timezone, settings.timezone, 'Africa/Lusaka');
     -- Rows that were there before anybody looked at what is saved: a site that cannot be read is not closed for good.
     problems := (
         select jsonb_agg(p) from jsonb_array_elements(chat.hours_problems(hours, zone)) p

@@ -35,7 +35,8 @@ begin
         select k.agent_id from chat.choices k
         where k.conversation_id = c.id and k.at < p_since
         order by k.id desc limit 1) h on true
-    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
+    where c.site_id = p_site and not c.is_history
+        and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
 end
 $$;
 comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is

@@ -47,24 +47,47 @@ begin
     then
         return null;
     end if;
-    perform chat.lock_routing(new.site_id);
     if tg_op = 'INSERT' then
-        -- Here and not at the insert, so that the routing row is locked after everything else.
-        update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+        -- Counted here and not at the insert, because it locks the routing row, which comes after everything else.
+        loop
+            update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+            exit when found;
+            perform chat.lock_routing(new.site_id);
+        end loop;
+        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
+        -- What began over, by an import or on the business's phone, needs nobody.
+        if new.archived_at is not null then
+            update public.mod_chat_conversations c
+            set session_number = number, department_id = coalesce(c.department_id, chat.default_department(new.site_id))
+            where c.id = new.id and c.session_number is null;
+            -- Whether or not anything is promised: a promise may be just being made.
+            insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
+            values (new.site_id, new.id, new.last_seq, new.archived_at, true);
+            return null;
+        end if;
         if line.rules_version is not null then
             perform chat.sort_by_rules(new.id, line.rules_version);
         end if;
-        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
         -- What nobody has sorted is the default department's, and stands in its line.
-        update public.mod_chat_conversations c
-        set session_number = number, department_id = d.id
-        from chat.default_department(new.site_id) d (id)
-        where c.id = new.id and c.session_number is null and c.department_id is null and d.id is not null;
+        if new.department_id is null then
+            update public.mod_chat_conversations c
+            set session_number = number, department_id = d.id
+            from chat.default_department(new.site_id) d (id)
+            where c.id = new.id and c.session_number is null and c.department_id is null and d.id is not null;
+        end if;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
         perform chat.drain(new.site_id, new.id, number);
-        -- Whoever waits has a number, too.
-        update public.mod_chat_conversations c set session_number = number where c.id = new.id and c.session_number is null;
         return null;
+    end if;
+    perform chat.lock_routing(new.site_id);
+    -- What began over has come only now: the person answers what the business wrote on its phone.
+    if new.status = 'pending' and old.archived_at is not null and old.ended_by = 'system' and old.inbound_count = 0
+        and old.agent_joined_at is null and old.applied_rule is null
+    then
+        select r.* into line from chat.routing r where r.site_id = new.site_id;
+        if line.rules_version is not null then
+            perform chat.sort_by_rules(new.id, line.rules_version);
+        end if;
     end if;
     perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
     perform chat.drain(new.site_id);

@@ -44,3 +44,11 @@ create index if not exists choices_waited_idx on chat.choices (site_id, at) wher
 create index if not exists choices_returned_idx on chat.choices (site_id, at) where agent_id is null;
 create index if not exists choices_facts_idx on chat.choices (site_id, at) where facts is not null;
 alter table chat.choices enable row level security;
+-- With a hundred agents a choice takes ten kilobytes; lz4 packs them in a tenth of the time, where the server has it.
+do $$
+begin
+    if (select 'lz4' = any (s.enumvals) from pg_settings s where s.name = 'default_toast_compression') then
+        alter table chat.choices alter column facts set compression lz4, alter column choice set compression lz4;
+    end if;
+end
+$$;

@@ -115,8 +115,6 @@ declare
     latest integer;
 begin
     perform chat.require(chat_save_routing_rules.site, 'live-chat.agents.manage');
-    -- Sorting reads them under the routing row, and must not have to make them there.
-    perform chat.settings_of(chat_save_routing_rules.site);
     perform chat.lock_routing(chat_save_routing_rules.site);
     perform chat.require_rules(chat_save_routing_rules.site, chat_save_routing_rules.rules);
     latest := (chat.rules_of(chat_save_routing_rules.site)).version;

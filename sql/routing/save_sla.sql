@@ -84,7 +84,7 @@ begin
         raise exception 'a promise is 1 to % seconds, a warning comes after 1 to 99 percent of it', longest
             using errcode = 'PT422', detail = 'chat/sla_limits', hint = 'leave out what is not promised, and warn_percent null for no warning';
     end if;
-    -- The tick reads the settings; where a site has none yet, their row is made here.
+    -- Whoever promises in business hours goes on to save them: the row is there then.
     perform chat.settings_of(chat_save_sla.site);
     insert into chat.sla_policies as p (
         site_id, department_id, priority, tag, first_response_seconds, next_response_seconds, resolution_seconds,

@@ -39,8 +39,7 @@ comment on function chat.what_happened(uuid, timestamptz, timestamptz, integer) 
 create or replace function public.chat_simulate_routing(site uuid, since timestamptz, until timestamptz, changes jsonb default '{}')
 returns jsonb
 language plpgsql
--- Not stable, for PostgREST would forbid it to make the settings row of a site that has none (chat.settings_of).
-volatile
+stable
 security definer
 set search_path = ''
 as $$
@@ -64,7 +63,7 @@ begin
     perform chat.require_changes(chat_simulate_routing.site, chat_simulate_routing.changes);
     select x.created_at into cut_at
     from public.mod_chat_conversations x
-    where x.site_id = chat_simulate_routing.site and x.created_at >= chat_simulate_routing.since and x.created_at < ends
+    where x.site_id = chat_simulate_routing.site and not x.is_history and x.created_at >= chat_simulate_routing.since and x.created_at < ends
     order by x.created_at
     offset most limit 1;
     ends := coalesce(cut_at, ends);

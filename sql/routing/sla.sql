@@ -89,7 +89,7 @@ create table if not exists chat.sla_pauses (
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
 comment on table chat.sla_pauses is
-    'When a conversation of a site with policies waited for its visitor, slept, or was over (is_end). Written as it happens, by whoever changes the status.';
+    'When a conversation of a site with policies waited for its visitor, slept, or was over (is_end), and since when one was over that began so. Written as it happens, by whoever changes the status.';
 comment on column chat.sla_pauses.seq is 'The last message before.';
 create index if not exists sla_pauses_conversation_id_idx on chat.sla_pauses (conversation_id, seq);
 alter table chat.sla_pauses enable row level security;

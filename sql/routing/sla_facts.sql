@@ -40,7 +40,8 @@ begin
             'department_id', c.department_id,
             'priority', c.priority,
             'tags', c.tags,
-            'opened_at', c.created_at,
+            -- Nobody was promised anything about what was imported, until somebody takes it up.
+            'opened_at', case when c.is_history then coalesce(c.agent_joined_at, c.pending_since, c.created_at) else c.created_at end,
             'ended_at', c.archived_at,
             'answered', start.answered,
             'asked', k.asked,
@@ -77,7 +78,8 @@ begin
         where c.id = p_conversation
             -- What was over before the site promised anything stays as it is.
             and (k.conversation_id is not null
-                or offered.policies is not null and (c.archived_at is null or c.created_at >= offered.since)));
+                or offered.policies is not null
+                    and (c.archived_at is null or c.created_at >= offered.since and not c.is_history)));
 end
 $$;
 comment on function chat.sla_facts(uuid) is

@@ -17,7 +17,7 @@ create constraint trigger _700_route_changed after update on public.mod_chat_con
     execute function chat.route_conversation();
 
 -- Clocks that run in business hours follow the hours.
-create or replace trigger _700_sla_hours after update of business_hours, business_hours_enabled, timezone
+create or replace trigger _700_sla_hours after insert or update of business_hours, business_hours_enabled, timezone
     on public.mod_chat_widget_settings
     for each row execute function chat.note_sla_hours();
 create or replace trigger _700_sla_hours after update of business_hours, timezone on public.mod_chat_departments

@@ -13,7 +13,7 @@ begin
     newest := array(
         select x from (
             select c from public.mod_chat_conversations c
-            where c.site_id = p_site and c.session_number is not null
+            where c.site_id = p_site and c.session_number is not null and not c.is_history
             order by c.session_number desc
             limit p_most) n (x)
         where (n.x).created_at >= p_since);

@@ -9,6 +9,11 @@ security definer
 set search_path = ''
 as $$
 begin
+    if tg_op = 'UPDATE' and (new.status, new.max_concurrent_chats, new.current_chat_count)
+        is not distinct from (old.status, old.max_concurrent_chats, old.current_chat_count)
+    then
+        return null;
+    end if;
     insert into chat.agent_states (site_id, agent_id, status, capacity, load)
     values (new.site_id, new.id, new.status, new.max_concurrent_chats, new.current_chat_count);
     return null;

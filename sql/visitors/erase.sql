@@ -1,8 +1,8 @@
 -- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
 -- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
 --      begins afresh with a new one (whatsapp/home_conversation.sql).
--- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
---             has the storage key deletes (chat.file_deletions).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which the
+--             worker deletes (delete_files.sql).
 
 create or replace function public.chat_erase_visitor(visitor uuid)
 returns jsonb
@@ -53,6 +53,7 @@ begin
         where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
     counts := chat.count_person(rows, identities, conversations)
         || chat.erase_leftovers(site, identities, conversations)
+        || chat.erase_contacts(rows, conversations)
         || jsonb_build_object('files', chat.queue_file_deletions(rows, conversations));
 
     -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
@@ -61,10 +62,14 @@ begin
     delete from chat.identities i where i.id = any (identities);
     delete from public.mod_chat_visitors v where v.id = any (rows);
 
+    -- Lanes of a person come before the routing row: whoever writes to them has theirs, and waits for that at commit.
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+    if (counts ->> 'files')::integer > 0 then
+        perform chat.delete_files(site);
+    end if;
     perform chat.lock_routing(site);
     perform chat.recount_load(site, agents);
     perform chat.drain(site);
-    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
 
     insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
     values (site, rows, auth.uid(), counts)

@@ -42,6 +42,8 @@ as $$
 declare
     statuses integer;
     letters integer;
+    contacts integer;
+    told integer;
 begin
     delete from chat.orphan_statuses o
     where o.site_id = p_site
@@ -58,11 +60,26 @@ begin
             select from chat.identity_aliases a
             where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
     get diagnostics letters = row_count;
-    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+    delete from chat.phone_contacts p
+    using chat.identities i
+    join chat.identity_aliases a on a.identity_id = i.id
+    left join lateral chat.dialled_phone(case a.kind when 'phone' then a.value end) d on true
+    where i.id = any (p_identities) and p.site_id = i.site_id and p.portfolio = i.portfolio
+        and p.value = any (array[a.value] || coalesce(d.variants, '{}'));
+    get diagnostics contacts = row_count;
+    -- Of groups: who was in them.
+    delete from chat.whatsapp_told t
+    where t.site_id = p_site and t.field like 'group%'
+        and exists (
+            select from chat.identity_aliases a
+            where a.identity_id = any (p_identities) and position(a.value in t.facts::text) > 0);
+    get diagnostics told = row_count;
+    return jsonb_build_object(
+        'orphan_statuses', statuses, 'dead_letters', letters, 'phone_contacts', contacts, 'told_of_groups', told);
 end
 $$;
 comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
-    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+    'Deletes what webhooks left of these people: statuses without a message, dead letters, their names in the business''s phone, what groups told of them. Answers counts.';
 
 create or replace function chat.queue_file_deletions(p_visitors uuid[], p_conversations uuid[])
 returns integer
@@ -74,6 +91,11 @@ begin
     insert into chat.file_deletions (site_id, file_url)
     select m.site_id, m.file_url from public.mod_chat_messages m
     where m.conversation_id = any (p_conversations) and m.file_url is not null
+    union
+    -- A message that was taken back keeps its file among its versions.
+    select v.site_id, v.file ->> 'url' from public.mod_chat_messages m
+    join chat.message_versions v on v.message_id = m.id
+    where m.conversation_id = any (p_conversations) and v.file ->> 'url' is not null
     union
     select u.site_id, u.path from chat.uploads u join chat.sessions s on s.id = u.session_id
     where s.visitor_id = any (p_visitors);
@@ -88,7 +110,7 @@ returns integer
 language plpgsql
 as $$
 declare
-    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
+    -- Lanes of a person end in their identity: send:<number>:<identity>, read:…, media:<message>:<identity>.
     keys constant text[] := array(
         select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
     jobs integer;

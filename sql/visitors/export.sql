@@ -15,7 +15,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -35,7 +35,9 @@ begin
             select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
                 select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
                     order by a.created_at, a.kind, a.value)
-                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+                from chat.identity_aliases a where a.identity_id = i.id), 'marketing', (
+                select jsonb_build_object('wish', w.wish, 'at', w.at)
+                from chat.marketing_wishes w where w.identity_id = i.id)) order by i.created_at, i.id)
             from chat.identities i where i.visitor_id = any (rows)), '[]'),
         'conversations', coalesce((
             select jsonb_agg(to_jsonb(c) || jsonb_build_object(
@@ -65,7 +67,8 @@ begin
             from chat.consents g where g.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
-            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'),
+        'contacts', chat.export_contacts(rows));
 end
 $$;
 comment on function chat.export_person(uuid) is

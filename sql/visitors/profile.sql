@@ -17,6 +17,19 @@ $$;
 comment on function chat.one_line(text, integer) is
     'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
 
+create or replace function chat.name_visitor(p_visitor uuid, p_name text)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set name = left(p_name, 200), updated_at = clock_timestamp()
+    where v.id = p_visitor and coalesce(v.name, '') = '' and p_name <> '';
+end
+$$;
+comment on function chat.name_visitor(uuid, text) is
+    'Gives a visitor who has none a name: whom the business wrote to first is known by it once they write, or once the phone says it.';
+
 create or replace function chat.clean_profile()
 returns trigger
 language plpgsql

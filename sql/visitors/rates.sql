@@ -4,7 +4,7 @@
 
 create table if not exists chat.rates (
     site_id uuid not null references public.sites (id) on delete cascade,
-    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs')),
+    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs', 'starts')),
     subject text not null,
     empty_at timestamptz not null,
     primary key (site_id, kind, subject)

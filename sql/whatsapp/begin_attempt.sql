@@ -90,10 +90,16 @@ begin
     return jsonb_build_object(
         'go', true, 'message_id', message.id, 'attempt', last.number,
         'phone_number_id', target.phone_number_id, 'to', target.phone, 'recipient', target.bsuid,
-        'text', message.content, 'reply_to_wamid', target.reply_to,
-        'callback', message.id || ':' || last.number,
+        'kind', message.kind, 'content', message.content, 'metadata', message.metadata,
+        'file_name', message.file_name,
+        'file', case when message.file_url is not null then jsonb_build_object('path', message.file_url,
+            'name', message.file_name, 'mime', message.file_mime_type, 'size', message.file_size,
+            'media_id', chat.uploaded_media(message.metadata, target.phone_number_id, at)) end,
+        -- For a worker of 0.1.0 that had claimed a text when the database was upgraded.
+        'text', message.content,
+        'reply_to_wamid', target.reply_to, 'callback', message.id || ':' || last.number,
         'graph_version', target.graph_version, 'account_id', target.account_id, 'site_id', message.site_id);
 end
 $$;
 comment on function public.chat_begin_attempt(bigint, uuid) is
-    'For the worker, before a send: {go: true, message_id, attempt, phone_number_id, to, recipient, text, reply_to_wamid, callback, graph_version, account_id, site_id}, or {go: false, state, why} when the database has settled the job already.';
+    'For the worker, before a send: {go: true, message_id, attempt, phone_number_id, to, recipient, kind, content, metadata, file_name, file: {path, name, mime, size, media_id} or null, text, reply_to_wamid, callback, graph_version, account_id, site_id}, or {go: false, state, why} when the database has settled the job already.';

@@ -64,6 +64,9 @@ returns void
 language plpgsql
 as $$
 begin
+    if p_wamid is not null then
+        perform chat.take_from_echo(p_message, p_wamid);
+    end if;
     -- What was said of an unknown end (timers.sql) is settled with it.
     update public.mod_chat_messages m
     set whatsapp_message_id = coalesce(m.whatsapp_message_id, p_wamid),

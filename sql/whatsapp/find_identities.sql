@@ -55,7 +55,8 @@ begin
         return chat.find_identity(p_site, p_portfolio, p_item);
     end if;
     insert into public.mod_chat_visitors (site_id, name, phone, whatsapp_phone, channel)
-    values (p_site, p_item ->> 'name', p_item ->> 'phone', p_item ->> 'phone', 'whatsapp')
+    values (p_site, coalesce(p_item ->> 'name', chat.name_in_phone(p_site, p_portfolio, p_item)), p_item ->> 'phone',
+        p_item ->> 'phone', 'whatsapp')
     returning id into visitor;
     insert into chat.identities (id, site_id, portfolio, visitor_id) values (made, p_site, p_portfolio, visitor);
     return made;
@@ -90,3 +91,17 @@ end
 $$;
 comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
     'Ids that came with a known person become their aliases; one that names another person already stays theirs.';
+
+create or replace function chat.lock_identities(p_identities uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    one uuid;
+begin
+    foreach one in array chat.in_order(p_identities) loop
+        perform from chat.identities i where i.id = one for no key update;
+    end loop;
+end
+$$;
+comment on function chat.lock_identities(uuid[]) is 'Locks persons in the order of their ids; nulls are nobody.';

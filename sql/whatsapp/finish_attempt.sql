@@ -30,9 +30,15 @@ begin
         update chat.attempts a set http = (chat_finish_attempt.outcome ->> 'http')::integer
         where a.message_id = message.id and a.number = chat_finish_attempt.attempt;
         perform chat.message_left(message.id, chat_finish_attempt.outcome ->> 'wamid', chat_finish_attempt.attempt);
-        perform chat.learn_phone(message.conversation_id, chat_finish_attempt.outcome ->> 'wa_id');
+        -- To a group, the answer is about the group and nobody's phone.
+        if not message.metadata ? 'group_id' then
+            perform chat.learn_phone(message.conversation_id, chat_finish_attempt.outcome ->> 'wa_id');
+        end if;
         perform chat.apply_orphans(message.site_id, chat_finish_attempt.outcome ->> 'wamid');
         perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
+        if message.metadata -> 'last_try' ? 'stops' then
+            perform chat.number_goes_on(message.conversation_id);
+        end if;
         return jsonb_build_object('state', 'accepted');
     end if;
 
@@ -43,6 +49,13 @@ begin
     where a.message_id = message.id and a.number = chat_finish_attempt.attempt
         and a.lease_token = chat_finish_attempt.lease_token and a.outcome is null;
     mine := found;
+    if mine and chat_finish_attempt.outcome ->> 'code' is not null then
+        update chat.whatsapp_numbers n
+        set last_error = chat_finish_attempt.outcome - '{is,http,closes_window,after_seconds,token,stops}'::text[]
+            || jsonb_build_object('at', clock_timestamp())
+        from public.mod_chat_conversations c
+        where c.id = message.conversation_id and n.site_id = c.site_id and n.phone_number_id = c.phone_number_id;
+    end if;
     if not mine then
         perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
         return jsonb_build_object('state', 'stale');
@@ -50,13 +63,27 @@ begin
 
     case answer
         when 'retry' then
-            perform chat.set_delivery(message.id, 'sending', jsonb_build_object('last_try', chat_finish_attempt.outcome - 'is'));
-            perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+            perform chat.set_delivery(message.id, 'sending',
+                jsonb_build_object('last_try', chat_finish_attempt.outcome - '{is,token}'::text[]));
+            if jsonb_typeof(chat_finish_attempt.outcome -> 'token') = 'object' then
+                perform chat.hold_for_token(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+            else
+                perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+                perform chat.too_fast(j.lane, split_part(j.lane, ':', 2), (chat_finish_attempt.outcome ->> 'code')::integer)
+                from chat.jobs j where j.id = chat_finish_attempt.job_id;
+                if chat_finish_attempt.outcome ? 'stops' then
+                    perform chat.number_stopped(message.conversation_id, chat_finish_attempt.outcome);
+                end if;
+            end if;
         when 'failed' then
             perform chat.fail_message(message.id,
                 chat_finish_attempt.outcome - '{is,http,closes_window}'::text[]);
+            perform chat.refuse_template(message.id, (chat_finish_attempt.outcome ->> 'code')::integer);
             if (chat_finish_attempt.outcome ->> 'closes_window')::boolean then
                 perform chat.close_window(message.conversation_id);
+            elsif chat_finish_attempt.outcome ->> 'code' = '131050' then
+                perform chat.note_wish(c.identity_id, 'stop', clock_timestamp())
+                from public.mod_chat_conversations c where c.id = message.conversation_id;
             end if;
             perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
         when 'unknown' then
@@ -69,7 +96,7 @@ begin
 end
 $$;
 comment on function public.chat_finish_attempt(bigint, uuid, uuid, integer, jsonb) is
-    'For the worker, after a send: outcome {is: accepted, wamid, wa_id, http} | {is: retry, after_seconds, code, title, details, http} | {is: failed, code, title, details, advice, http, closes_window} | {is: unknown, details}. Answers {state}.';
+    'For the worker, after a send: outcome {is: accepted, wamid, wa_id, http} | {is: retry, after_seconds, code, title, details, http, token: {account, mark} when Graph does not accept that token, stops: what to do when it refuses the number itself} | {is: failed, code, title, details, advice, http, closes_window} | {is: unknown, details}. Answers {state}.';
 
 create or replace function chat.close_window(p_conversation uuid)
 returns void

@@ -38,7 +38,7 @@ begin
     select c.id, c.status, c.archived_at, c.assigned_agent_id into old
     from public.mod_chat_conversations c
     where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
-        and c.archived_at is not null
+        and c.archived_at is not null and not c.is_history
     order by c.archived_at desc
     limit 1
     for no key update;

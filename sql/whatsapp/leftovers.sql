@@ -23,5 +23,5 @@ create table if not exists chat.orphan_statuses (
     received_at timestamptz not null default clock_timestamp(),
     primary key (site_id, wamid, status)
 );
-comment on table chat.orphan_statuses is 'Statuses of a wamid no message has yet; applied when one has.';
+comment on table chat.orphan_statuses is 'Statuses of a wamid no message has yet, and files of the past (status file); applied when one has.';
 alter table chat.orphan_statuses enable row level security;

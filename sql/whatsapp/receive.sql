@@ -1,7 +1,8 @@
 -- What: a run of parsed webhook items becomes rows, in one transaction.
 -- Why: all or nothing a run, idempotent, in the one order of locks: identities, conversations, visitors, messages,
---      lanes; routing follows at commit. So deliveries may come twice, at once and in any order.
--- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp). Fields other than messages wait as dead letters.
+--      lanes; routing follows at commit. So deliveries may come twice, at once and in any order. What is not said now goes
+--      its own way: the past (history.sql), and what is no message and no status (receive_fields.sql).
+-- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp).
 
 create or replace function public.chat_receive_whatsapp(app uuid, items jsonb)
 returns jsonb
@@ -23,16 +24,22 @@ begin
         done := chat.receive_plain(chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0);
         if done is not null then
             return done;
+        elsif chat_receive_whatsapp.items -> 0 ->> 'what' in ('message', 'status', 'echo') then
+            return chat.receive_run(
+                chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
         end if;
-        return chat.receive_run(
-            chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
     end if;
     for run in
-        select i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
+        select case i.item ->> 'what' when 'field' then 'field' when 'history' then 'history' else 'live' end as what,
+            i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
         from jsonb_array_elements(chat_receive_whatsapp.items) with ordinality as i (item, place)
-        group by 1 order by 1
+        group by 1, 2 order by 1 desc, 2
     loop
-        done := chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items);
+        done := case run.what
+            when 'field' then chat.receive_fields(chat_receive_whatsapp.app, run.items)
+            when 'history' then chat.receive_history(chat_receive_whatsapp.app, run.phone_number_id, run.items)
+            else chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items)
+        end;
         stored := stored + (done ->> 'stored')::integer;
         duplicate := duplicate + (done ->> 'duplicate')::integer;
         dead := dead + (done ->> 'dead')::integer;

@@ -16,16 +16,17 @@ declare
     written_at constant timestamptz := chat.sent_at_of((p_item ->> 'at')::timestamptz, received);
     sender record;
     home record;
+    is_nameless boolean;
 begin
     if p_item ->> 'what' <> 'message' or p_item ->> 'kind' <> 'text' or jsonb_typeof(p_item -> 'context') = 'object'
-        or the_wamid is null
+        or the_wamid is null or p_item ? 'wish'
     then
         return null;
     end if;
 
     -- Somebody found by the id they came with; of two ids, only when both were seen together before: else there is
     -- something to learn.
-    select n.site_id, n.account_id, acc.graph_version, i.id into sender
+    select n.site_id, n.account_id, n.read_policy, acc.graph_version, i.id into sender
     from chat.whatsapp_numbers n
     join chat.whatsapp_accounts acc on acc.id = n.account_id
     join chat.identity_aliases a on a.site_id = n.site_id and a.portfolio = coalesce(acc.portfolio_id, acc.waba_id)
@@ -67,7 +68,11 @@ begin
     update public.mod_chat_visitors v
     set total_messages = v.total_messages + 1, last_seen_at = greatest(v.last_seen_at, written_at),
         updated_at = received
-    where v.id = home.visitor_id;
+    where v.id = home.visitor_id
+    returning v.name is null into is_nameless;
+    if is_nameless then
+        perform chat.name_visitor(home.visitor_id, p_item ->> 'name');
+    end if;
 
     insert into public.mod_chat_messages (
         conversation_id, site_id, sender_type, sender_id, sender_name, content, kind, sent_at, whatsapp_message_id,
@@ -76,6 +81,9 @@ begin
         home.id, sender.site_id, 'visitor', home.visitor_id, p_item ->> 'name', p_item ->> 'content', 'text',
         written_at, the_wamid, coalesce(p_item -> 'metadata', '{}'), home.last_seq, home.last_public_seq,
         home.last_change, home.public_change_before, 'received', 'delivered');
+    if sender.read_policy <> 'arrival' then
+        return '{"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 0}';
+    end if;
     perform chat.enqueue_read_mark(
         sender.site_id, to_number, sender.account_id, sender.graph_version, sender.id, the_wamid);
     return '{"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 1}';

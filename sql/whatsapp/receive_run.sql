@@ -1,4 +1,4 @@
--- What: the passes of a run: number, identities, conversations, visitors, messages, then statuses and reactions, then lanes.
+-- What: the passes of a run: number, identities, conversations, visitors, messages, then what changes messages, then lanes.
 -- Why: each pass locks one kind of row, in order, before the next begins; a run of fifty is as safe as one item.
 -- Leaves out: routing, which a deferred trigger does at commit.
 
@@ -21,11 +21,9 @@ declare
     stored integer := 0;
     dead integer := 0;
     enqueued integer := 0;
+    files integer := 0;
 begin
-    select n.site_id, n.account_id, acc.graph_version, coalesce(acc.portfolio_id, acc.waba_id) as portfolio into number
-    from chat.whatsapp_numbers n
-    join chat.whatsapp_accounts acc on acc.id = n.account_id
-    where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and acc.app_id = p_app;
+    select * into number from chat.receiving_number(p_app, p_phone_number_id);
 
     -- What no row will take goes aside first; the rest is split by what it needs.
     for place in 1 .. jsonb_array_length(p_items) loop
@@ -38,12 +36,12 @@ begin
         elsif item ->> 'what' = 'status' then
             targets := targets || jsonb_build_object('item', item, 'message',
                 chat.message_of_status(number.site_id, item ->> 'wamid', item ->> 'callback'));
-        elsif item ->> 'kind' = 'reaction' then
-            one := chat.message_of_status(number.site_id, item -> 'reaction' ->> 'wamid', null);
-            if one is null then
-                messages := messages || (item || '{"kind": "unsupported"}');
-            else
+        elsif item ->> 'kind' = 'reaction' or item ->> 'what' = 'echo' then
+            one := chat.target_of_item(number.site_id, item);
+            if one is not null then
                 targets := targets || jsonb_build_object('item', item, 'message', one);
+            else
+                messages := messages || case item ->> 'kind' when 'reaction' then item || '{"kind": "unsupported"}' else item end;
             end if;
         else
             messages := messages || item;
@@ -57,9 +55,7 @@ begin
             chat.find_identity(number.site_id, number.portfolio, item),
             chat.make_identity(number.site_id, number.portfolio, item));
     end loop;
-    foreach one in array chat.in_order(people) loop
-        perform from chat.identities i where i.id = one for no key update;
-    end loop;
+    perform chat.lock_identities(people);
     for place in 1 .. cardinality(people) loop
         item := messages -> (place - 1);
         -- Somebody found by the only id they came with brings nothing new.
@@ -92,8 +88,11 @@ begin
     end loop;
     for place in 1 .. cardinality(people) loop
         if homes[place] is null then
-            homes[place] := chat.home_conversation(
-                number.site_id, people[place], p_phone_number_id, 'whatsapp', messages -> (place - 1) ->> 'wamid');
+            item := messages -> (place - 1);
+            homes[place] := case item ->> 'what'
+                when 'echo' then chat.home_of_echo(number.site_id, people[place], p_phone_number_id, item ->> 'wamid')
+                else chat.home_conversation(
+                    number.site_id, people[place], p_phone_number_id, 'whatsapp', item ->> 'wamid') end;
         end if;
         wanted := wanted + (homes[place] is not null)::integer;
     end loop;
@@ -105,9 +104,9 @@ begin
     end if;
 
     if wanted > 0 then
-        stored := chat.store_messages(number.site_id, homes, messages);
+        select s.stored, s.enqueued into stored, files from chat.store_messages(number.site_id, homes, messages) s;
     end if;
-    if stored > 0 then
+    if stored > 0 and number.read_policy = 'arrival' then
         enqueued := chat.enqueue_read_marks(
             number.site_id, p_phone_number_id, number.account_id, number.graph_version, people, messages, homes);
     end if;
@@ -120,12 +119,15 @@ begin
             perform chat.keep_orphan(number.site_id, item);
         elsif item ->> 'what' = 'status' then
             perform chat.apply_status(one, item);
+        elsif item ->> 'what' = 'echo' then
+            perform chat.apply_echo(one, item);
         else
             perform chat.apply_reaction(one, item);
         end if;
     end loop;
     return jsonb_build_object(
-        'stored', stored + jsonb_array_length(targets), 'duplicate', wanted - stored, 'dead', dead, 'enqueued', enqueued);
+        'stored', stored + jsonb_array_length(targets), 'duplicate', wanted - stored, 'dead', dead,
+        'enqueued', enqueued + files);
 end
 $$;
 comment on function chat.receive_run(uuid, text, jsonb) is
@@ -138,10 +140,10 @@ immutable
 as $$
 begin
     return case
-        when p_item ->> 'what' = 'field' then coalesce(p_item ->> 'reason', 'field_not_handled')
         when p_item ->> 'phone_number_id' is null then 'no_phone_number_id'
         when p_site is null then 'unknown_number'
-        when p_item ->> 'what' = 'message' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null then 'no_sender'
+        when p_item ->> 'what' <> 'status' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null
+            then case p_item ->> 'what' when 'message' then 'no_sender' else 'no_person' end
         when p_item ->> 'wamid' is null then 'no_wamid'
     end;
 end

@@ -1,9 +1,10 @@
 -- What: what the worker's environment or configuration says about an app, its account and its number.
 -- Why: the secrets stay in the environment; the database only learns which app signs and which site's number it is.
--- Leaves out: screens for many accounts, which come with the WhatsApp settings.
+-- Leaves out: what people save themselves (save_number.sql), which stands above it.
 
 create or replace function public.chat_register_whatsapp(
-    app_name text, site_id uuid, waba_id text, phone_number_id text, graph_version text, app_id text)
+    app_name text, site_id uuid default null, waba_id text default null, phone_number_id text default null,
+    graph_version text default null, app_id text default null)
 returns jsonb
 language plpgsql
 security definer
@@ -29,7 +30,10 @@ begin
 
     insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id, graph_version)
     values (chat_register_whatsapp.site_id, app, chat_register_whatsapp.waba_id, chat_register_whatsapp.graph_version)
-    on conflict (site_id, waba_id) do update set app_id = excluded.app_id, graph_version = excluded.graph_version
+    on conflict (site_id, waba_id) do update
+    -- What people saved stands above a worker's configuration.
+    set app_id = case when a.sealed_token is null then excluded.app_id else a.app_id end,
+        graph_version = case when a.sealed_token is null then excluded.graph_version else a.graph_version end
     returning a.id into account;
     number := chat.claim_number(
         chat_register_whatsapp.site_id, chat_register_whatsapp.phone_number_id, account, null);
@@ -39,6 +43,22 @@ end
 $$;
 comment on function public.chat_register_whatsapp(text, uuid, text, text, text, text) is
     'For the worker, at its start: makes app, account and number known; an unconfirmed number gets its confirming job. PT404 chat/no_such_site, PT409 chat/number_taken.';
+
+create or replace function chat.ask_to_confirm(p_number chat.whatsapp_numbers)
+returns void
+language plpgsql
+as $$
+begin
+    perform chat.enqueue(
+        'confirm:' || p_number.id, 'whatsapp.confirm_number', 'notification', p_number.site_id,
+        jsonb_build_object('number', p_number.id, 'phone_number_id', p_number.phone_number_id,
+            'account_id', a.id, 'site_id', p_number.site_id, 'graph_version', a.graph_version),
+        true, true)
+    from chat.whatsapp_accounts a where a.id = p_number.account_id;
+end
+$$;
+comment on function chat.ask_to_confirm(chat.whatsapp_numbers) is
+    'Has Graph asked about a number with its site''s token: whether it is the site''s, and what it may.';
 
 create or replace function chat.claim_number(p_site uuid, p_phone_number_id text, p_account uuid, p_display text)
 returns chat.whatsapp_numbers
@@ -63,13 +83,8 @@ begin
         updated_at = clock_timestamp()
     returning n.* into number;
     -- Without an account there is no token to ask Graph with; the claim waits until there is one.
-    if number.confirmed_at is null and number.account_id is not null then
-        perform chat.enqueue(
-            'confirm:' || number.id, 'whatsapp.confirm_number', 'notification', p_site,
-            jsonb_build_object('number', number.id, 'phone_number_id', number.phone_number_id,
-                'account_id', number.account_id, 'site_id', p_site, 'graph_version', a.graph_version),
-            true, true)
-        from chat.whatsapp_accounts a where a.id = number.account_id;
+    if number.confirmed_at is null and number.account_id is not null and number.disconnected_at is null then
+        perform chat.ask_to_confirm(number);
     end if;
     return number;
 end
@@ -89,18 +104,21 @@ declare
 begin
     update chat.whatsapp_numbers n
     set confirmed_at = coalesce(n.confirmed_at, clock_timestamp()),
-        details = chat_confirm_number.details,
+        -- What webhooks told and Graph does not say stays.
+        details = n.details || chat_confirm_number.details,
         display_number = coalesce(chat_confirm_number.details ->> 'display_phone_number', n.display_number),
         verified_name = coalesce(chat_confirm_number.details ->> 'verified_name', n.verified_name),
         updated_at = clock_timestamp()
-    where n.id = chat_confirm_number.number
+    where n.id = chat_confirm_number.number and n.disconnected_at is null
         and not exists (
             select from chat.whatsapp_numbers x
             where x.phone_number_id = n.phone_number_id and x.confirmed_at is not null and x.id <> n.id)
     returning n.* into claimed;
     if not found then
-        return jsonb_build_object('confirmed', false, 'why', 'another site has confirmed this number, or the claim is gone');
+        return jsonb_build_object('confirmed', false, 'why', 'another site has confirmed this number, or it was disconnected, or the claim is gone');
     end if;
+    perform chat.follow_throughput(claimed.phone_number_id, claimed.details);
+    notify chat_accounts;
     return jsonb_build_object('confirmed', true, 'why', null);
 end
 $$;

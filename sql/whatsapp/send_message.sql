@@ -18,7 +18,7 @@ set search_path = ''
 as $$
 begin
     perform chat.enqueue(
-        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', new.site_id,
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_message', 'reply', new.site_id,
         jsonb_build_object('message_id', new.id), true)
     from public.mod_chat_conversations c
     where c.id = new.conversation_id;

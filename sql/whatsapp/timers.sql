@@ -80,7 +80,7 @@ begin
         change = numbers.change, change_before = numbers.change_before, updated_at = clock_timestamp()
     where m.id = p_message;
     perform chat.enqueue(
-        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', message.site_id,
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_message', 'reply', message.site_id,
         jsonb_build_object('message_id', p_message), true)
     from public.mod_chat_conversations c
     where c.id = message.conversation_id;
@@ -104,9 +104,11 @@ begin
     end if;
     perform from public.mod_chat_conversations c where c.id = m.conversation_id for no key update;
     select x.* into m from public.mod_chat_messages x where x.id = m.id;
-    if m.delivery_state not in ('unknown', 'failed') then
+    -- What was written in the business's phone is that phone's to send.
+    if m.delivery_state not in ('unknown', 'failed') or m.origin <> 'live' then
         raise exception 'the message is %', m.delivery_state
-            using errcode = 'PT409', detail = 'chat/nothing_to_resend', hint = 'only unknown and failed messages are sent again';
+            using errcode = 'PT409', detail = 'chat/nothing_to_resend',
+                hint = 'only unknown and failed messages that were written here are sent again';
     end if;
     perform chat.settle_send(m.id);
     perform chat.resend(m.id);

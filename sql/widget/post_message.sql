@@ -30,7 +30,7 @@ begin
 end
 $$;
 comment on function public.chat_post_message(text, uuid, uuid, uuid, uuid) is
-    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT409 chat/conversation_not_open, chat/id_in_use.';
+    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT422 chat/uploads_off, chat/file_too_large, chat/file_type, PT409 chat/conversation_not_open, chat/id_in_use.';
 
 create or replace function chat.wait_to_write(
     p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)

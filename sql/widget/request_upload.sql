@@ -1,5 +1,6 @@
--- What: a visitor asks where to put a file, and a message takes it.
--- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings.
+-- What: a visitor asks where to put a file.
+-- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings
+--      before a byte is sent, and again of what was sent (take_upload.sql).
 -- Leaves out: reading files again, which are private: Storage signs addresses for those who may see the message.
 
 create or replace function public.chat_request_upload(name text, size_bytes integer, mime_type text)
@@ -60,60 +61,6 @@ end
 $$;
 comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
     'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
-
-create or replace function chat.take_upload(p_session chat.sessions, p_upload uuid, p_message uuid, p_now timestamptz)
-returns chat.uploads
-language plpgsql
-as $$
-declare
-    upload chat.uploads;
-begin
-    if p_upload is null then
-        return null;
-    end if;
-    update chat.uploads u
-    set message_id = p_message
-    where u.id = p_upload and u.session_id = p_session.id and u.message_id is null
-        and u.created_at > p_now - interval '1 day' and chat.stored(u.path)
-    returning u.* into upload;
-    if not found then
-        raise exception 'there is no uploaded file % to send', p_upload
-            using errcode = 'PT404', detail = 'chat/no_such_upload',
-                hint = 'ask chat_request_upload for a path, put the file there, then send it once';
-    end if;
-    return upload;
-end
-$$;
-comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
-    'Takes an upload of the session for a message; null stays null. PT404 chat/no_such_upload.';
-
-create or replace function chat.stored(p_path text)
-returns boolean
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    found_there boolean := false;
-begin
-    if to_regclass('storage.objects') is not null then
-        execute 'select exists (select from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1)'
-            into found_there using p_path;
-    end if;
-    return found_there;
-end
-$$;
-comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
-
-create or replace function chat.kind_of_file(p_mime text)
-returns text
-language sql
-immutable
-as $$
-    select case when split_part(p_mime, '/', 1) in ('image', 'video', 'audio') then split_part(p_mime, '/', 1) else 'document' end
-$$;
-comment on function chat.kind_of_file(text) is 'The kind of a message that carries a file of this type.';
 
 create or replace function chat.my_upload_paths()
 returns text[]

@@ -15,10 +15,7 @@ begin
     if found then
         return settings;
     end if;
-    if not exists (select from public.sites s where s.id = p_site) then
-        raise exception 'there is no site %', coalesce(p_site::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of an existing site';
-    end if;
+    perform chat.require_site(p_site);
     insert into public.mod_chat_widget_settings (site_id) values (p_site)
     on conflict (site_id) do nothing
     returning * into settings;

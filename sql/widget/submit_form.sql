@@ -20,6 +20,10 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    -- Held from before it is looked for, because it may be deleted in this moment.
+    perform from public.mod_chat_departments d
+    where d.site_id = session.site_id and d.id::text = lower(given ->> 'department_id')
+    for key share;
     problems := chat.problems_of_form(settings, chat_submit_form.form, given);
     if problems <> '[]' then
         return chat.answer_refusal(422, 'chat/form_invalid', 'some fields are not filled in well',

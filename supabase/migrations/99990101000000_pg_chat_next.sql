@@ -45,29 +45,29 @@ comment on schema chat is 'pg_chat: everything inside. Not exposed; people and p
 -- Trusted: a role with CREATE on the database installs it, no superuser needed.
 create schema if not exists chat_rules;
 -- This version and no newer one that the server may have: the wrappers were made for it.
-create extension if not exists pg_chat_ext schema chat_rules version '0.1.0';
+create extension if not exists pg_chat_ext schema chat_rules version '0.2.0';
 do $$
 declare
     has constant text := (select e.extversion from pg_catalog.pg_extension e where e.extname = 'pg_chat_ext');
 begin
-    if string_to_array(has, '.')::integer[] < string_to_array('0.1.0', '.')::integer[] then
+    if string_to_array(has, '.')::integer[] < string_to_array('0.2.0', '.')::integer[] then
         if not exists (
             select from pg_catalog.pg_extension_update_paths('pg_chat_ext') p
-            where p.source = has and p.target = '0.1.0' and p.path is not null)
+            where p.source = has and p.target = '0.2.0' and p.path is not null)
         then
-            raise exception 'the server has no files of pg_chat_ext 0.1.0; this database has %', has
+            raise exception 'the server has no files of pg_chat_ext 0.2.0; this database has %', has
                 using errcode = 'PT409', detail = 'chat/older_library',
                     hint = 'nothing was changed. Install the extension''s files of this release on the database server first; then apply again';
         end if;
-        alter extension pg_chat_ext update to '0.1.0';
+        alter extension pg_chat_ext update to '0.2.0';
     end if;
 end
 $$;
 
 -- file: sql/rules.sql
--- What: what the extension says of itself.
+-- What: what the extension says of itself, and what every room asks before a rule reads what somebody gave.
 -- Why: as with the rules of each room, nothing but a wrapper names chat_rules.
--- Leaves out: rules.
+-- Leaves out: rules; each room has its own.
 
 create or replace function chat.library_version()
 returns text
@@ -75,6 +75,16 @@ language sql stable parallel safe
 as $$ select chat_rules.library_version() $$;
 comment on function chat.library_version() is
     'The release of the extension''s library that this connection has loaded.';
+
+create or replace function chat.is_readable(p_json jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$
+    select coalesce(pg_column_size(p_json) <= 65536 and not p_json @? '$.**{17}'
+        and not p_json @? '$.** ? (@.type() == "number" && (@ > 1e300 || @ < -1e300))', true)
+$$;
+comment on function chat.is_readable(jsonb) is
+    'Whether a rule can read what somebody gave: at most 64 kB and 16 levels, and no number beyond 1e300.';
 
 -- file: sql/version.sql
 -- What: the release of pg_chat that a database has.
@@ -136,6 +146,128 @@ begin
 
 drop function chat.adopt_orphans(integer);
 drop function chat.settle_unknown(integer);
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/files_of_messages.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: how many jobs storing messages made is told with how many there were; a claim says how many of its jobs may be bulk.
+-- Why: a received file has a job of its own, and downloads must not take every slot from replies. Leaves out: the functions
+-- themselves, which are made anew.
+
+drop function chat.store_messages(uuid, uuid[], jsonb);
+drop function public.chat_claim_jobs(integer);
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/pause_of_sends.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: a pause of sends has their new word. Why: jobs that send are `whatsapp.send_message` now, no longer only texts, and
+-- whoever paused them paused all. Leaves out: jobs that are queued already. The worker knows their earlier word, which a
+-- transaction that ends beside the upgrade may still write.
+
+update chat.pauses set name = 'whatsapp.send_message' where what = 'kind' and name = 'whatsapp.send_text';
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/read_policy_of_a_number.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: a number says when what people write is marked as read. Why: some want blue ticks to mean that somebody has looked
+-- (whatsapp/read_marks.sql). Leaves out: numbers that there are; they go on marking at once.
+
+alter table chat.whatsapp_numbers add column read_policy text not null default 'arrival',
+    add constraint whatsapp_numbers_read_policy_check check (read_policy in ('arrival', 'agent_reads', 'never'));
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/free_entry_of_a_conversation.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: a conversation knows until when it is free of charge (whatsapp/window.sql). Why: statuses tell it once.
+-- Leaves out: its comment, which is said where the column is.
+
+alter table public.mod_chat_conversations add column whatsapp_free_entry_until timestamptz;
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/numbers_and_secrets.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: apps, accounts and numbers that people save themselves, their state, and the queue's knowledge of limits.
+-- Why: many numbers a site, secrets sealed, a refused token waits for another one. Leaves out: comments and new tables.
+
+alter table chat.whatsapp_apps add column site_id uuid references public.sites (id) on delete cascade;
+alter table chat.whatsapp_apps add column verify_token_hash bytea;
+alter table chat.whatsapp_apps add column last_webhook_at timestamptz;
+alter table chat.whatsapp_apps add column last_refused_at timestamptz;
+alter table chat.whatsapp_apps add column last_refused_why text;
+alter table chat.whatsapp_apps add column refused_count bigint not null default 0;
+alter table chat.whatsapp_accounts add column token_mark text;
+alter table chat.whatsapp_accounts add column auth_failed_at timestamptz;
+alter table chat.whatsapp_accounts add column auth_error jsonb;
+alter table chat.whatsapp_numbers add column disconnected_at timestamptz;
+alter table chat.whatsapp_numbers add column last_error jsonb;
+alter table chat.whatsapp_numbers add column test jsonb;
+alter table chat.whatsapp_numbers add column test_send jsonb;
+alter table chat.lanes add column owed_until timestamptz;
+alter table chat.pauses drop constraint pauses_what_check;
+alter table chat.pauses add constraint pauses_what_check check (what in ('kind', 'number', 'token'));
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/what_meta_tells.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: accounts keep what Meta told of them; beginning conversations with people who never wrote has an allowance.
+-- Why: both are columns and words of tables that 0.1.0 has.
+-- Leaves out: the new tables and functions.
+
+alter table chat.whatsapp_accounts add column details jsonb not null default '{}';
+alter table chat.rates drop constraint rates_kind_check;
+alter table chat.rates add constraint rates_kind_check
+    check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs', 'starts'));
+$change$;
+    end if;
+end
+$once$;
+
+-- file: sql/changes/0.2.0/imported_past.sql
+do $once$
+begin
+    if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
+        execute $change$
+-- What: a conversation says whether it holds an imported past (whatsapp/history.sql). Why: it came over, and nothing that
+-- counts arrivals counts it. Leaves out: its comment, which is said where the column is. The default is constant, so no row is
+-- written.
+
+alter table public.mod_chat_conversations add column is_history boolean not null default false;
 $change$;
     end if;
 end
@@ -778,7 +910,7 @@ alter table chat.sessions enable row level security;
 
 create table if not exists chat.rates (
     site_id uuid not null references public.sites (id) on delete cascade,
-    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs')),
+    kind text not null check (kind in ('site_sessions', 'address_sessions', 'messages', 'address_messages', 'proofs', 'starts')),
     subject text not null,
     empty_at timestamptz not null,
     primary key (site_id, kind, subject)
@@ -960,6 +1092,8 @@ create table if not exists public.mod_chat_conversations (
     user_agent text,
     ip_address inet,
     assistant boolean,
+    whatsapp_free_entry_until timestamptz,
+    is_history boolean not null default false,
     constraint mod_chat_conversations_site_id_id_key unique (site_id, id),
     constraint mod_chat_conversations_session_number_key unique (site_id, session_number),
     constraint mod_chat_conversations_visitor_id_fkey foreign key (site_id, visitor_id)
@@ -992,6 +1126,10 @@ comment on column public.mod_chat_conversations.skills is 'What whoever takes it
 comment on column public.mod_chat_conversations.applied_rule is
     'What the site''s rules did with it when it came: {version, place, name, then, passed_over, came_with}; null: no rule held.';
 comment on column public.mod_chat_conversations.assistant is 'Whether the assistant answers here, as a rule of the site said; null: as the site does.';
+comment on column public.mod_chat_conversations.whatsapp_free_entry_until is
+    'Until when Meta charges nothing, because the person came by an ad or a page''s button; null: it does.';
+comment on column public.mod_chat_conversations.is_history is
+    'What was said before the number came to us, imported (whatsapp/history.sql): it began over and was never routed.';
 comment on column public.mod_chat_conversations.choice_id is 'The kept decision (chat.choices), by routing or by a person; null when somebody wrote the row itself.';
 comment on column public.mod_chat_conversations.pending_since is 'Since when it waits for an agent; null when it does not.';
 comment on column public.mod_chat_conversations.ended_by is 'Who ended it: visitor, agent, system (by time); null while open.';
@@ -1087,7 +1225,7 @@ comment on column public.mod_chat_messages.change_before is 'The visitor-visible
 comment on column public.mod_chat_messages.sent_at is 'When it was written: Meta''s time for WhatsApp. Display order is (sent_at, seq).';
 comment on column public.mod_chat_messages.delivery_state is 'How far delivery got; LC-01''s status follows from it.';
 comment on column public.mod_chat_messages.whatsapp_status is 'Meta''s last applied word for it.';
-comment on column public.mod_chat_messages.reactions is '{"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal.';
+comment on column public.mod_chat_messages.reactions is '{"visitor:<id>", "agent:<id>" or "agent:phone_app": {"emoji", "at"}}; emoji null after removal.';
 comment on column public.mod_chat_messages.mentions is 'Agents a note names; null where it names nobody.';
 comment on column public.mod_chat_messages.edited_at is 'When its words were last replaced; earlier ones are in chat.message_versions.';
 comment on column public.mod_chat_messages.deleted_at is 'When it was taken back: the row stays, its words and file do not.';
@@ -1101,6 +1239,9 @@ create index if not exists mod_chat_messages_reply_to_idx
     on public.mod_chat_messages (reply_to_id) where reply_to_id is not null;
 create index if not exists mod_chat_messages_mentions_idx
     on public.mod_chat_messages using gin (mentions) where mentions is not null;
+-- Who may read a file follows from its messages.
+create index if not exists mod_chat_messages_file_url_idx
+    on public.mod_chat_messages (site_id, file_url) where file_url is not null;
 -- The tick settles unknown sends; there are few at any time.
 create index if not exists mod_chat_messages_unknown_idx
     on public.mod_chat_messages (updated_at) where delivery_state = 'unknown';
@@ -1339,7 +1480,7 @@ create table if not exists chat.sla_pauses (
         references public.mod_chat_conversations (site_id, id) on delete cascade
 );
 comment on table chat.sla_pauses is
-    'When a conversation of a site with policies waited for its visitor, slept, or was over (is_end). Written as it happens, by whoever changes the status.';
+    'When a conversation of a site with policies waited for its visitor, slept, or was over (is_end), and since when one was over that began so. Written as it happens, by whoever changes the status.';
 comment on column chat.sla_pauses.seq is 'The last message before.';
 create index if not exists sla_pauses_conversation_id_idx on chat.sla_pauses (conversation_id, seq);
 alter table chat.sla_pauses enable row level security;
@@ -1564,7 +1705,7 @@ create table if not exists chat.message_versions (
 );
 comment on table chat.message_versions is 'Earlier words of edited and deleted messages; version 1 is the first.';
 comment on column chat.message_versions.file is 'Its attachment {url, name, size, mime}, where it was deleted with the message.';
-comment on column chat.message_versions.replaced_by is 'Who replaced it: agent:<id> or visitor:<id>.';
+comment on column chat.message_versions.replaced_by is 'Who replaced it: agent:<id>, visitor:<id>, or phone_app, the business''s own phone.';
 alter table chat.message_versions enable row level security;
 
 -- file: sql/conversations/scheduled_messages.sql
@@ -1659,8 +1800,8 @@ alter table public.mod_chat_analytics enable row level security;
 -- What: Meta apps, WhatsApp Business Accounts and numbers.
 -- Why: an app signs webhooks, an account's token sends, a number routes. A number belongs to a site only after Graph
 --      answered for it with that site's own token (confirmed_at).
--- Leaves out: plain secrets. Sealed columns hold what only the worker's private key opens; the environment's app keeps
---      its secrets in the environment and these columns null.
+-- Leaves out: plain secrets. Sealed columns hold what only the worker's private key opens (sealed.sql); the environment's
+--      app keeps its secrets in the environment and these columns null.
 
 create table if not exists chat.whatsapp_apps (
     id uuid primary key default gen_random_uuid(),
@@ -1668,10 +1809,25 @@ create table if not exists chat.whatsapp_apps (
     meta_app_id text,
     sealed_secret bytea,
     sealed_verify_token bytea,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    site_id uuid references public.sites (id) on delete cascade,
+    verify_token_hash bytea,
+    last_webhook_at timestamptz,
+    last_refused_at timestamptz,
+    last_refused_why text,
+    refused_count bigint not null default 0
 );
 comment on table chat.whatsapp_apps is 'Meta apps whose webhooks are taken. One app may serve many accounts.';
-comment on column chat.whatsapp_apps.name is '`environment`, or the name in the worker''s configuration.';
+comment on column chat.whatsapp_apps.name is
+    '`environment`, the name in the worker''s configuration, or the id of an app that people saved.';
+comment on column chat.whatsapp_apps.site_id is
+    'Whose managers may change it; other sites may share it. Null: the worker''s configuration says it.';
+comment on column chat.whatsapp_apps.sealed_verify_token is
+    'Of 0.1.0, never filled; it stays because an upgrade drops nothing. The hash beside it is asked.';
+comment on column chat.whatsapp_apps.verify_token_hash is
+    'SHA-256 of the text that answers Meta''s challenge; the text itself is shown once and not kept.';
+comment on column chat.whatsapp_apps.last_refused_at is 'When a delivery came whose signature was not right.';
+create index if not exists whatsapp_apps_site_id_idx on chat.whatsapp_apps (site_id);
 alter table chat.whatsapp_apps enable row level security;
 
 create table if not exists chat.whatsapp_accounts (
@@ -1683,10 +1839,20 @@ create table if not exists chat.whatsapp_accounts (
     graph_version text not null default 'v26.0',
     sealed_token bytea,
     created_at timestamptz not null default now(),
+    token_mark text,
+    auth_failed_at timestamptz,
+    auth_error jsonb,
+    details jsonb not null default '{}',
     constraint whatsapp_accounts_site_id_id_key unique (site_id, id),
     constraint whatsapp_accounts_site_id_waba_id_key unique (site_id, waba_id)
 );
 comment on table chat.whatsapp_accounts is 'WhatsApp Business Accounts of sites. Only the owning site may send with an account''s token.';
+comment on column chat.whatsapp_accounts.token_mark is
+    'Tells one token from the next without telling what it is; a refusal counts only for the token it was said of.';
+comment on column chat.whatsapp_accounts.auth_failed_at is
+    'Since when Graph does not accept the token. Sends wait until there is another, or a test goes well.';
+comment on column chat.whatsapp_accounts.details is
+    'What Meta told of it (told.sql): event, review, restrictions, ban_state, ban_date, violation, disconnected, alert, messaging_limit, max_phone_numbers.';
 create index if not exists whatsapp_accounts_app_id_idx on chat.whatsapp_accounts (app_id);
 alter table chat.whatsapp_accounts enable row level security;
 
@@ -1703,6 +1869,12 @@ create table if not exists chat.whatsapp_numbers (
     details jsonb not null default '{}',
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    read_policy text not null default 'arrival',
+    constraint whatsapp_numbers_read_policy_check check (read_policy in ('arrival', 'agent_reads', 'never')),
+    disconnected_at timestamptz,
+    last_error jsonb,
+    test jsonb,
+    test_send jsonb,
     constraint whatsapp_numbers_site_id_phone_number_id_key unique (site_id, phone_number_id),
     constraint whatsapp_numbers_account_id_fkey foreign key (site_id, account_id)
         references chat.whatsapp_accounts (site_id, id) on delete set null (account_id)
@@ -1712,12 +1884,101 @@ comment on column chat.whatsapp_numbers.phone_number_id is 'Meta''s id of the nu
 comment on column chat.whatsapp_numbers.confirmed_at is 'When Graph answered for it with this site''s token. Null: it neither receives nor sends.';
 comment on column chat.whatsapp_numbers.unknown_policy is
     'A send whose outcome nobody knows: ask = leave it to the agent, resend = send again.';
+comment on column chat.whatsapp_numbers.read_policy is
+    'When a person sees that they were read: arrival = at once, agent_reads = when an agent has, never.';
+comment on column chat.whatsapp_numbers.disconnected_at is
+    'When a person disconnected it: it stays so until it is saved again, whatever settings or a worker''s configuration say.';
+comment on column chat.whatsapp_numbers.last_error is 'What Graph last refused: {code, title, details, at}.';
+comment on column chat.whatsapp_numbers.test is 'The last test: {state: queued | done, at, …}, see chat_test_whatsapp_number.';
+comment on column chat.whatsapp_numbers.test_send is
+    'The last test message: {state: queued | sending | sent | failed | unknown, at, to, …}.';
 -- A number that a site has confirmed is that site's; a claim by settings alone holds nothing.
 create unique index if not exists whatsapp_numbers_confirmed_idx
     on chat.whatsapp_numbers (phone_number_id) where confirmed_at is not null;
 create unique index if not exists whatsapp_numbers_default_idx
     on chat.whatsapp_numbers (site_id) where is_default;
 alter table chat.whatsapp_numbers enable row level security;
+
+-- file: sql/whatsapp/worker_keys.sql
+-- What: public keys that secrets may be sealed for.
+-- Why: people seal before anything reaches the database, so the database has to say for whom, and can refuse what is sealed
+--      for nobody it knows.
+-- Leaves out: private keys; they are in the workers' environment and nowhere else.
+
+create table if not exists chat.worker_keys (
+    id text primary key check (id ~ '^[0-9a-f]{16}$'),
+    public_key bytea not null check (octet_length(public_key) = 32),
+    is_current boolean not null default false,
+    webhooks_url text,
+    published_at timestamptz not null default clock_timestamp()
+);
+comment on table chat.worker_keys is 'X25519 keys of workers. Clients seal for the current one.';
+comment on column chat.worker_keys.id is 'First 8 bytes of SHA-256 over the key, as 16 hexadecimal digits; stands in every envelope.';
+comment on column chat.worker_keys.webhooks_url is 'Where the workers that hold it are reached from outside, when they say so.';
+create unique index if not exists worker_keys_current_idx on chat.worker_keys (is_current) where is_current;
+alter table chat.worker_keys enable row level security;
+
+-- file: sql/whatsapp/templates.sql
+-- What: the message templates of WhatsApp accounts, and how far the last look at all of them got.
+-- Why: a message is checked against the template's own components before it is sent, and pickers need no call to Meta.
+--      Webhooks change rows at once (told.sql); a full pass brings what they do not tell (sync_templates.sql).
+-- Leaves out: making and editing templates, which people do at Meta.
+
+create table if not exists chat.whatsapp_templates (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    account_id uuid not null,
+    meta_id text,
+    name text not null,
+    language text not null,
+    category text,
+    next_category text,
+    next_category_at timestamptz,
+    status text not null,
+    quality text,
+    parameter_format text,
+    components jsonb not null default '[]',
+    rejected_reason text,
+    note text,
+    seen_in uuid,
+    told_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint whatsapp_templates_key unique (account_id, name, language),
+    constraint whatsapp_templates_account_id_fkey foreign key (site_id, account_id)
+        references chat.whatsapp_accounts (site_id, id) on delete cascade
+);
+comment on table chat.whatsapp_templates is 'Message templates as Meta has them. Gone there, they are gone here after the next complete pass.';
+comment on column chat.whatsapp_templates.category is 'MARKETING, UTILITY or AUTHENTICATION.';
+comment on column chat.whatsapp_templates.next_category is 'What Meta will make of it, when it said so; next_category_at says when.';
+comment on column chat.whatsapp_templates.status is 'Meta''s word; only APPROVED is sent.';
+comment on column chat.whatsapp_templates.components is 'As Graph gives them; read by chat_rules alone.';
+comment on column chat.whatsapp_templates.note is 'What Meta said with its last word about it: why it was paused, when it will be disabled.';
+comment on column chat.whatsapp_templates.seen_in is 'The pass that saw it last.';
+comment on column chat.whatsapp_templates.told_at is 'When a webhook or a refusal changed it; a pass that began before that brings nothing newer.';
+create index if not exists whatsapp_templates_site_id_idx on chat.whatsapp_templates (site_id, name);
+alter table chat.whatsapp_templates enable row level security;
+
+create table if not exists chat.template_syncs (
+    account_id uuid primary key,
+    site_id uuid not null,
+    due_at timestamptz not null,
+    asked_at timestamptz,
+    pass uuid,
+    job_id bigint,
+    next_page text,
+    began_at timestamptz,
+    touched_at timestamptz,
+    complete_at timestamptz,
+    constraint template_syncs_account_id_fkey foreign key (site_id, account_id)
+        references chat.whatsapp_accounts (site_id, id) on delete cascade
+);
+comment on table chat.template_syncs is 'A row for each account whose templates are looked at: the pass under way, and when the next is due.';
+comment on column chat.template_syncs.asked_at is 'When the last pass was put into the queue.';
+comment on column chat.template_syncs.next_page is 'Graph''s cursor after the last page that was stored; the same job goes on there.';
+comment on column chat.template_syncs.complete_at is 'When a pass last reached the end.';
+create index if not exists template_syncs_due_at_idx on chat.template_syncs (due_at);
+alter table chat.template_syncs enable row level security;
 
 -- file: sql/whatsapp/attempts.sql
 -- What: one row for each time a message was handed to Graph, written before the call.
@@ -1767,7 +2028,7 @@ create table if not exists chat.orphan_statuses (
     received_at timestamptz not null default clock_timestamp(),
     primary key (site_id, wamid, status)
 );
-comment on table chat.orphan_statuses is 'Statuses of a wamid no message has yet; applied when one has.';
+comment on table chat.orphan_statuses is 'Statuses of a wamid no message has yet, and files of the past (status file); applied when one has.';
 alter table chat.orphan_statuses enable row level security;
 
 -- file: sql/routing/routing.sql
@@ -1817,6 +2078,14 @@ create index if not exists choices_waited_idx on chat.choices (site_id, at) wher
 create index if not exists choices_returned_idx on chat.choices (site_id, at) where agent_id is null;
 create index if not exists choices_facts_idx on chat.choices (site_id, at) where facts is not null;
 alter table chat.choices enable row level security;
+-- With a hundred agents a choice takes ten kilobytes; lz4 packs them in a tenth of the time, where the server has it.
+do $$
+begin
+    if (select 'lz4' = any (s.enumvals) from pg_settings s where s.name = 'default_toast_compression') then
+        alter table chat.choices alter column facts set compression lz4, alter column choice set compression lz4;
+    end if;
+end
+$$;
 
 -- file: sql/routing/settings.sql
 -- What: how a site, or one of its departments, hands out conversations.
@@ -1916,7 +2185,8 @@ create table if not exists chat.lanes (
     running_job bigint,
     attempts integer not null default 0,
     held_since timestamptz,
-    idle_since timestamptz
+    idle_since timestamptz,
+    owed_until timestamptz
 ) with (fillfactor = 70);
 comment on table chat.lanes is 'Ordering keys of the queue, e.g. send:<number>:<identity>. A lane runs one job at a time.';
 comment on column chat.lanes.class is 'reply, assistant, notification or bulk.';
@@ -1924,6 +2194,8 @@ comment on column chat.lanes.urgency is '1 for reply to 4 for bulk; claims go by
 comment on column chat.lanes.ready is 'It has a job. Set again by finish under the lane''s lock.';
 comment on column chat.lanes.attempts is 'Tries of the job at its head.';
 comment on column chat.lanes.held_since is 'Since when the job at its head has been retried or is unknown; each kind says how long that may last.';
+comment on column chat.lanes.owed_until is
+    'Of a lane of sends: when all that the pair of number and person has used of its allowance will have flowed off.';
 create index if not exists lanes_claim_idx on chat.lanes (urgency, next_at) where ready and not busy;
 create index if not exists lanes_lease_idx on chat.lanes (lease_until) where busy;
 create index if not exists lanes_idle_idx on chat.lanes (idle_since) where not ready;
@@ -1944,6 +2216,87 @@ comment on column chat.jobs.lane is 'Its lane. No key: enqueue writes the lane f
 create index if not exists jobs_lane_idx on chat.jobs (lane, id) where died_at is null;
 create index if not exists jobs_dead_idx on chat.jobs (lane) where died_at is not null;
 alter table chat.jobs enable row level security;
+
+-- file: sql/crm/crm.sql
+-- What: whether a site's people go into its CRM, what is still to be told there, and contacts and activities of our own.
+-- Why: most hosts have `crm_contacts` and `crm_activities`; where there are none, these two hold the same.
+-- Leaves out: the host's tables; only adapter.sql touches them.
+
+create table if not exists chat.crm_settings (
+    site_id uuid primary key references public.sites (id) on delete cascade,
+    is_on boolean not null
+);
+comment on table chat.crm_settings is 'Sites that said whether their people go into the CRM. Without a row they do.';
+alter table chat.crm_settings enable row level security;
+
+create table if not exists chat.crm_contacts (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null references public.sites (id) on delete cascade,
+    name text,
+    email text,
+    phone text,
+    source text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint crm_contacts_site_id_id_key unique (site_id, id)
+);
+comment on table chat.crm_contacts is 'Contacts of sites whose host has no crm_contacts.';
+create index if not exists crm_contacts_phone_idx on chat.crm_contacts (site_id, phone);
+create index if not exists crm_contacts_digits_idx
+    on chat.crm_contacts (site_id, regexp_replace(phone, '\D', '', 'g'));
+create index if not exists crm_contacts_email_idx on chat.crm_contacts (site_id, lower(email));
+alter table chat.crm_contacts enable row level security;
+
+create table if not exists chat.crm_activities (
+    id uuid primary key default gen_random_uuid(),
+    site_id uuid not null,
+    contact_id uuid not null,
+    type text not null,
+    related_entity text,
+    entity_id uuid,
+    description text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint crm_activities_contact_id_fkey foreign key (site_id, contact_id)
+        references chat.crm_contacts (site_id, id) on delete cascade
+);
+comment on table chat.crm_activities is 'What happened with contacts of chat.crm_contacts.';
+create index if not exists crm_activities_contact_id_idx on chat.crm_activities (site_id, contact_id, created_at);
+create index if not exists crm_activities_entity_id_idx on chat.crm_activities (entity_id);
+alter table chat.crm_activities enable row level security;
+
+create table if not exists chat.crm_due (
+    event_id bigint primary key,
+    site_id uuid not null,
+    conversation_id uuid not null,
+    name text not null,
+    at timestamptz not null,
+    tries integer not null default 0,
+    next_at timestamptz default clock_timestamp(),
+    error text,
+    constraint crm_due_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+);
+comment on table chat.crm_due is 'Beginnings and ends of conversations that the CRM is still to be told.';
+comment on column chat.crm_due.next_at is 'When it is tried next; null: it was given up, chat_retry_crm tries again.';
+comment on column chat.crm_due.error is 'SQLSTATE and message of the last try.';
+create index if not exists crm_due_next_at_idx on chat.crm_due (next_at, event_id) where next_at is not null;
+create index if not exists crm_due_conversation_id_idx on chat.crm_due (site_id, conversation_id, event_id);
+alter table chat.crm_due enable row level security;
+
+create table if not exists chat.crm_progress (
+    only_row boolean primary key default true check (only_row),
+    event_id bigint not null,
+    up_to bigint not null,
+    up_to_xid xid8 not null default '0'
+);
+comment on table chat.crm_progress is 'How far the tick has followed events for the CRM. One row.';
+comment on column chat.crm_progress.event_id is 'Events up to this one are in chat.crm_due.';
+comment on column chat.crm_progress.up_to is 'An event id that was the newest once; when all transactions of that time have ended, none at or below it can still appear.';
+comment on column chat.crm_progress.up_to_xid is 'A transaction id that was given after that.';
+-- What was before the CRM was followed stays as it is.
+insert into chat.crm_progress (event_id, up_to)
+select last.id, last.id from (select coalesce(max(e.id), 0) as id from chat.events e) last
+on conflict do nothing;
+alter table chat.crm_progress enable row level security;
 
 -- file: sql/visitors/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2130,6 +2483,41 @@ language sql immutable parallel safe
 as $$ select chat_rules.unknown_outcome(policy, since, at, wait_seconds) $$;
 comment on function chat.unknown_outcome(text, timestamptz, timestamptz, integer) is
     'What becomes of a send that may have arrived: wait, ask a person, or resend.';
+
+create or replace function chat.check_outgoing(kind text, content text, metadata jsonb, file_name text, has_file boolean)
+returns table (code text, message text, hint text)
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.check_outgoing(kind, content, metadata::text, file_name, has_file) $$;
+comment on function chat.check_outgoing(text, text, jsonb, text, boolean) is
+    'Why a row cannot be sent to WhatsApp, naming the field; no row when it can.';
+
+create or replace function chat.outgoing_words(kind text, content text, metadata jsonb)
+returns text
+language sql immutable parallel safe
+as $$ select chat_rules.outgoing_words(kind, content, metadata::text) $$;
+comment on function chat.outgoing_words(text, text, jsonb) is
+    'What a message that is not made of words says in words; null when its content is as good.';
+
+create or replace function chat.template_message(components jsonb, parameter_format text, parameters jsonb)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.template_message(components::text, parameter_format, parameters::text)::jsonb $$;
+comment on function chat.template_message(jsonb, text, jsonb) is
+    'A template filled with {header, body, buttons}: {components, preview}, or {problems: [{where, problem, says}]}.';
+
+create or replace function chat.template_form(components jsonb, parameter_format text)
+returns jsonb
+language sql immutable parallel safe
+as $$ select chat_rules.template_form(components::text, parameter_format)::jsonb $$;
+comment on function chat.template_form(jsonb, text) is
+    'What a template wants: {parameters: [{where, part, key, kind, required, label, example}], preview with its examples, beyond}.';
+
+create or replace function chat.dialled_phone(typed text)
+returns table (phone text, variants text[])
+language sql immutable parallel safe rows 1
+as $$ select * from chat_rules.dialled_phone(typed) $$;
+comment on function chat.dialled_phone(text) is
+    'The digits of a typed international phone number and its other spellings; no row for what can be none.';
 
 -- file: sql/routing/rules.sql
 -- What: the decisions of this room as SQL functions.
@@ -2434,6 +2822,8 @@ comment on function chat.require_rank(uuid, text, integer) is
 -- What: the part of a site that somebody sees whose role is limited: own chats, those of a department or of a number.
 -- Why: most people are not limited, so the policies ask two things once a query and the rows nothing:
 --      site_id <> all ((select chat.my_limited_sites())::uuid[]) or …
+--      A message is always asked for by its conversation and needs no index of the site, so there one question will do:
+--      site_id = any ((select chat.my_whole_sites('…'))::uuid[]) or …
 -- Leaves out: writing the limits (sql/sites/save_permission.sql). Owners and admins of the agency are never limited.
 
 create or replace function chat.my_limited_sites()
@@ -2452,6 +2842,26 @@ begin
 end
 $$;
 comment on function chat.my_limited_sites() is 'Sites of which the caller sees only a part.';
+
+create or replace function chat.my_whole_sites(p_permission text)
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return array(
+        select unnest(chat.sites_in_charge())
+        union
+        select a.site_id
+        from public.mod_chat_agents a
+        where a.user_id = auth.uid() and a.is_active and chat.role_may(a.site_id, a.role, p_permission)
+            and not exists (select from chat.role_limits l where l.site_id = a.site_id and l.role = a.role));
+end
+$$;
+comment on function chat.my_whole_sites(text) is
+    'Sites where the caller has a permission and sees everything: chat.my_sites_with() without those that limit their role.';
 
 create or replace function chat.my_part()
 returns text[]
@@ -2623,6 +3033,27 @@ end
 $$;
 comment on function chat.require_module(uuid) is 'Raises PT403 chat/module_off where the module is off.';
 
+-- file: sql/sites/require_site.sql
+-- What: that there is a site.
+-- Why: whoever asks of one that is not there hears so, and not what a site without settings would say.
+-- Leaves out: who may work in it (policies/).
+
+create or replace function chat.require_site(p_site uuid)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if not exists (select from public.sites s where s.id = p_site) then
+        raise exception 'there is no site %', coalesce(p_site::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of an existing site';
+    end if;
+end
+$$;
+comment on function chat.require_site(uuid) is 'Refuses where there is no such site. PT404 chat/no_such_site.';
+
 -- file: sql/sites/save_permission.sql
 -- What: a site changes what its roles may do and which part of it they see; everybody asks what they may.
 -- Why: functions, because nobody gives away what they have not, nor changes a role that is not below their own.
@@ -2775,6 +3206,46 @@ $$;
 comment on function chat.broadcast(text[], jsonb, bigint[]) is
     'Writes a payload to each topic of Realtime, null topics left out, with `prev`, the change before it on that topic. The payload''s `type` is the event. Does nothing where Realtime is absent.';
 
+-- file: sql/live/postgres_changes.sql
+-- What: puts what a dashboard shows into the publication of Realtime's Postgres Changes, or takes it out again.
+-- Why: broadcasts are the way; but a dashboard that is there already and listens to the tables goes on working. Every
+--      subscriber costs a read under the policies for each change, so it is off until somebody asks for it.
+-- Leaves out: visitors, who may read no table and so hear nothing; deletes, which Realtime tells without asking a policy,
+--             but of which it knows no more than the id.
+
+create or replace function chat.enable_postgres_changes(enabled boolean default true)
+returns text[]
+language plpgsql
+as $$
+declare
+    shown regclass;
+    told boolean;
+begin
+    if to_regnamespace('realtime') is null then
+        raise exception 'there is no Realtime here'
+            using errcode = 'PT404', detail = 'chat/no_realtime', hint = 'start Realtime for this database first: it makes the schema realtime';
+    end if;
+    if not exists (select from pg_catalog.pg_publication p where p.pubname = 'supabase_realtime') then
+        create publication supabase_realtime;
+    end if;
+    foreach shown in array array['public.mod_chat_messages', 'public.mod_chat_conversations']::regclass[] loop
+        told := exists (
+            select from pg_catalog.pg_publication_tables t
+            where t.pubname = 'supabase_realtime' and format('%I.%I', t.schemaname, t.tablename)::regclass = shown);
+        if enabled and not told then
+            execute format('alter publication supabase_realtime add table %s', shown);
+        elsif told and not enabled then
+            execute format('alter publication supabase_realtime drop table %s', shown);
+        end if;
+    end loop;
+    return array(
+        select format('%s.%s', t.schemaname, t.tablename) from pg_catalog.pg_publication_tables t
+        where t.pubname = 'supabase_realtime' and t.tablename like 'mod\_chat\_%' order by 1);
+end
+$$;
+comment on function chat.enable_postgres_changes(boolean) is
+    'Has Realtime tell changes of mod_chat_messages and mod_chat_conversations by Postgres Changes, too, to agents who may read the rows; false ends that. Answers our tables in the publication. For the owner in psql. PT404 chat/no_realtime.';
+
 -- file: sql/jobs/enqueue.sql
 -- What: puts a job into a lane.
 -- Why: the lane is written first, so two writers of one lane queue up and their jobs keep the order of commit. A lane
@@ -2825,6 +3296,138 @@ end
 $$;
 comment on function chat.replace_waiting(text, text, jsonb) is
     'Gives the waiting job of a kind in a lane another payload, unless it runs already. Whether there was one.';
+
+-- file: sql/whatsapp/send_rates.sql
+-- What: how fast a number and a pair of number and person may send, known to all workers.
+-- Why: what Meta would refuse is better not sent. One moment holds a whole bucket: until when what was taken is owed. A
+--      claim takes for all lanes of a number at once; a pair's bucket is a column of its lane, which a claim writes anyway.
+--      When Graph says "too fast" all the same, the number goes at half its rate, which doubles again each minute.
+-- Leaves out: messages that come in, which count at Meta, too; for them there is Graph's word.
+
+create table if not exists chat.send_rates (
+    phone_number_id text primary key,
+    per_second integer not null default 80 check (per_second > 0),
+    owed_until timestamptz not null default 'epoch',
+    halved smallint not null default 0 check (halved between 0 and 6),
+    halved_at timestamptz not null default 'epoch'
+) with (fillfactor = 50);
+comment on table chat.send_rates is 'What each number may send a second, and what it has used. Locked after lanes, by number.';
+comment on column chat.send_rates.owed_until is 'When all that was taken will have flowed off; up to chat.send_credit() may be owed.';
+comment on column chat.send_rates.halved is 'How often the rate was halved because Graph said 130429; one less for each minute since.';
+alter table chat.send_rates enable row level security;
+
+create or replace function chat.pair_step()
+returns interval language sql immutable
+as $$ select interval '6 seconds' $$;
+comment on function chat.pair_step() is 'What one message costs a pair of number and person.';
+
+create or replace function chat.pair_credit()
+returns interval language sql immutable
+as $$ select interval '270 seconds' $$;
+comment on function chat.pair_credit() is 'What a pair may owe: a burst of 45 messages.';
+
+create or replace function chat.sends_per_second(p_details jsonb)
+returns integer
+language sql
+immutable
+as $$
+    select case
+        when p_details ->> 'is_on_biz_app' = 'true' then 20
+        when p_details -> 'throughput' ->> 'level' = 'HIGH' then 1000
+        else 80
+    end
+$$;
+comment on function chat.sends_per_second(jsonb) is
+    'What Meta lets a number send a second, by Graph''s details of it: 80, 1000 after the upgrade, 20 beside the Business app.';
+
+create or replace function chat.follow_throughput(p_phone_number_id text, p_details jsonb)
+returns void
+language plpgsql
+as $$
+begin
+    insert into chat.send_rates as r (phone_number_id, per_second)
+    values (p_phone_number_id, chat.sends_per_second(p_details))
+    on conflict (phone_number_id) do update set per_second = excluded.per_second
+    where r.per_second <> excluded.per_second;
+end
+$$;
+comment on function chat.follow_throughput(text, jsonb) is 'A number''s rate follows what Graph says of it.';
+
+create or replace function chat.halvings(p_rate chat.send_rates, p_now timestamptz)
+returns integer
+language sql
+immutable
+as $$
+    select greatest(0, coalesce(p_rate.halved, 0)
+        - floor(extract(epoch from least(p_now - p_rate.halved_at, interval '1 hour')) / 60))::integer
+$$;
+comment on function chat.halvings(chat.send_rates, timestamptz) is 'How often a number''s rate is halved now: one less for each minute since.';
+
+create or replace function chat.send_credit()
+returns interval language sql immutable
+as $$ select interval '50 milliseconds' $$;
+comment on function chat.send_credit() is 'What a number may owe: a burst of a twentieth of a second''s sends, but one at least.';
+
+create or replace function chat.send_step(p_rate chat.send_rates, p_now timestamptz)
+returns interval
+language sql
+immutable
+as $$
+    -- Meta counts any second, whenever it begins: in one of them a burst and what flows after it both fall. Together they are
+    -- a little less than the limit, for what is held up on its way and arrives with the next.
+    select interval '1 second' * (2 ^ chat.halvings(p_rate, p_now) / (p_rate.per_second * 0.925))
+$$;
+comment on function chat.send_step(chat.send_rates, timestamptz) is 'How far apart the sends of a number are now.';
+
+create or replace function chat.take_sends(p_phone_number_id text, p_wanted integer, p_now timestamptz,
+    out granted integer, out again_at timestamptz, out step interval)
+language plpgsql
+as $$
+declare
+    rate chat.send_rates;
+    credit interval;
+begin
+    select r.* into rate from chat.send_rates r where r.phone_number_id = p_phone_number_id for no key update;
+    granted := p_wanted;
+    if not found then
+        return;
+    end if;
+    step := chat.send_step(rate, p_now);
+    credit := greatest(chat.send_credit(), step);
+    rate.owed_until := greatest(rate.owed_until, p_now);
+    granted := least(p_wanted, greatest(0, floor(extract(epoch from p_now + credit - rate.owed_until)
+        / extract(epoch from step))));
+    if granted > 0 then
+        update chat.send_rates r set owed_until = rate.owed_until + step * granted where r.phone_number_id = p_phone_number_id;
+    end if;
+    again_at := rate.owed_until + step - credit;
+end
+$$;
+comment on function chat.take_sends(text, integer, timestamptz) is
+    'Takes so many sends of a number, or as many as there are. Answers how many, when the first of all that were wanted has its turn, and how far apart turns are.';
+
+create or replace function chat.too_fast(p_lane text, p_phone_number_id text, p_code integer)
+returns void
+language plpgsql
+as $$
+begin
+    if p_code = 131056 then
+        -- Meta counts more than we do: the pair's credit is gone but for one try, whose time the retry says.
+        update chat.lanes l
+        set owed_until = clock_timestamp() + chat.pair_credit() - chat.pair_step()
+        where l.key = p_lane;
+    elsif p_code = 130429 then
+        -- Those that were on their way with it are refused, too, and say nothing new.
+        update chat.send_rates r
+        set halved = least(6, chat.halvings(r, clock_timestamp()) + 1),
+            halved_at = clock_timestamp(),
+            owed_until = greatest(r.owed_until, clock_timestamp() + interval '1 second')
+        where r.phone_number_id = p_phone_number_id and r.halved_at < clock_timestamp() - interval '2 seconds';
+    end if;
+end
+$$;
+comment on function chat.too_fast(text, text, integer) is
+    'Graph said 131056: this person gets no more bursts for a while; or 130429: the number sends at half its rate.';
 
 -- file: sql/jobs/finish.sql
 -- What: ends a lease: the job is done, is tried again later, or is dead.
@@ -2879,7 +3482,8 @@ as $$
 begin
     update chat.lanes l
     set busy = false, lease_token = null, lease_until = null, running_job = null, attempts = 0, held_since = null,
-        next_at = clock_timestamp(), ready = more.waiting,
+        -- Where its pair has no credit left, claims need not look before there is some (whatsapp/send_rates.sql).
+        next_at = greatest(clock_timestamp(), l.owed_until - chat.pair_credit() + chat.pair_step()), ready = more.waiting,
         idle_since = case when more.waiting then null else clock_timestamp() end
     from (select exists (select from chat.jobs j where j.lane = p_lane and j.died_at is null) as waiting) more
     where l.key = p_lane;
@@ -2929,16 +3533,16 @@ comment on function public.chat_give_back_jobs(uuid[]) is
 -- Leaves out: who may; only the owner of the database has these.
 
 create table if not exists chat.pauses (
-    what text not null check (what in ('kind', 'number')),
+    what text not null check (what in ('kind', 'number', 'token')),
     name text not null,
     reason text,
     paused_at timestamptz not null default clock_timestamp(),
     paused_by text not null default session_user,
     primary key (what, name)
 );
-comment on table chat.pauses is 'What of the queue stands still. Written by chat.pause and chat.resume.';
+comment on table chat.pauses is 'What of the queue stands still: kinds and numbers by chat.pause, and numbers whose access token Graph refused (token).';
 comment on column chat.pauses.name is
-    'A kind (whatsapp.send_text), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
+    'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
 
 create or replace function chat.is_paused(p_lane text)
@@ -2953,7 +3557,7 @@ begin
         select p.what, p.name from chat.pauses p
         left join lateral (
             select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
-        where p.what = 'number' and p.name = split_part(p_lane, ':', 2)
+        where p.what in ('number', 'token') and p.name = split_part(p_lane, ':', 2)
             or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
     loop
         -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it. A claim waits for no
@@ -2999,19 +3603,18 @@ $$;
 comment on function chat.pause(text, text, text) is
     'Pauses a kind of job (or all whose kind begins with that word) or a number; jobs that run now end as they may. Returns how many lanes were put aside. PT422 chat/kind_or_number.';
 
-create or replace function chat.resume(kind text default null, number text default null)
+create or replace function chat.lift_pauses(p_what text, p_names text[])
 returns integer
 language plpgsql
 as $$
 declare
     going_on integer;
 begin
+    -- One pause or resume at a time; claims go on.
     lock table chat.pauses in share row exclusive mode;
-    delete from chat.pauses p
-    where (p.what, p.name) = (case when resume.kind is null then 'number' else 'kind' end, coalesce(resume.kind, resume.number));
+    delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
-        raise exception 'there is no such pause'
-            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+        return null;
     end if;
     -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
     -- a job and is waited for: a lane passed by would stay aside for ever.
@@ -3027,6 +3630,24 @@ begin
     return going_on;
 end
 $$;
+comment on function chat.lift_pauses(text, text[]) is
+    'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
+
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on constant integer := chat.lift_pauses(
+        case when resume.kind is null then 'number' else 'kind' end, array[coalesce(resume.kind, resume.number)]);
+begin
+    if going_on is null then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
+    return going_on;
+end
+$$;
 comment on function chat.resume(text, text) is
     'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';
 
@@ -3034,9 +3655,11 @@ comment on function chat.resume(text, text) is
 -- What: leases jobs to a worker.
 -- Why: lanes are locked with skip locked, so any number of workers claim at once; the lease is a row, so a worker may die
 --      with it and another takes over when it has run out.
+--      Bulk work (files) may be long, so a worker says how much more of it it takes, and keeps slots for replies.
+--      Sends are taken no faster than their number and pair may (whatsapp/send_rates.sql).
 -- Leaves out: what a taken-over job means. A send looks at its attempts first (whatsapp/begin_attempt.sql).
 
-create or replace function public.chat_claim_jobs(slots integer)
+create or replace function public.chat_claim_jobs(slots integer, bulk integer default null)
 returns jsonb
 language plpgsql
 security definer
@@ -3047,23 +3670,30 @@ as $$
 declare
     claimed jsonb;
     aside integer;
+    behind integer := 0;
 begin
     loop
         with lost as (
-            select l.key from chat.lanes l
+            select l.key, l.urgency, l.owed_until from chat.lanes l
             where l.busy and l.lease_until < clock_timestamp()
             order by l.lease_until
             for update skip locked
             limit slots
         ), due as (
-            select l.key from chat.lanes l
+            select l.key, l.urgency, l.owed_until from chat.lanes l
             where l.ready and not l.busy and l.next_at <= clock_timestamp()
+                and l.urgency <= case when bulk = 0 then 3 else 4 end
             order by l.urgency, l.next_at
             for update skip locked
             limit slots
         ), found as materialized (
-            select f.key, f.place, exists (select from chat.pauses) and chat.is_paused(f.key) as paused
-            from (select key, 0 as place from lost union all select key, 1 from due) f
+            select f.key, f.place, f.urgency, exists (select from chat.pauses) and chat.is_paused(f.key) as paused,
+                case when f.key like 'send:%' then split_part(f.key, ':', 2) end as sender,
+                f.owed_until - chat.pair_credit() + chat.pair_step() as rests_until,
+                f.urgency = 4 and row_number() over (partition by f.urgency order by f.place) > bulk as too_bulky
+            from (
+                select key, 0 as place, urgency, owed_until from lost
+                union all select key, 1, urgency, owed_until from due) f
         ), held as (
             -- What is paused is put aside once, and the claim looks on.
             update chat.lanes l
@@ -3071,40 +3701,116 @@ begin
             from found f
             where f.paused and l.key = f.key
             returning l.key
-        ), chosen as (
-            -- A pause that is just being ended leaves its lanes to the next claim.
-            select f.key from found f where not f.paused
+        ), chosen as materialized (
+            -- A pause that is just being ended leaves its lanes to the next claim. A pair that has no more credit rests.
+            select f.key, f.place, f.urgency, f.sender from found f
+            where not f.paused and f.too_bulky is not true
+                and (f.sender is not null and f.rests_until > clock_timestamp()) is not true
             order by f.place
             limit slots
+        ), rates as materialized (
+            -- One look a number, however many of its lanes are taken; numbers in one order.
+            select n.sender, t.granted, t.again_at, t.step
+            from (select c.sender, count(*)::integer as wanted from chosen c where c.sender is not null group by 1 order by 1) n
+            cross join lateral chat.take_sends(n.sender, n.wanted, clock_timestamp()) t
+        ), judged as materialized (
+            select f.key, r.again_at + r.step * f.rank as again_at
+            from (
+                select c.key, c.sender, row_number() over (partition by c.sender order by c.place, c.urgency) - 1 as rank
+                from chosen c where c.sender is not null) f
+            join rates r on r.sender = f.sender and f.rank >= r.granted
+            union all
+            select f.key, f.rests_until from found f
+            where not f.paused and f.sender is not null and f.rests_until > clock_timestamp()
+        ), slowed as (
+            -- Behind a limit a lane waits where it will have its turn, so that claims do not find it again and again.
+            update chat.lanes l
+            set busy = false, lease_token = null, lease_until = null, running_job = null,
+                next_at = j.again_at + least(interval '10 seconds', behind * interval '10 milliseconds')
+            from judged j
+            where l.key = j.key
+            returning l.key
         ), leased as (
             update chat.lanes l
             set busy = true,
                 lease_token = gen_random_uuid(),
                 lease_until = clock_timestamp() + make_interval(secs => 30),
                 attempts = l.attempts + 1,
-                running_job = head.id
+                running_job = head.id,
+                owed_until = case when chosen.sender is not null
+                    then greatest(l.owed_until, clock_timestamp()) + chat.pair_step() end
             from chosen
             cross join lateral (
                 select j.id, j.kind, j.payload, j.site_id from chat.jobs j
                 where j.lane = chosen.key and j.died_at is null
                 order by j.id limit 1) head
-            where l.key = chosen.key
+            where l.key = chosen.key and chosen.key not in (select j.key from judged j)
             returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
         )
         select coalesce(jsonb_agg(jsonb_build_object(
             'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
             'tries', attempts,
             'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-            order by urgency, id), '[]'), (select count(*) from held)
+            order by urgency, id), '[]'), (select count(*) from held) + (select count(*) from slowed)
         into claimed, aside
         from leased;
+        behind := behind + aside;
         exit when aside = 0 or claimed <> '[]';
     end loop;
     return claimed;
 end
 $$;
-comment on function public.chat_claim_jobs(integer) is
-    'Leases up to so many jobs, one a lane, most urgent first; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';
+comment on function public.chat_claim_jobs(integer, integer) is
+    'Leases up to so many jobs, one a lane, most urgent first, none of class bulk where bulk is 0 and else at most so many; lanes whose lease ran out first of all. Answers [{job_id, lane, lease_token, lease_seconds, kind, payload, tries, held_seconds}].';
+
+-- file: sql/jobs/next_job.sql
+-- What: how long until the queue has something to do.
+-- Why: a lane that waits (for its next try, for its number's limit) notifies nobody when its time comes; a worker that finds
+--      nothing asks this once and looks again just then.
+-- Leaves out: lanes that are put aside.
+
+create or replace function public.chat_next_job()
+returns double precision
+language plpgsql
+stable
+security definer
+set search_path = ''
+set enable_seqscan = off
+as $$
+begin
+    return (
+        select extract(epoch from min(first.next_at) - clock_timestamp())
+        from generate_series(1, 4) as class (urgency)
+        cross join lateral (
+            select l.next_at from chat.lanes l
+            where l.ready and not l.busy and l.urgency = class.urgency
+            order by l.next_at limit 1) first
+        where first.next_at < 'infinity');
+end
+$$;
+comment on function public.chat_next_job() is
+    'For the worker: seconds until the first waiting lane is due, at most 0 when one is; null when none waits.';
+
+-- file: sql/jobs/renew_lease.sql
+-- What: a lease goes on.
+-- Why: a file may take longer than a lease; whoever still works on it says so, and one that died does not.
+-- Leaves out: jobs that call once (send, read mark), which end within their lease.
+
+create or replace function public.chat_renew_lease(job_id bigint, lease_token uuid)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update chat.lanes l
+    set lease_until = clock_timestamp() + interval '30 seconds'
+    where l.lease_token = chat_renew_lease.lease_token and l.busy and l.running_job = chat_renew_lease.job_id;
+    return found;
+end
+$$;
+comment on function public.chat_renew_lease(bigint, uuid) is
+    'For the worker: holds a job for another 30 s. False when the lease is no longer its own; then nothing changed.';
 
 -- file: sql/team/skills.sql
 -- What: skills: what an agent can do and what a conversation needs, as words.
@@ -3197,14 +3903,16 @@ begin
             when new.status in ('pending', 'active', 'waiting') then null
             else coalesce(old.archived_at, at)
         end;
-        -- The unique index would refuse it too, but without a way out.
-        if new.archived_at is null and old.archived_at is not null and exists (
-            select from public.mod_chat_conversations c
-            where c.identity_id = new.identity_id and c.phone_number_id is not distinct from new.phone_number_id
-                and c.archived_at is null)
-        then
-            raise exception 'this person has another open conversation'
-                using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
+        -- The unique index would refuse it too, but without a way out. Two conditions: one with a query is planned anew each time.
+        if new.archived_at is null and old.archived_at is not null then
+            if exists (
+                select from public.mod_chat_conversations c
+                where c.identity_id = new.identity_id and c.phone_number_id is not distinct from new.phone_number_id
+                    and c.archived_at is null)
+            then
+                raise exception 'this person has another open conversation'
+                    using errcode = 'PT409', detail = 'chat/another_is_open', hint = 'go on in that one, or end it first';
+            end if;
         end if;
         -- Whoever takes it back from an agent says since when the visitor has been waiting.
         new.pending_since := case when new.status = 'pending' then coalesce(new.pending_since, at) end;
@@ -3291,20 +3999,25 @@ as $$
 declare
     assigned constant boolean := new.assigned_agent_id is not null
         and (tg_op = 'INSERT' or new.assigned_agent_id is distinct from old.assigned_agent_id);
-    moved constant boolean := tg_op = 'INSERT' or new.status is distinct from old.status;
+    moved constant boolean := tg_op = 'UPDATE' and new.status is distinct from old.status;
     rated constant boolean := new.rating is not null and (tg_op = 'INSERT' or old.rating is null);
+    visitor constant text := case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end;
+    happening text;
     word text;
 begin
-    insert into chat.events (site_id, name, conversation_id, agent_id)
-    select new.site_id, 'chat.conversation.' || e.name, new.id, new.assigned_agent_id
-    from (values
-        (1, 'created', tg_op = 'INSERT'),
-        (2, 'assigned', assigned),
-        (3, new.status, moved and new.status in ('resolved', 'closed', 'missed')),
-        (4, 'rated', rated)
-    ) as e (place, name, happened)
-    where e.happened
-    order by e.place;
+    -- An import is no news to anybody.
+    if tg_op = 'INSERT' and new.is_history then
+        return null;
+    end if;
+    foreach happening in array array_remove(array[
+        case when tg_op = 'INSERT' then 'created' end,
+        case when assigned then 'assigned' end,
+        case when moved and new.status in ('resolved', 'closed', 'missed') then new.status::text end,
+        case when rated then 'rated' end], null)
+    loop
+        insert into chat.events (site_id, name, conversation_id, agent_id)
+        values (new.site_id, 'chat.conversation.' || happening, new.id, new.assigned_agent_id);
+    end loop;
 
     -- A new conversation is told by its first message; the row itself has nothing to refetch yet.
     if tg_op = 'INSERT' then
@@ -3322,14 +4035,21 @@ begin
             'chat:site:' || new.site_id,
             'chat:conversation:' || new.id,
             -- The visitor sees who serves them and the state, nothing else of the row.
-            case when new.last_public_change = new.row_change then 'chat:visitor:' || new.visitor_id end],
+            case when not assigned then visitor end],
         jsonb_build_object('v', 1, 'type', word, 'conversation_id', new.id, 'change', new.row_change),
         array[null, new.row_change - 1, new.row_change_before]);
+    -- What is an assignment to colleagues is somebody who comes to the visitor.
+    if assigned and visitor is not null then
+        perform chat.broadcast(
+            array[visitor],
+            jsonb_build_object('v', 1, 'type', 'agent_joined', 'conversation_id', new.id, 'change', new.row_change),
+            array[new.row_change_before]);
+    end if;
     return null;
 end
 $$;
 comment on function chat.announce_conversation() is
-    'After a change of a conversation''s own fields: event rows and one broadcast.';
+    'After a change of a conversation''s own fields: event rows, and one broadcast to each topic.';
 
 -- A person counts their conversations (LC-01's total_conversations).
 create or replace function chat.count_conversation()
@@ -3349,7 +4069,8 @@ comment on function chat.count_conversation() is 'After a new conversation: the 
 
 -- file: sql/conversations/first_delivery_state.sql
 -- What: where the delivery of a message to a visitor starts, and the refusal of what WhatsApp cannot take.
--- Why: the 24-hour window is refused at enqueue as well as at send, for every writer.
+-- Why: the 24-hour window is refused at enqueue as well as at send, for every writer. A plain text, which most are, is
+--      measured here; everything else by the rule (chat_rules::whatsapp::outgoing).
 -- Leaves out: sending; the row's state makes the job (whatsapp/send_message.sql).
 
 create or replace function chat.first_delivery_state(
@@ -3365,12 +4086,16 @@ begin
         return 'sent';
     end if;
 
-    if p_message.kind <> 'text' then
-        raise exception 'a % cannot be sent to WhatsApp', p_message.kind
-            using errcode = 'PT422', detail = 'chat/kind_not_sendable', hint = 'send a text';
-    end if;
-    if coalesce(p_message.content, '') = '' or char_length(p_message.content) > 4096 then
-        raise exception 'a WhatsApp text has 1 to 4096 characters, this one % ', coalesce(char_length(p_message.content), 0)
+    if p_message.kind <> 'text' or p_message.metadata <> '{}' then
+        perform chat.require_outgoing(p_message);
+        if btrim(p_message.metadata ->> 'group_id') <> '' then
+            perform chat.require_group(p_conversation.id, p_message.metadata ->> 'group_id');
+        end if;
+        if p_message.kind = 'template' then
+            perform chat.require_template_wanted(p_conversation, p_message);
+        end if;
+    elsif coalesce(p_message.content, '') = '' or char_length(p_message.content) > 4096 then
+        raise exception 'a WhatsApp text has 1 to 4096 characters, this one %', coalesce(char_length(p_message.content), 0)
             using errcode = 'PT422', detail = 'chat/text_length', hint = 'split it into several messages';
     end if;
     if not chat.window_allows(p_conversation.whatsapp_window_expires_at, p_message.kind, p_at) then
@@ -3382,7 +4107,45 @@ begin
 end
 $$;
 comment on function chat.first_delivery_state(public.mod_chat_conversations, public.mod_chat_messages, timestamptz) is
-    'First delivery_state of a message that no visitor wrote; raises PT422 chat/window_closed, chat/kind_not_sendable or chat/text_length.';
+    'First delivery_state of a message that no visitor wrote; raises PT422 chat/window_closed, chat/text_length or as chat.require_outgoing, chat.require_group and chat.require_template_wanted.';
+
+create or replace function chat.require_outgoing(p_message public.mod_chat_messages)
+returns void
+language plpgsql
+immutable
+as $$
+declare
+    refusal record;
+begin
+    if not chat.is_readable(p_message.metadata) then
+        raise exception 'metadata takes more than 64 kB or 16 levels, or holds a number that is too large'
+            using errcode = 'PT422', detail = 'chat/metadata', hint = 'send fewer facts, or leave it out';
+    end if;
+    select * into refusal from chat.check_outgoing(
+        p_message.kind, p_message.content, p_message.metadata, p_message.file_name, p_message.file_url is not null);
+    if found then
+        raise exception '%', refusal.message using errcode = 'PT422', detail = refusal.code, hint = refusal.hint;
+    end if;
+end
+$$;
+comment on function chat.require_outgoing(public.mod_chat_messages) is
+    'Raises PT422 with the code of chat.check_outgoing, naming the field, unless WhatsApp can take a message.';
+
+create or replace function chat.require_own_file(p_site uuid, p_file_url text)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+    if p_file_url !~ '^https?://[^/]' and not starts_with(p_file_url, 'chat/' || p_site || '/') then
+        raise exception 'file_url names no file of this site'
+            using errcode = 'PT422', detail = 'chat/not_your_file',
+                hint = 'use the path chat/<site>/… that the upload had, or an https address';
+    end if;
+end
+$$;
+comment on function chat.require_own_file(uuid, text) is
+    'Raises PT422 chat/not_your_file unless a path is in the site''s folder of the bucket, or it is an address elsewhere.';
 
 -- file: sql/conversations/stamp_message.sql
 -- What: what happens before a message row is written: its conversation is locked, a repetition is recognised, it gets
@@ -3403,6 +4166,8 @@ declare
     effect record;
     newest boolean;
     home uuid;
+    file record;
+    is_nameless boolean;
 begin
     select * into conversation
     from public.mod_chat_conversations where id = new.conversation_id
@@ -3439,6 +4204,9 @@ begin
     new.content_type := chat.content_type_of(new.kind);
     new.is_internal_note := new.kind = 'note';
     new.sent_at := chat.sent_at_of(new.sent_at, at);
+    if new.file_url is not null then
+        perform chat.require_own_file(new.site_id, new.file_url);
+    end if;
     if new.sender_type = 'visitor' then
         new.sender_id := conversation.visitor_id::text;
     elsif new.sender_type = 'agent' and new.sender_id is not null and not exists (
@@ -3446,6 +4214,15 @@ begin
     then
         raise exception 'there is no agent % at this site', new.sender_id
             using errcode = 'PT422', detail = 'chat/no_such_agent', hint = 'sender_id is the id of a row of mod_chat_agents';
+    end if;
+
+    -- Whoever is signed in sends what they may read; size and type are Storage's, whatever the row says.
+    if new.file_url is not null and new.sender_type = 'agent' then
+        select * into file from chat.file_to_send(new.file_url);
+        new.file_name := coalesce(new.file_name, nullif(file.name, ''));
+        new.file_size := coalesce(file.size_bytes, new.file_size);
+        new.file_mime_type := coalesce(file.mime_type, new.file_mime_type);
+        new.file_state := coalesce(new.file_state, 'ready');
     end if;
 
     if conversation.archived_at is not null and new.origin = 'live' and new.sender_type in ('agent', 'ai')
@@ -3459,6 +4236,9 @@ begin
         when new.sender_type = 'visitor' then 'received'
         else chat.first_delivery_state(conversation, new, at)
     end;
+    if new.delivery_state = 'queued' and new.kind <> 'text' then
+        new.content := coalesce(chat.outgoing_words(new.kind, new.content, new.metadata), new.content);
+    end if;
     new.status := chat.shown_status(new.delivery_state);
 
     select * into effect from chat.message_effect(
@@ -3507,7 +4287,11 @@ begin
     if effect.inbound then
         update public.mod_chat_visitors v
         set total_messages = v.total_messages + 1, last_seen_at = greatest(v.last_seen_at, new.sent_at), updated_at = at
-        where v.id = conversation.visitor_id;
+        where v.id = conversation.visitor_id
+        returning v.name is null into is_nameless;
+        if is_nameless and conversation.channel = 'whatsapp' then
+            perform chat.name_visitor(conversation.visitor_id, new.sender_name);
+        end if;
     end if;
     return new;
 end
@@ -3580,6 +4364,10 @@ security definer
 set search_path = ''
 as $$
 begin
+    -- Files of an import come by the hundred; whoever looks at it sees them all the same.
+    if new.origin = 'history' and new.file_state is distinct from old.file_state then
+        return null;
+    end if;
     perform chat.announce_message(new, 'status_change');
     return null;
 end
@@ -3743,7 +4531,8 @@ comment on function public.chat_mentions(uuid, boolean, timestamptz, integer) is
 -- What: somebody has read so far.
 -- Why: a cursor only moves forward. An agent's reading counts for the team while the chat is theirs or nobody's: it clears
 --      unread_agent_count and shows the widget's visitor that they were read. The visitor's clears theirs.
--- Leaves out: WhatsApp's ticks, which Meta reports.
+-- Leaves out: the ticks of what went to WhatsApp, which Meta reports; how a person there sees that they were read
+--             (whatsapp/read_marks.sql).
 
 create or replace function chat.move_cursor(
     p_conversation public.mod_chat_conversations, p_agent uuid, p_seq bigint, p_clears boolean, p_now timestamptz)
@@ -3819,11 +4608,16 @@ as $$
 declare
     up_to constant bigint := least(coalesce(p_seq, p_conversation.last_seq), p_conversation.last_seq);
     cleared bigint;
+    policy text;
     moved chat.cursors;
     marked integer := 0;
     unread integer;
 begin
-    select coalesce(max(k.cleared_seq), 0) into cleared from chat.cursors k where k.conversation_id = p_conversation.id;
+    select coalesce(max(k.cleared_seq), 0), (
+            select n.read_policy from chat.whatsapp_numbers n
+            where n.site_id = p_conversation.site_id and n.phone_number_id = p_conversation.phone_number_id)
+    into cleared, policy
+    from chat.cursors k where k.conversation_id = p_conversation.id;
     moved := chat.move_cursor(p_conversation, p_agent, up_to, p_clears, p_now);
     unread := p_conversation.inbound_count - moved.read_count;
     if p_clears then
@@ -3835,6 +4629,9 @@ begin
             last_change = c.last_change + marked,
             last_public_change = case when marked > 0 then c.last_change + marked else c.last_public_change end
         where c.id = p_conversation.id and (marked > 0 or c.unread_agent_count > unread);
+        if policy = 'agent_reads' then
+            perform chat.mark_read_by_agent(p_conversation, cleared, moved.read_seq);
+        end if;
     end if;
     return jsonb_build_object('conversation_id', p_conversation.id, 'read_seq', moved.read_seq, 'unread', unread);
 end
@@ -4619,7 +5416,8 @@ comment on function public.chat_message_history(uuid) is
 -- file: sql/conversations/edit_message.sql
 -- What: editing, deleting and reacting, as agents and visitors ask for it.
 -- Why: one function each for both sides, since the rule is one.
--- Leaves out: the rule and the writing (revise_message.sql); a person's reactions on WhatsApp, which Meta reports.
+-- Leaves out: the rule and the writing (revise_message.sql); how an agent's reaction gets to a phone
+--             (whatsapp/send_reaction.sql), and a person's on WhatsApp, which Meta reports.
 
 create or replace function public.chat_edit_message(message uuid, content text)
 returns jsonb
@@ -4657,6 +5455,7 @@ declare
     at constant timestamptz := clock_timestamp();
     target record;
     actor text;
+    leaves boolean;
     numbers record;
 begin
     if chat_react.emoji is not null and (
@@ -4671,25 +5470,31 @@ begin
         raise exception 'the message was taken back'
             using errcode = 'PT409', detail = 'chat/message_deleted', hint = 'react to another message';
     end if;
-    if (target.conversation).channel = 'whatsapp' and (target.message).public_seq is not null then
-        raise exception 'a reaction cannot be sent to WhatsApp'
-            using errcode = 'PT422', detail = 'chat/kind_not_sendable', hint = 'send a text';
-    end if;
+    leaves := (target.conversation).channel = 'whatsapp' and (target.message).public_seq is not null;
     actor := case when target.visitor_id is null then 'agent:' || target.agent_id else 'visitor:' || target.visitor_id end;
     if (target.message).reactions -> actor ->> 'emoji' is distinct from chat_react.emoji then
+        if leaves then
+            perform chat.require_reactable(target.conversation, target.message, at);
+        end if;
         select * into numbers from chat.next_change((target.conversation).id, (target.message).public_seq is not null);
         update public.mod_chat_messages m
-        set reactions = m.reactions || jsonb_build_object(actor, jsonb_build_object('emoji', chat_react.emoji, 'at', at)),
+        set reactions = case
+                when leaves then chat.reactions_of_business(m.reactions, actor, chat_react.emoji, at)
+                else m.reactions || jsonb_build_object(actor, jsonb_build_object('emoji', chat_react.emoji, 'at', at))
+            end,
             change = numbers.change,
             change_before = case when m.public_seq is not null then numbers.change_before end,
             updated_at = at
         where m.id = (target.message).id;
+        if leaves then
+            perform chat.send_reaction(target.conversation, target.message, actor, chat_react.emoji);
+        end if;
     end if;
     return chat.message_as_seen((target.message).id, target.visitor_id is not null);
 end
 $$;
 comment on function public.chat_react(uuid, text) is
-    'The caller''s reaction to a message, one each; null takes it back. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, PT409 chat/message_deleted, PT422 chat/not_an_emoji, chat/kind_not_sendable.';
+    'The caller''s reaction to a message, one each; null takes it back. On WhatsApp it is the business''s, sent to the phone; where that fails the entry has an error {code, title, details, advice}. Answers the row as the caller reads it. PT401 as chat.my_session, PT404 chat/no_such_message, chat/no_such_number, PT409 chat/message_deleted, chat/not_sent_yet, PT422 chat/not_an_emoji, chat/in_a_group, chat/window_closed.';
 
 -- file: sql/conversations/canned.sql
 -- What: finding a ready answer by its /shortcut or words, and using it.
@@ -6179,10 +6984,19 @@ declare
     department_max constant integer := (
         select d.max_concurrent_chats from public.mod_chat_departments d where d.id = c.department_id);
     known_agent uuid;
+    candidate record;
     skills_of_each json;
     department_load_of_each json;
     got_this_hour_of_each json;
 begin
+    -- In whatever order they come: the rule has its own.
+    select array_agg(a.id) as ids, array_agg(a.status) as status, array_agg(a.department_id) as department_id,
+        array_agg(a.current_chat_count) as load, max(a.current_chat_count) as most,
+        array_agg(a.max_concurrent_chats) as max, array_agg(a.last_assigned_at) as last_assigned_at
+    into candidate
+    from public.mod_chat_agents a
+    where a.site_id = c.site_id and a.is_active;
+
     -- What only some sites need is asked by itself: beside it the rest would be planned anew each time.
     if settings.strategy = 'sticky' then
         select coalesce(x.assigned_agent_id, x.last_agent_id) into known_agent
@@ -6191,57 +7005,53 @@ begin
         order by coalesce(x.agent_joined_at, x.created_at) desc
         limit 1;
     elsif settings.strategy = 'skills' then
-        select json_agg(a.skills order by a.id) into skills_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+        select json_agg(a.skills order by i.place) into skills_of_each
+        from unnest(candidate.ids) with ordinality i (id, place)
+        join public.mod_chat_agents a on a.id = i.id;
     end if;
-    if department_max is not null then
-        -- Counted where it can count: of somebody who has as many chats at all.
-        select json_agg(case when a.current_chat_count > 0 and a.current_chat_count >= department_max then (
+    -- Counted where it can count: of somebody who has as many chats at all.
+    if candidate.most > 0 and candidate.most >= department_max then
+        select json_agg(case when i.load > 0 and i.load >= department_max then (
                 select count(*) from public.mod_chat_conversations x
-                where x.assigned_agent_id = a.id and x.department_id = c.department_id and x.archived_at is null
+                where x.assigned_agent_id = i.id and x.department_id = c.department_id and x.archived_at is null
                     and (x.status = 'active' or x.status = 'waiting' and x.snoozed_until is null)) end
-            order by a.id) into department_load_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+            order by i.place) into department_load_of_each
+        from unnest(candidate.ids, candidate.load) with ordinality i (id, load, place);
     end if;
     if settings.hourly_limit is not null then
         select json_agg((
                 select count(*) from chat.choices k
-                where k.agent_id = a.id and k.at > p_at - interval '1 hour' and k.by_user is null)
-            order by a.id) into got_this_hour_of_each
-        from public.mod_chat_agents a where a.site_id = c.site_id and a.is_active;
+                where k.agent_id = i.id and k.at > p_at - interval '1 hour' and k.by_user is null)
+            order by i.place) into got_this_hour_of_each
+        from unnest(candidate.ids) with ordinality i (id, place);
     end if;
-    return (
-        select json_build_object(
-            'at', p_at,
-            'conversation_id', c.id,
-            'department_id', c.department_id,
-            'preferred_agent_id', c.last_agent_id,
-            -- Whoever gave it back gets it again after somebody else has had it.
-            'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
-            'waited_seconds', chat.waited_seconds(c.pending_since, p_at),
-            'strategy', settings.strategy,
-            'hourly_limit', settings.hourly_limit,
-            'fallback_seconds', settings.fallback_seconds,
-            'fallback_department_id', settings.fallback_department_id,
-            'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
-            'skills', case when settings.strategy = 'skills' then c.skills end,
-            'skills_wait_seconds', case when settings.strategy = 'skills' then settings.skills_wait_seconds end,
-            'known_agent_id', known_agent,
-            'candidates', json_build_object(
-                'agent_id', array_agg(a.id),
-                'status', array_agg(a.status),
-                'department_id', array_agg(a.department_id),
-                'load', array_agg(a.current_chat_count),
-                'max', array_agg(a.max_concurrent_chats),
-                'department_load', department_load_of_each,
-                'department_max', department_max,
-                'skills', skills_of_each,
-                'got_this_hour', got_this_hour_of_each,
-                'last_assigned_at', array_agg(a.last_assigned_at)))
-        from (
-            select x.* from public.mod_chat_agents x
-            where x.site_id = c.site_id and x.is_active
-            order by x.id) a);
+    return json_build_object(
+        'at', p_at,
+        'conversation_id', c.id,
+        'department_id', c.department_id,
+        'preferred_agent_id', c.last_agent_id,
+        -- Whoever gave it back gets it again after somebody else has had it.
+        'returned_by', case when c.returned_by = c.last_agent_id then c.returned_by end,
+        'waited_seconds', chat.waited_seconds(c.pending_since, p_at),
+        'strategy', settings.strategy,
+        'hourly_limit', settings.hourly_limit,
+        'fallback_seconds', settings.fallback_seconds,
+        'fallback_department_id', settings.fallback_department_id,
+        'rule', c.applied_rule - '{then,passed_over,came_with}'::text[],
+        'skills', case when settings.strategy = 'skills' then c.skills end,
+        'skills_wait_seconds', case when settings.strategy = 'skills' then settings.skills_wait_seconds end,
+        'known_agent_id', known_agent,
+        'candidates', json_build_object(
+            'agent_id', candidate.ids,
+            'status', candidate.status,
+            'department_id', candidate.department_id,
+            'load', candidate.load,
+            'max', candidate.max,
+            'department_load', department_load_of_each,
+            'department_max', department_max,
+            'skills', skills_of_each,
+            'got_this_hour', got_this_hour_of_each,
+            'last_assigned_at', candidate.last_assigned_at));
 end
 $$;
 comment on function chat.routing_facts(public.mod_chat_conversations, timestamptz) is
@@ -6315,6 +7125,7 @@ declare
     drained integer := 0;
     done_queues uuid[] := '{}';
     nobody_for text[] := '{}';
+    arrived_waits boolean := p_arrived is not null;
 begin
     loop
         exit when not exists (
@@ -6329,7 +7140,13 @@ begin
         from (
             select p_site as id
             union all
-            select d.id from public.mod_chat_departments d where d.site_id = p_site and d.auto_assign) q
+            select d.id from public.mod_chat_departments d
+            where d.site_id = p_site and d.auto_assign
+                and (exists (
+                        select from public.mod_chat_agents a
+                        where a.site_id = p_site and a.department_id = d.id and a.is_active and a.status = 'online'
+                            and a.current_chat_count < a.max_concurrent_chats)
+                    or (chat.routing_settings_of(p_site, d.id)).fallback_seconds is not null)) q
         cross join lateral (
             select chat.urgency(c.priority) as urgency, c.pending_since, c.id
             from public.mod_chat_conversations c
@@ -6337,12 +7154,6 @@ begin
             order by 1, 2, 3
             limit 1) first
         where q.id <> all (done_queues)
-            and (q.id = p_site
-                or exists (
-                    select from public.mod_chat_agents a
-                    where a.site_id = p_site and a.department_id = q.id and a.is_active and a.status = 'online'
-                        and a.current_chat_count < a.max_concurrent_chats)
-                or (chat.routing_settings_of(p_site, q.id)).fallback_seconds is not null)
         order by first.urgency, first.pending_since, first.id
         limit 1;
         exit when not found;
@@ -6393,6 +7204,7 @@ begin
             update public.mod_chat_conversations
             set assigned_agent_id = chosen, status = 'active', choice_id = kept, session_number = coalesce(session_number, p_number)
             where id = p_arrived;
+            arrived_waits := false;
         else
             -- A statement that names the number, a key, would wait for whoever refers to the row; they may wait for routing.
             update public.mod_chat_conversations
@@ -6400,15 +7212,20 @@ begin
             where id = (waiting.chat).id;
         end if;
         update public.mod_chat_agents
-        set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp()
+        set current_chat_count = current_chat_count + 1, last_assigned_at = clock_timestamp(), updated_at = clock_timestamp()
         where id = chosen;
         drained := drained + 1;
+        -- It brought no room, so what is behind it still waits for some.
+        exit when (waiting.chat).id = p_arrived;
     end loop;
+    if arrived_waits then
+        update public.mod_chat_conversations set session_number = p_number where id = p_arrived and session_number is null;
+    end if;
     return drained;
 end
 $$;
 comment on function chat.drain(uuid, uuid, text) is
-    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number in the same change. Returns how many.';
+    'Assigns waiting conversations of a site to agents with room. The caller holds the site''s routing row. The one that has just arrived gets its number, in the same change where somebody gets it. Returns how many.';
 
 -- file: sql/routing/save_rules.sql
 -- What: reads a site's rules, and replaces them.
@@ -6528,8 +7345,6 @@ declare
     latest integer;
 begin
     perform chat.require(chat_save_routing_rules.site, 'live-chat.agents.manage');
-    -- Sorting reads them under the routing row, and must not have to make them there.
-    perform chat.settings_of(chat_save_routing_rules.site);
     perform chat.lock_routing(chat_save_routing_rules.site);
     perform chat.require_rules(chat_save_routing_rules.site, chat_save_routing_rules.rules);
     latest := (chat.rules_of(chat_save_routing_rules.site)).version;
@@ -6651,21 +7466,6 @@ comment on function chat.sort_by_rules(uuid, integer) is
 -- Why: a trial of rules and a simulation with other rules ask the same in one way; and rules are read once for hundreds.
 -- Leaves out: what has just come (sort_by_rules.sql).
 
-create or replace function chat.default_department(p_site uuid)
-returns uuid
-language plpgsql
-stable
-as $$
-begin
-    return (
-        select d.id from public.mod_chat_departments d
-        where d.site_id = p_site and d.is_default and d.is_active
-        order by d.sort_order, d.id
-        limit 1);
-end
-$$;
-comment on function chat.default_department(uuid) is 'The department of what nobody has sorted; null: the site has none.';
-
 create or replace function chat.as_it_came(p_conversation public.mod_chat_conversations, p_default uuid)
 returns public.mod_chat_conversations
 language plpgsql
@@ -6727,7 +7527,7 @@ begin
     newest := array(
         select x from (
             select c from public.mod_chat_conversations c
-            where c.site_id = p_site and c.session_number is not null
+            where c.site_id = p_site and c.session_number is not null and not c.is_history
             order by c.session_number desc
             limit p_most) n (x)
         where (n.x).created_at >= p_since);
@@ -6850,7 +7650,8 @@ begin
         select k.agent_id from chat.choices k
         where k.conversation_id = c.id and k.at < p_since
         order by k.id desc limit 1) h on true
-    where c.site_id = p_site and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
+    where c.site_id = p_site and not c.is_history
+        and c.created_at < p_until and (c.archived_at is null or c.archived_at > p_since);
 end
 $$;
 comment on function chat.recorded_chats(uuid, timestamptz, timestamptz) is
@@ -7121,8 +7922,7 @@ comment on function chat.what_happened(uuid, timestamptz, timestamptz, integer) 
 create or replace function public.chat_simulate_routing(site uuid, since timestamptz, until timestamptz, changes jsonb default '{}')
 returns jsonb
 language plpgsql
--- Not stable, for PostgREST would forbid it to make the settings row of a site that has none (chat.settings_of).
-volatile
+stable
 security definer
 set search_path = ''
 as $$
@@ -7146,7 +7946,7 @@ begin
     perform chat.require_changes(chat_simulate_routing.site, chat_simulate_routing.changes);
     select x.created_at into cut_at
     from public.mod_chat_conversations x
-    where x.site_id = chat_simulate_routing.site and x.created_at >= chat_simulate_routing.since and x.created_at < ends
+    where x.site_id = chat_simulate_routing.site and not x.is_history and x.created_at >= chat_simulate_routing.since and x.created_at < ends
     order by x.created_at
     offset most limit 1;
     ends := coalesce(cut_at, ends);
@@ -7232,24 +8032,47 @@ begin
     then
         return null;
     end if;
-    perform chat.lock_routing(new.site_id);
     if tg_op = 'INSERT' then
-        -- Here and not at the insert, so that the routing row is locked after everything else.
-        update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+        -- Counted here and not at the insert, because it locks the routing row, which comes after everything else.
+        loop
+            update chat.routing r set next_session = r.next_session + 1 where r.site_id = new.site_id returning r.* into line;
+            exit when found;
+            perform chat.lock_routing(new.site_id);
+        end loop;
+        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
+        -- What began over, by an import or on the business's phone, needs nobody.
+        if new.archived_at is not null then
+            update public.mod_chat_conversations c
+            set session_number = number, department_id = coalesce(c.department_id, chat.default_department(new.site_id))
+            where c.id = new.id and c.session_number is null;
+            -- Whether or not anything is promised: a promise may be just being made.
+            insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
+            values (new.site_id, new.id, new.last_seq, new.archived_at, true);
+            return null;
+        end if;
         if line.rules_version is not null then
             perform chat.sort_by_rules(new.id, line.rules_version);
         end if;
-        number := 'CHAT-' || lpad((line.next_session - 1)::text, 8, '0');
         -- What nobody has sorted is the default department's, and stands in its line.
-        update public.mod_chat_conversations c
-        set session_number = number, department_id = d.id
-        from chat.default_department(new.site_id) d (id)
-        where c.id = new.id and c.session_number is null and c.department_id is null and d.id is not null;
+        if new.department_id is null then
+            update public.mod_chat_conversations c
+            set session_number = number, department_id = d.id
+            from chat.default_department(new.site_id) d (id)
+            where c.id = new.id and c.session_number is null and c.department_id is null and d.id is not null;
+        end if;
         perform chat.recount_load(new.site_id, array[new.assigned_agent_id]);
         perform chat.drain(new.site_id, new.id, number);
-        -- Whoever waits has a number, too.
-        update public.mod_chat_conversations c set session_number = number where c.id = new.id and c.session_number is null;
         return null;
+    end if;
+    perform chat.lock_routing(new.site_id);
+    -- What began over has come only now: the person answers what the business wrote on its phone.
+    if new.status = 'pending' and old.archived_at is not null and old.ended_by = 'system' and old.inbound_count = 0
+        and old.agent_joined_at is null and old.applied_rule is null
+    then
+        select r.* into line from chat.routing r where r.site_id = new.site_id;
+        if line.rules_version is not null then
+            perform chat.sort_by_rules(new.id, line.rules_version);
+        end if;
     end if;
     perform chat.recount_load(new.site_id, array[old.assigned_agent_id, new.assigned_agent_id]);
     perform chat.drain(new.site_id);
@@ -8190,15 +9013,21 @@ comment on function public.chat_explain_assignment(uuid) is
 create or replace function chat.hours_of(
     p_site uuid, p_department uuid, out hours jsonb, out zone text, out problems jsonb)
 language plpgsql
+stable
 as $$
 declare
-    settings constant public.mod_chat_widget_settings := chat.settings_of(p_site);
+    settings public.mod_chat_widget_settings;
     own record;
 begin
+    select s.* into settings from public.mod_chat_widget_settings s where s.site_id = p_site;
+    if not found then
+        perform chat.require_site(p_site);
+    end if;
     select d.business_hours, d.timezone into own
     from public.mod_chat_departments d where d.site_id = p_site and d.id = p_department;
     hours := coalesce(own.business_hours, case when settings.business_hours_enabled then settings.business_hours end);
-    zone := coalesce(own.timezone, settings.timezone);
+    -- A site that never saved any settings has the table's default; they are not made here, for whoever asks only reads.
+    zone := coalesce(own.timezone, settings.timezone, 'Africa/Lusaka');
     -- Rows that were there before anybody looked at what is saved: a site that cannot be read is not closed for good.
     problems := (
         select jsonb_agg(p) from jsonb_array_elements(chat.hours_problems(hours, zone)) p
@@ -8406,7 +9235,7 @@ begin
         raise exception 'a promise is 1 to % seconds, a warning comes after 1 to 99 percent of it', longest
             using errcode = 'PT422', detail = 'chat/sla_limits', hint = 'leave out what is not promised, and warn_percent null for no warning';
     end if;
-    -- The tick reads the settings; where a site has none yet, their row is made here.
+    -- Whoever promises in business hours goes on to save them: the row is there then.
     perform chat.settings_of(chat_save_sla.site);
     insert into chat.sla_policies as p (
         site_id, department_id, priority, tag, first_response_seconds, next_response_seconds, resolution_seconds,
@@ -8493,7 +9322,8 @@ begin
             'department_id', c.department_id,
             'priority', c.priority,
             'tags', c.tags,
-            'opened_at', c.created_at,
+            -- Nobody was promised anything about what was imported, until somebody takes it up.
+            'opened_at', case when c.is_history then coalesce(c.agent_joined_at, c.pending_since, c.created_at) else c.created_at end,
             'ended_at', c.archived_at,
             'answered', start.answered,
             'asked', k.asked,
@@ -8530,7 +9360,8 @@ begin
         where c.id = p_conversation
             -- What was over before the site promised anything stays as it is.
             and (k.conversation_id is not null
-                or offered.policies is not null and (c.archived_at is null or c.created_at >= offered.since)));
+                or offered.policies is not null
+                    and (c.archived_at is null or c.created_at >= offered.since and not c.is_history)));
 end
 $$;
 comment on function chat.sla_facts(uuid) is
@@ -8858,6 +9689,26 @@ end
 $$;
 comment on function public.chat_sla_of(uuid) is
     'How a conversation stands with what was promised, as of now: {conversation_id, policy, clocks: [{target first_response, next_response or resolution, state running, paused, kept, dropped (over before an answer) or withdrawn (promised no more), started_at, ended_at, paused_at, warn_at, due_at, left_seconds (of business time where that counts; negative: too late), breached, warnings, breaches (told so far, earlier clocks of the target included)}]}; policy null: nothing is promised. PT404 chat/no_such_conversation.';
+
+-- file: sql/team/default_department.sql
+-- What: which department takes what nobody has sorted.
+-- Why: asked when a chat comes, and when rules are tried or replayed over chats that came before.
+-- Leaves out: rules (routing/sort_by_rules.sql), and who sets the default (save_department.sql).
+
+create or replace function chat.default_department(p_site uuid)
+returns uuid
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select d.id from public.mod_chat_departments d
+        where d.site_id = p_site and d.is_default and d.is_active
+        order by d.sort_order, d.id
+        limit 1);
+end
+$$;
+comment on function chat.default_department(uuid) is 'The department of what nobody has sorted; null: the site has none.';
 
 -- file: sql/team/set_status.sql
 -- What: an agent goes online, away, busy or offline.
@@ -9327,6 +10178,11 @@ security definer
 set search_path = ''
 as $$
 begin
+    if tg_op = 'UPDATE' and (new.status, new.max_concurrent_chats, new.current_chat_count)
+        is not distinct from (old.status, old.max_concurrent_chats, old.current_chat_count)
+    then
+        return null;
+    end if;
     insert into chat.agent_states (site_id, agent_id, status, capacity, load)
     values (new.site_id, new.id, new.status, new.max_concurrent_chats, new.current_chat_count);
     return null;
@@ -9485,6 +10341,19 @@ as $$
 $$;
 comment on function chat.one_line(text, integer) is
     'A text for one line: without control characters, line breaks and direction overrides, blanks made one, trimmed, cut to so many characters; null when nothing is left.';
+
+create or replace function chat.name_visitor(p_visitor uuid, p_name text)
+returns void
+language plpgsql
+as $$
+begin
+    update public.mod_chat_visitors v
+    set name = left(p_name, 200), updated_at = clock_timestamp()
+    where v.id = p_visitor and coalesce(v.name, '') = '' and p_name <> '';
+end
+$$;
+comment on function chat.name_visitor(uuid, text) is
+    'Gives a visitor who has none a name: whom the business wrote to first is known by it once they write, or once the phone says it.';
 
 create or replace function chat.clean_profile()
 returns trigger
@@ -9889,6 +10758,578 @@ $$;
 comment on function public.chat_blocks(uuid) is
     'The block list of a site, newest first: [{id, visitor_id, visitor_name, address, reason, blocked_by, created_at, expires_at, active}]. Needs live-chat.conversations.view. PT403 chat/not_allowed.';
 
+-- file: sql/visitors/delete_files.sql
+-- What: files that nobody shall have any more leave Storage.
+-- Why: a file lies outside the database: its row in chat.file_deletions is written with what erased it, and a job of the
+--      site deletes it after the commit, again and again until Storage has done so.
+-- Leaves out: files that lie elsewhere (a message of an older dashboard may name any address); their rows stay, and say so.
+
+create or replace function chat.delete_files(p_site uuid)
+returns void
+language plpgsql
+as $$
+begin
+    -- One waiting job takes all rows there are when it runs.
+    perform chat.enqueue('files:' || p_site, 'storage.delete', 'bulk', p_site, '{}', true, true);
+end
+$$;
+comment on function chat.delete_files(uuid) is 'Has the files of a site that chat.file_deletions names deleted from Storage.';
+
+create or replace function public.chat_files_to_delete(job_id bigint, lease_token uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := (
+        select j.site_id from chat.lanes l join chat.jobs j on j.id = l.running_job
+        where l.lease_token = chat_files_to_delete.lease_token and l.busy and j.id = chat_files_to_delete.job_id);
+begin
+    -- Another message may have the same file; who sent it twice keeps it.
+    delete from chat.file_deletions d
+    where d.site_id = site and exists (
+        select from public.mod_chat_messages m where m.site_id = site and m.file_url = d.file_url);
+    return coalesce((
+        select jsonb_agg(jsonb_build_object('id', d.id, 'path', d.file_url) order by d.id)
+        from (select * from chat.file_deletions d where d.site_id = site and chat.site_of_path(d.file_url) = site
+            order by d.id limit 100) d), '[]');
+end
+$$;
+comment on function public.chat_files_to_delete(bigint, uuid) is
+    'For the worker: up to a hundred files in bucket chat-media that are to go: [{id, path}]; none when the lease is no longer its own.';
+
+create or replace function public.chat_files_deleted(ids bigint[])
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    gone integer;
+begin
+    delete from chat.file_deletions d where d.id = any (chat_files_deleted.ids);
+    get diagnostics gone = row_count;
+    return gone;
+end
+$$;
+comment on function public.chat_files_deleted(bigint[]) is 'For the worker: these files are gone from Storage. Answers how many were still awaited.';
+
+-- file: sql/crm/adapter.sql
+-- What: the one place that knows the CRM's tables: find or make a contact, what is known of one, note an activity.
+-- Why: hosts have `crm_contacts` and `crm_activities` with columns of their own choice. Ours are written where they have
+--      the name we use; a column they need and we do not know has to have a default. A host whose CRM is another one
+--      replaces chat.crm_contact_of, chat.crm_known and chat.crm_note; they are made once, an upgrade does not undo that.
+-- Leaves out: when it is told (follow.sql). Whatever fails here is tried again, and nobody's message waits for it.
+
+create or replace function chat.crm_columns(p_table regclass)
+returns setof name
+language sql
+stable
+as $$
+    select a.attname from pg_catalog.pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+$$;
+comment on function chat.crm_columns(regclass) is 'The columns of a table of the CRM that can be written.';
+
+create or replace function chat.crm_has(p_table regclass, p_column text)
+returns boolean
+language sql
+stable
+as $$
+    select exists (select from chat.crm_columns(p_table) c (name) where c.name = p_column)
+$$;
+comment on function chat.crm_has(regclass, text) is 'Whether a table of the CRM has a column that can be written.';
+
+create or replace function chat.crm_table(p_what text)
+returns regclass
+language sql
+stable
+as $$
+    -- Both or neither: an activity of the host names a contact of the host.
+    select case
+        when chat.crm_has(to_regclass('public.crm_contacts'), 'site_id')
+            and chat.crm_has(to_regclass('public.crm_activities'), 'contact_id')
+            then format('public.crm_%s', p_what)::regclass
+        else format('chat.crm_%s', p_what)::regclass
+    end
+$$;
+comment on function chat.crm_table(text) is
+    'The table of contacts or activities: the host''s where it has crm_contacts with a site_id and crm_activities with a contact_id, else ours.';
+
+create or replace function chat.crm_insert(p_table regclass, p_facts jsonb)
+returns uuid
+language plpgsql
+as $$
+declare
+    columns constant text := (
+        select string_agg(format('%I', k), ', ' order by k)
+        from jsonb_object_keys(jsonb_strip_nulls(p_facts)) k
+        join chat.crm_columns(p_table) c (name) on c.name = k);
+    id uuid;
+begin
+    execute format(
+        'insert into %1$s as x (%2$s) select %2$s from jsonb_populate_record(null::%1$s, $1) returning x.id', p_table, columns)
+    into id using p_facts;
+    return id;
+end
+$$;
+comment on function chat.crm_insert(regclass, jsonb) is 'Makes a row of those facts that the table has a column for; its id.';
+
+create or replace function chat.crm_find(p_site uuid, p_emails text[], p_phones text[])
+returns uuid
+language plpgsql
+stable
+as $$
+declare
+    contacts constant regclass := chat.crm_table('contacts');
+    asked record;
+    found uuid;
+begin
+    -- As they are usually written first, which an index finds; then whatever stands between the digits. A host with many
+    -- contacts makes the index that ours has for that (crm.sql).
+    for asked in
+        select s.condition
+        from (values
+            (1, 'email', 'lower(x.email) = any ($2)', p_emails),
+            (2, 'phone', 'x.phone = any ($3)', p_phones),
+            (3, 'phone', 'regexp_replace(x.phone, ''\D'', '''', ''g'') = any ($3)', p_phones)) s (place, name, condition, given)
+        where chat.crm_has(contacts, s.name) and cardinality(s.given) > 0
+        order by s.place
+    loop
+        execute format('select x.id from %s x where x.site_id = $1 and %s order by x.id limit 1', contacts, asked.condition)
+        into found using p_site, p_emails, p_phones || array(select '+' || p from unnest(p_phones) p);
+        exit when found is not null;
+    end loop;
+    return found;
+end
+$$;
+comment on function chat.crm_find(uuid, text[], text[]) is
+    'The contact of a site with one of these e-mails (lower case) or phones (digits); null when there is none.';
+
+create or replace function chat.crm_make(p_site uuid, p_person jsonb)
+returns uuid
+language plpgsql
+as $$
+declare
+    name constant text := coalesce(nullif(btrim(p_person ->> 'name'), ''), p_person ->> 'phone', p_person ->> 'email', 'Visitor');
+begin
+    return chat.crm_insert(chat.crm_table('contacts'), jsonb_build_object(
+        'site_id', p_site,
+        'name', name, 'full_name', name,
+        'first_name', split_part(name, ' ', 1),
+        'last_name', coalesce(nullif(substr(name, length(split_part(name, ' ', 1)) + 2), ''), ''),
+        'email', p_person ->> 'email', 'phone', p_person ->> 'phone',
+        'source', 'live-chat'));
+end
+$$;
+comment on function chat.crm_make(uuid, jsonb) is 'Makes a contact of {name, email, phone}; its id.';
+
+do $do$
+begin
+    if to_regprocedure('chat.crm_contact_of(uuid, jsonb)') is null then
+        create function chat.crm_contact_of(p_site uuid, p_person jsonb)
+        returns uuid
+        language plpgsql
+        as $$
+        begin
+            return coalesce(
+                chat.crm_find(
+                    p_site,
+                    array(select jsonb_array_elements_text(p_person -> 'emails')),
+                    array(select jsonb_array_elements_text(p_person -> 'phones'))),
+                chat.crm_make(p_site, p_person));
+        end
+        $$;
+        comment on function chat.crm_contact_of(uuid, jsonb) is
+            'The contact of {name, email, phone, emails, phones}: found by the verified emails and phones, else made. Replaceable by the host; never made anew by an upgrade.';
+    end if;
+    if to_regprocedure('chat.crm_known(uuid, uuid)') is null then
+        create function chat.crm_known(p_site uuid, p_contact uuid)
+        returns jsonb
+        language plpgsql
+        stable
+        as $$
+        declare
+            contact jsonb;
+        begin
+            execute format('select to_jsonb(x) from %s x where x.site_id = $1 and x.id = $2', chat.crm_table('contacts'))
+            into contact using p_site, p_contact;
+            return contact;
+        end
+        $$;
+        comment on function chat.crm_known(uuid, uuid) is
+            'A contact''s row, null when it is gone. Visitors get name (or full_name, or first_name and last_name), email and phone from it. Replaceable by the host; never made anew by an upgrade.';
+    end if;
+    if to_regprocedure('chat.crm_note(uuid, uuid, uuid, text)') is null then
+        create function chat.crm_note(p_site uuid, p_contact uuid, p_conversation uuid, p_description text)
+        returns void
+        language plpgsql
+        as $$
+        begin
+            perform chat.crm_insert(chat.crm_table('activities'), jsonb_build_object(
+                'site_id', p_site, 'contact_id', p_contact, 'type', 'chat', 'related_entity', 'conversation',
+                'entity_id', p_conversation, 'title', p_description, 'subject', p_description, 'description', p_description));
+        end
+        $$;
+        comment on function chat.crm_note(uuid, uuid, uuid, text) is
+            'Notes an activity of type chat. Replaceable by the host; never made anew by an upgrade.';
+    end if;
+end
+$do$;
+
+-- file: sql/crm/follow.sql
+-- What: tells the CRM that conversations began and ended, and fills what is empty of a visitor from there.
+-- Why: it follows event rows by the tick, so no message waits for the host's tables; each event is told in a transaction
+--      within the transaction, so one that fails takes nothing with it and is tried again.
+--      Only verified identities find a contact: a typed e-mail or phone could be anybody's.
+-- Leaves out: people of whom nothing is verified; they get a contact when they prove who they are, or by hand.
+
+create or replace function chat.collect_crm(p_batch integer)
+returns void
+language plpgsql
+as $$
+declare
+    progress chat.crm_progress;
+    reached bigint;
+begin
+    select * into progress from chat.crm_progress;
+    if progress.event_id >= progress.up_to then
+        select max(e.id) into reached from chat.events e;
+        if reached > progress.up_to then
+            progress.up_to_xid := chat.xid_from_now('chat.crm_progress');
+            update chat.crm_progress set up_to = reached, up_to_xid = progress.up_to_xid;
+        end if;
+        return;
+    elsif not chat.all_ended(progress.up_to_xid) then
+        return;
+    end if;
+    with next as (
+        select e.* from chat.events e
+        where e.id > progress.event_id and e.id <= progress.up_to
+        order by e.id limit p_batch
+    ), told as (
+        insert into chat.crm_due (event_id, site_id, conversation_id, name, at)
+        select n.id, n.site_id, n.conversation_id, n.name, n.at
+        from next n
+        -- Somebody may erase it in this moment; then there is nothing to tell.
+        join lateral (
+            select from public.mod_chat_conversations c where c.id = n.conversation_id for key share skip locked) c on true
+        left join chat.crm_settings s on s.site_id = n.site_id
+        where n.name in ('chat.conversation.created', 'chat.conversation.resolved', 'chat.conversation.closed', 'chat.conversation.missed')
+            and coalesce(s.is_on, true)
+    )
+    update chat.crm_progress p set event_id = greatest(p.event_id, (select max(n.id) from next n));
+end
+$$;
+comment on function chat.collect_crm(integer) is
+    'Puts the next beginnings and ends of conversations into chat.crm_due. The caller holds chat.crm_progress.';
+
+create or replace function chat.person_for_crm(p_visitor uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    rows constant uuid[] := chat.person_rows(p_visitor);
+    person jsonb;
+    login_emails text[] := '{}';
+begin
+    if to_regclass('auth.users') is not null then
+        select coalesce(array_agg(lower(to_jsonb(u) ->> 'email')), '{}') into login_emails
+        from chat.identities i
+        join chat.identity_aliases a on a.identity_id = i.id and a.kind = 'auth'
+        join auth.users u on u.id::text = a.value
+        where i.visitor_id = any (rows) and to_jsonb(u) ->> 'email_confirmed_at' is not null;
+    end if;
+    select jsonb_build_object(
+        'verified', count(a.value) > 0,
+        'phones', coalesce(jsonb_agg(a.value) filter (where a.kind = 'phone'), '[]'),
+        'emails', to_jsonb(login_emails),
+        'phone', '+' || min(a.value) filter (where a.kind = 'phone'))
+    into person
+    from chat.identities i
+    join chat.identity_aliases a on a.identity_id = i.id
+    where i.visitor_id = any (rows);
+    return person || (
+        select jsonb_build_object(
+            'name', min(v.name),
+            'email', coalesce(login_emails[1], min(v.email)),
+            'phone', coalesce(person ->> 'phone', min(v.phone)),
+            'contact', (array_agg(v.crm_contact_id) filter (where v.crm_contact_id is not null))[1])
+        from public.mod_chat_visitors v where v.id = any (rows));
+end
+$$;
+comment on function chat.person_for_crm(uuid) is
+    'What chat.crm_contact_of is asked with: {verified, phones, emails, name, email, phone, contact}; contact: that of one of the person''s rows.';
+
+create or replace function chat.crm_name(p_contact jsonb)
+returns text
+language sql
+immutable
+as $$
+    select coalesce(p_contact ->> 'name', p_contact ->> 'full_name',
+        nullif(concat_ws(' ', nullif(p_contact ->> 'first_name', ''), nullif(p_contact ->> 'last_name', '')), ''))
+$$;
+comment on function chat.crm_name(jsonb) is 'The name of a contact, as hosts write it: name, full_name, or first_name and last_name.';
+
+create or replace function chat.link_contact(p_visitor public.mod_chat_visitors)
+returns uuid
+language plpgsql
+as $$
+declare
+    person constant jsonb := chat.person_for_crm(p_visitor.id);
+    contact uuid := (person ->> 'contact')::uuid;
+    known jsonb;
+begin
+    -- A contact that was deleted over there is made anew.
+    known := chat.crm_known(p_visitor.site_id, contact);
+    if known is null and (person ->> 'verified')::boolean then
+        contact := chat.crm_contact_of(p_visitor.site_id, person);
+        known := chat.crm_known(p_visitor.site_id, contact);
+    end if;
+    if known is null then
+        return null;
+    end if;
+    update public.mod_chat_visitors v
+    set crm_contact_id = contact,
+        -- A host's contact may be longer than a visitor can be: a cut name still says who it is, a cut address is another's.
+        name = coalesce(nullif(v.name, ''), chat.one_line(chat.crm_name(known), 200)),
+        email = coalesce(nullif(v.email, ''), case when char_length(known ->> 'email') <= 320 then known ->> 'email' end),
+        phone = coalesce(nullif(v.phone, ''), case when char_length(known ->> 'phone') <= 50 then known ->> 'phone' end),
+        updated_at = clock_timestamp()
+    where v.id = p_visitor.id
+        and (v.crm_contact_id is distinct from contact
+            or coalesce(v.name, '') = '' or coalesce(v.email, '') = '' or coalesce(v.phone, '') = '');
+    return contact;
+end
+$$;
+comment on function chat.link_contact(public.mod_chat_visitors) is
+    'The contact of a visitor the caller has locked: theirs, or found or made if they are verified, else null. Fills what is empty of the visitor.';
+
+create or replace function chat.crm_words(p_conversation public.mod_chat_conversations, p_event text)
+returns text
+language sql
+stable
+as $$
+    select case p_conversation.channel when 'whatsapp' then 'WhatsApp' else 'Chat' end || ' conversation ' || case p_event
+        when 'chat.conversation.created' then 'started'
+        else replace(p_event, 'chat.conversation.', '') || ': ' || p_conversation.message_count || ' messages'
+            || coalesce(', with ' || a.display_name, '') || coalesce(', rated ' || p_conversation.rating || ' of 5', '')
+    end || coalesce(' (' || p_conversation.session_number || ')', '')
+    from (select) x
+    left join public.mod_chat_agents a
+        on a.id = coalesce(p_conversation.assigned_agent_id, p_conversation.last_agent_id)
+$$;
+comment on function chat.crm_words(public.mod_chat_conversations, text) is 'What an activity says of a conversation that began or ended.';
+
+create or replace function chat.tell_crm(p_due chat.crm_due)
+returns boolean
+language plpgsql
+as $$
+declare
+    conversation public.mod_chat_conversations;
+    visitor public.mod_chat_visitors;
+    contact uuid;
+begin
+    select c.* into conversation from public.mod_chat_conversations c where c.id = p_due.conversation_id;
+    -- Whoever is at work with them is not waited for.
+    select v.* into visitor from public.mod_chat_visitors v
+    where v.id = conversation.visitor_id for no key update skip locked;
+    if not found then
+        return false;
+    end if;
+    contact := chat.link_contact(visitor);
+    if contact is not null then
+        perform chat.crm_note(p_due.site_id, contact, conversation.id, chat.crm_words(conversation, p_due.name));
+    end if;
+    return true;
+end
+$$;
+comment on function chat.tell_crm(chat.crm_due) is 'Tells the CRM of one beginning or end; false when the visitor is locked just now.';
+
+create or replace function chat.follow_crm(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    -- A host's tables may be slow, and the tick has more to do.
+    until constant timestamptz := clock_timestamp() + interval '250 milliseconds';
+    due chat.crm_due;
+    told integer := 0;
+begin
+    -- One tick at a time, or two would each make a contact of one person.
+    perform from chat.crm_progress for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    perform chat.collect_crm(p_batch * 10);
+    for due in
+        select d.* from chat.crm_due d
+        where d.next_at <= p_now
+            -- What began before is told before.
+            and not exists (
+                select from chat.crm_due b where b.site_id = d.site_id and b.conversation_id = d.conversation_id and b.event_id < d.event_id)
+        order by d.next_at, d.event_id
+        limit p_batch
+        for update skip locked
+    loop
+        begin
+            if chat.tell_crm(due) then
+                delete from chat.crm_due d where d.event_id = due.event_id;
+                told := told + 1;
+            end if;
+        exception
+            when query_canceled or admin_shutdown or serialization_failure or deadlock_detected then
+                raise;
+            when others then
+                update chat.crm_due d
+                set tries = d.tries + 1, error = sqlstate || ' ' || sqlerrm,
+                    next_at = case when d.tries < 9 then p_now + make_interval(secs => 10 * 2 ^ d.tries) end
+                where d.event_id = due.event_id;
+        end;
+        exit when clock_timestamp() > until;
+    end loop;
+    return told;
+end
+$$;
+comment on function chat.follow_crm(integer, timestamptz) is
+    'Tells the CRM what began and ended, in batches; how many. What fails is tried ten times within about two hours and then kept with its error. For the tick.';
+
+-- file: sql/crm/forget.sql
+-- What: what our own tables of contacts and activities hold of a person, for erasing and for handing it out.
+-- Why: a person is erased whole, and sees before what that takes.
+-- Leaves out: the host's tables. What was told to a CRM is the CRM's to erase, by the contact's id in the export.
+
+create or replace function chat.own_contacts(p_visitors uuid[])
+returns uuid[]
+language sql
+stable
+as $$
+    -- A contact that somebody else is linked to as well stays.
+    select coalesce(array_agg(k.id), '{}')
+    from chat.crm_contacts k
+    where k.id in (select v.crm_contact_id from public.mod_chat_visitors v where v.id = any (p_visitors))
+        and not exists (
+            select from public.mod_chat_visitors o
+            where o.site_id = k.site_id and o.crm_contact_id = k.id and o.id <> all (p_visitors))
+$$;
+comment on function chat.own_contacts(uuid[]) is 'Contacts in our own table that belong to these visitors and nobody else.';
+
+create or replace function chat.erase_contacts(p_visitors uuid[], p_conversations uuid[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    contacts constant uuid[] := chat.own_contacts(p_visitors);
+    activities integer;
+begin
+    delete from chat.crm_activities a where a.contact_id = any (contacts) or a.entity_id = any (p_conversations);
+    get diagnostics activities = row_count;
+    delete from chat.crm_contacts k where k.id = any (contacts);
+    return jsonb_build_object('contacts', cardinality(contacts), 'activities', activities);
+end
+$$;
+comment on function chat.erase_contacts(uuid[], uuid[]) is 'Deletes what our own tables hold of a person. Answers counts.';
+
+create or replace function chat.export_contacts(p_visitors uuid[])
+returns jsonb
+language sql
+stable
+as $$
+    select coalesce(jsonb_agg(to_jsonb(k) || jsonb_build_object('activities', coalesce((
+        select jsonb_agg(to_jsonb(a) order by a.created_at, a.id) from chat.crm_activities a where a.contact_id = k.id), '[]'))
+        order by k.created_at, k.id), '[]')
+    from chat.crm_contacts k
+    where k.id = any (chat.own_contacts(p_visitors))
+$$;
+comment on function chat.export_contacts(uuid[]) is 'What our own tables hold of a person: [{contact, activities}].';
+
+-- file: sql/crm/settings.sql
+-- What: a site switches its CRM on or off, sees what could not be told, and asks what the CRM knows of a visitor.
+-- Why: a host's table that refuses a row must not be found out by looking at what is missing.
+-- Leaves out: writing contacts; that is the CRM's own screens.
+
+create or replace function public.chat_crm(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_crm.site, 'live-chat.settings.manage');
+    return (
+        select jsonb_build_object(
+            'is_on', coalesce((select s.is_on from chat.crm_settings s where s.site_id = chat_crm.site), true),
+            'contacts', chat.crm_table('contacts')::text,
+            'due', count(*) filter (where d.next_at is not null),
+            'failed', coalesce(jsonb_agg(
+                jsonb_build_object('conversation_id', d.conversation_id, 'event', d.name, 'at', d.at, 'error', d.error)
+                order by d.event_id desc) filter (where d.next_at is null), '[]'))
+        from chat.crm_due d where d.site_id = chat_crm.site);
+end
+$$;
+comment on function public.chat_crm(uuid) is
+    'The site''s CRM: {is_on, contacts: the table they stand in, due: how many beginnings and ends are still to be told, failed: [{conversation_id, event, at, error}]}. Needs live-chat.settings.manage. PT403 chat/not_allowed.';
+
+create or replace function public.chat_save_crm(site uuid, is_on boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_save_crm.site, 'live-chat.settings.manage');
+    if chat_save_crm.is_on is null then
+        raise exception 'the CRM is on or off'
+            using errcode = 'PT422', detail = 'chat/on_or_off', hint = 'say true or false';
+    end if;
+    insert into chat.crm_settings as s (site_id, is_on) values (chat_save_crm.site, chat_save_crm.is_on)
+    on conflict (site_id) do update set is_on = excluded.is_on;
+    if not chat_save_crm.is_on then
+        delete from chat.crm_due d where d.site_id = chat_save_crm.site;
+    end if;
+    return public.chat_crm(chat_save_crm.site);
+end
+$$;
+comment on function public.chat_save_crm(uuid, boolean) is
+    'Switches the site''s CRM on or off; what was still to be told when it goes off is not. Answers as chat_crm. Needs live-chat.settings.manage. PT403 chat/not_allowed, PT422 chat/on_or_off.';
+
+create or replace function public.chat_retry_crm(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_retry_crm.site, 'live-chat.settings.manage');
+    update chat.crm_due d set tries = 0, next_at = clock_timestamp() where d.site_id = chat_retry_crm.site;
+    return public.chat_crm(chat_retry_crm.site);
+end
+$$;
+comment on function public.chat_retry_crm(uuid) is
+    'Has the CRM told anew what it refused. Answers as chat_crm. Needs live-chat.settings.manage. PT403 chat/not_allowed.';
+
+create or replace function public.chat_contact(visitor uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := chat.require_for_visitor(chat_contact.visitor, 'live-chat.conversations.view');
+    known constant jsonb := chat.crm_known(site, (chat.person_for_crm(chat_contact.visitor) ->> 'contact')::uuid);
+begin
+    -- No more than this: the host's other columns have the host's policies.
+    return case when known is not null then jsonb_build_object(
+        'id', known -> 'id', 'name', chat.crm_name(known), 'email', known -> 'email', 'phone', known -> 'phone') end;
+end
+$$;
+comment on function public.chat_contact(uuid) is
+    'The CRM''s contact of a visitor: {id, name, email, phone}; null when there is none. Needs live-chat.conversations.view. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+
 -- file: sql/visitors/erase_parts.sql
 -- What: the steps of erasing a person that are not plain deletes of their rows.
 -- Why: what webhooks, queue and storage keep of somebody is found in its own way each.
@@ -9934,6 +11375,8 @@ as $$
 declare
     statuses integer;
     letters integer;
+    contacts integer;
+    told integer;
 begin
     delete from chat.orphan_statuses o
     where o.site_id = p_site
@@ -9950,11 +11393,26 @@ begin
             select from chat.identity_aliases a
             where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
     get diagnostics letters = row_count;
-    return jsonb_build_object('orphan_statuses', statuses, 'dead_letters', letters);
+    delete from chat.phone_contacts p
+    using chat.identities i
+    join chat.identity_aliases a on a.identity_id = i.id
+    left join lateral chat.dialled_phone(case a.kind when 'phone' then a.value end) d on true
+    where i.id = any (p_identities) and p.site_id = i.site_id and p.portfolio = i.portfolio
+        and p.value = any (array[a.value] || coalesce(d.variants, '{}'));
+    get diagnostics contacts = row_count;
+    -- Of groups: who was in them.
+    delete from chat.whatsapp_told t
+    where t.site_id = p_site and t.field like 'group%'
+        and exists (
+            select from chat.identity_aliases a
+            where a.identity_id = any (p_identities) and position(a.value in t.facts::text) > 0);
+    get diagnostics told = row_count;
+    return jsonb_build_object(
+        'orphan_statuses', statuses, 'dead_letters', letters, 'phone_contacts', contacts, 'told_of_groups', told);
 end
 $$;
 comment on function chat.erase_leftovers(uuid, uuid[], uuid[]) is
-    'Deletes what webhooks left of these people: statuses without a message, dead letters. Answers counts.';
+    'Deletes what webhooks left of these people: statuses without a message, dead letters, their names in the business''s phone, what groups told of them. Answers counts.';
 
 create or replace function chat.queue_file_deletions(p_visitors uuid[], p_conversations uuid[])
 returns integer
@@ -9966,6 +11424,11 @@ begin
     insert into chat.file_deletions (site_id, file_url)
     select m.site_id, m.file_url from public.mod_chat_messages m
     where m.conversation_id = any (p_conversations) and m.file_url is not null
+    union
+    -- A message that was taken back keeps its file among its versions.
+    select v.site_id, v.file ->> 'url' from public.mod_chat_messages m
+    join chat.message_versions v on v.message_id = m.id
+    where m.conversation_id = any (p_conversations) and v.file ->> 'url' is not null
     union
     select u.site_id, u.path from chat.uploads u join chat.sessions s on s.id = u.session_id
     where s.visitor_id = any (p_visitors);
@@ -9980,7 +11443,7 @@ returns integer
 language plpgsql
 as $$
 declare
-    -- Lanes of a person end in their identity: send:<number>:<identity>, read:<number>:<identity>.
+    -- Lanes of a person end in their identity: send:<number>:<identity>, read:…, media:<message>:<identity>.
     keys constant text[] := array(
         select l.key from chat.lanes l where right(l.key, 36) = any (p_identities::text[]) order by l.key for update);
     jobs integer;
@@ -9998,8 +11461,8 @@ comment on function chat.erase_jobs(uuid[]) is 'Deletes lanes of identities and 
 -- What: erases a person: every row, every queued job, the list of their files; what stays is a proof with counts.
 -- Why: one call, one transaction, in the order of locks. A message that arrives meanwhile waits for the identity and then
 --      begins afresh with a new one (whatsapp/home_conversation.sql).
--- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which whoever
---             has the storage key deletes (chat.file_deletions).
+-- Leaves out: event rows and figures, which name ids that mean nothing any more; the files themselves, which the
+--             worker deletes (delete_files.sql).
 
 create or replace function public.chat_erase_visitor(visitor uuid)
 returns jsonb
@@ -10050,6 +11513,7 @@ begin
         where c.id = any (conversations) and c.archived_at is null and c.assigned_agent_id is not null);
     counts := chat.count_person(rows, identities, conversations)
         || chat.erase_leftovers(site, identities, conversations)
+        || chat.erase_contacts(rows, conversations)
         || jsonb_build_object('files', chat.queue_file_deletions(rows, conversations));
 
     -- All that hangs on these goes with them: attempts, choices, aliases, sessions, visits, blocks.
@@ -10058,10 +11522,14 @@ begin
     delete from chat.identities i where i.id = any (identities);
     delete from public.mod_chat_visitors v where v.id = any (rows);
 
+    -- Lanes of a person come before the routing row: whoever writes to them has theirs, and waits for that at commit.
+    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
+    if (counts ->> 'files')::integer > 0 then
+        perform chat.delete_files(site);
+    end if;
     perform chat.lock_routing(site);
     perform chat.recount_load(site, agents);
     perform chat.drain(site);
-    counts := counts || jsonb_build_object('jobs', chat.erase_jobs(identities));
 
     insert into chat.erasures (site_id, visitor_ids, erased_by, counts)
     values (site, rows, auth.uid(), counts)
@@ -10110,7 +11578,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -10130,7 +11598,9 @@ begin
             select jsonb_agg(to_jsonb(i) || jsonb_build_object('aliases', (
                 select jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value, 'created_at', a.created_at)
                     order by a.created_at, a.kind, a.value)
-                from chat.identity_aliases a where a.identity_id = i.id)) order by i.created_at, i.id)
+                from chat.identity_aliases a where a.identity_id = i.id), 'marketing', (
+                select jsonb_build_object('wish', w.wish, 'at', w.at)
+                from chat.marketing_wishes w where w.identity_id = i.id)) order by i.created_at, i.id)
             from chat.identities i where i.visitor_id = any (rows)), '[]'),
         'conversations', coalesce((
             select jsonb_agg(to_jsonb(c) || jsonb_build_object(
@@ -10160,7 +11630,8 @@ begin
             from chat.consents g where g.visitor_id = any (rows)), '[]'),
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
-            from chat.blocks b where b.visitor_id = any (rows)), '[]'));
+            from chat.blocks b where b.visitor_id = any (rows)), '[]'),
+        'contacts', chat.export_contacts(rows));
 end
 $$;
 comment on function chat.export_person(uuid) is
@@ -10264,10 +11735,7 @@ begin
     if found then
         return settings;
     end if;
-    if not exists (select from public.sites s where s.id = p_site) then
-        raise exception 'there is no site %', coalesce(p_site::text, 'null')
-            using errcode = 'PT404', detail = 'chat/no_such_site', hint = 'use the id of an existing site';
-    end if;
+    perform chat.require_site(p_site);
     insert into public.mod_chat_widget_settings (site_id) values (p_site)
     on conflict (site_id) do nothing
     returning * into settings;
@@ -10463,6 +11931,127 @@ end
 $$;
 comment on function chat.sign_session(chat.sessions, timestamptz) is
     'A token for a session, good for an hour: {token, expires_at}. The key is Vault''s chat_jwt_key, else app.settings.jwt_secret; app.settings.chat_jwt_kid names it. PT503 chat/no_token_key.';
+
+-- file: sql/conversations/file_url.sql
+-- What: paths of files in bucket chat-media, and an address that opens a message's file.
+-- Why: the bucket is private and `file_url` a path in it, so whoever may read the message gets an address that ends by
+--      itself. It is signed as Storage signs its own: HS256 by the project's key over bucket and path.
+-- Leaves out: clients that ask Storage themselves (createSignedUrl), which the policies of policies/storage.sql let agents do.
+
+create or replace function chat.site_of_path(p_path text)
+returns uuid
+language sql
+immutable
+as $$
+    select case when p_path ~ '^chat/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}_[A-Za-z0-9._-]{1,150}$'
+        then split_part(p_path, '/', 2)::uuid end
+$$;
+comment on function chat.site_of_path(text) is
+    'The site whose file a path of bucket chat-media names: chat/<site>/<uuid>_<name>; null for anything else.';
+
+create or replace function chat.file_of_path(p_path text)
+returns text
+language sql
+immutable
+as $$ select split_part(p_path, '/', 3) $$;
+comment on function chat.file_of_path(text) is 'The last part of a path of bucket chat-media: <uuid>_<name>.';
+
+create or replace function chat.sign_file(p_path text, p_seconds integer)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    key constant text := coalesce(
+        chat.vault_secret('chat_jwt_key'), nullif(current_setting('app.settings.jwt_secret', true), ''));
+    now_s constant bigint := floor(extract(epoch from clock_timestamp()))::bigint;
+begin
+    if key is null then
+        return null;
+    end if;
+    return '/storage/v1/object/sign/chat-media/' || p_path || '?token=' || chat.session_token(
+        jsonb_build_object('url', 'chat-media/' || p_path, 'iat', now_s, 'exp', now_s + p_seconds)::text, key, null);
+end
+$$;
+comment on function chat.sign_file(text, integer) is
+    'The address below the project''s own that opens a file for so many seconds; null where the database has no key.';
+
+create or replace function public.chat_file_url(message uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    lasts constant integer := 3600;
+    m public.mod_chat_messages;
+    inside boolean;
+begin
+    select x.* into m from public.mod_chat_messages x where x.id = chat_file_url.message;
+    if not found or not (
+        chat.may_in(m.conversation_id, 'live-chat.conversations.view')
+        or exists (select from public.chat_my_messages v where v.id = m.id))
+    then
+        raise exception 'there is no message % that you may see', chat_file_url.message
+            using errcode = 'PT404', detail = 'chat/no_such_message', hint = 'ask with the id of a message that you can read';
+    elsif m.file_url is null and m.file_state is null then
+        raise exception 'the message has no file'
+            using errcode = 'PT404', detail = 'chat/no_file', hint = 'ask for messages whose file_state is not null';
+    end if;
+    -- A path of another site, whoever wrote it into the row, is not signed.
+    inside := chat.site_of_path(m.file_url) = m.site_id;
+    return jsonb_build_object(
+        'state', coalesce(m.file_state, 'ready'),
+        'bucket', case when inside then 'chat-media' end,
+        'path', case when inside then m.file_url end,
+        'url', case
+            when inside then chat.sign_file(m.file_url, lasts)
+            when m.file_url ~ '^https://' then m.file_url end,
+        'expires_at', case when inside then clock_timestamp() + make_interval(secs => lasts) end,
+        'name', m.file_name, 'size_bytes', m.file_size, 'mime_type', m.file_mime_type,
+        'why', m.metadata -> 'media' -> 'error');
+end
+$$;
+comment on function public.chat_file_url(uuid) is
+    'A message''s file for whoever may read the message: {state: pending | ready | failed, bucket, path, url, expires_at, name, size_bytes, mime_type, why}. url begins at the project''s own address, opens the file for an hour, and is null until the file is ready, or where the database has no key; then agents ask Storage with bucket and path. PT401 as chat.my_session, PT404 chat/no_such_message, chat/no_file.';
+
+-- file: sql/conversations/file_to_send.sql
+-- What: a file of the bucket that an agent sends is one they may read, and what Storage knows of it.
+-- Why: a row names a path, and naming is not having: without this a message could carry another chat's file away.
+-- Leaves out: whose folder it is (chat.require_own_file); a file that is not there yet, which fails when it is to be sent.
+
+create or replace function chat.file_to_send(p_path text, out name text, out size_bytes bigint, out mime_type text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    is_there boolean;
+    facts jsonb;
+    owner text;
+begin
+    -- Whoever comes without a login (the worker, the service key) answers for what they write.
+    if auth.uid() is null or not starts_with(p_path, 'chat/') or to_regclass('storage.objects') is null then
+        return;
+    end if;
+    execute 'select true, o.metadata, o.owner_id from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
+        into is_there, facts, owner using p_path;
+    if is_there and not (coalesce(owner = auth.uid()::text, false) or chat.may_read_file(p_path)) then
+        raise exception 'there is no file % that you could send', p_path
+            using errcode = 'PT404', detail = 'chat/no_such_file',
+                hint = 'send a file of a conversation that you see, or put it into bucket chat-media yourself';
+    end if;
+    name := substr(chat.file_of_path(p_path), 38);
+    size_bytes := (facts ->> 'size')::bigint;
+    mime_type := lower(btrim(split_part(facts ->> 'mimetype', ';', 1)));
+end
+$$;
+comment on function chat.file_to_send(text) is
+    'What Storage knows of a file that the caller sends: name, size in bytes, type; nothing of one elsewhere or not there yet, and nothing to who has no login. PT404 chat/no_such_file.';
 
 -- file: sql/visitors/my_session.sql
 -- What: the live session that the caller's token names.
@@ -11136,8 +12725,9 @@ comment on function chat.require_form(chat.sessions, public.mod_chat_widget_sett
     'Raises PT422 chat/consent_required or chat/form_required unless a visitor has given what the site asks before a chat.';
 
 -- file: sql/widget/request_upload.sql
--- What: a visitor asks where to put a file, and a message takes it.
--- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings.
+-- What: a visitor asks where to put a file.
+-- Why: the path is ours, so nobody overwrites or names another's file; size and type are asked by the site's settings
+--      before a byte is sent, and again of what was sent (take_upload.sql).
 -- Leaves out: reading files again, which are private: Storage signs addresses for those who may see the message.
 
 create or replace function public.chat_request_upload(name text, size_bytes integer, mime_type text)
@@ -11199,12 +12789,38 @@ $$;
 comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
     'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
 
+create or replace function chat.my_upload_paths()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    session constant chat.sessions := chat.my_session();
+begin
+    return array(
+        select u.path from chat.uploads u
+        where u.session_id = session.id and u.message_id is null
+            and u.created_at > clock_timestamp() - interval '1 day');
+end
+$$;
+comment on function chat.my_upload_paths() is
+    'Where the caller''s session may put files now: what it asked for within a day and has not sent. PT401 as chat.my_session.';
+
+-- file: sql/widget/take_upload.sql
+-- What: a message of a visitor takes a file that was put where they were told.
+-- Why: once, and by the session that asked. What was said of the file beforehand only spared the way: the site's rules
+--      hold for what Storage has.
+-- Leaves out: files that no message took, which are forgotten with their session.
+
 create or replace function chat.take_upload(p_session chat.sessions, p_upload uuid, p_message uuid, p_now timestamptz)
 returns chat.uploads
 language plpgsql
 as $$
 declare
     upload chat.uploads;
+    is_there record;
 begin
     if p_upload is null then
         return null;
@@ -11219,11 +12835,20 @@ begin
             using errcode = 'PT404', detail = 'chat/no_such_upload',
                 hint = 'ask chat_request_upload for a path, put the file there, then send it once';
     end if;
+    select f.size_bytes, f.mime_type into is_there from chat.stored_file(upload.path) f;
+    if is_there.size_bytes is not null then
+        perform chat.require_file(chat.settings_of(upload.site_id), upload.name,
+            least(is_there.size_bytes, 2147483647)::integer, is_there.mime_type);
+        update chat.uploads u
+        set size_bytes = is_there.size_bytes, mime_type = is_there.mime_type
+        where u.id = upload.id
+        returning u.* into upload;
+    end if;
     return upload;
 end
 $$;
 comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
-    'Takes an upload of the session for a message; null stays null. PT404 chat/no_such_upload.';
+    'Takes an upload of the session for a message, with the size and type that Storage has it in; null stays null. PT404 chat/no_such_upload, PT422 chat/uploads_off, chat/file_too_large, chat/file_type.';
 
 create or replace function chat.stored(p_path text)
 returns boolean
@@ -11244,6 +12869,23 @@ end
 $$;
 comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
 
+create or replace function chat.stored_file(p_path text, out size_bytes bigint, out mime_type text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if to_regclass('storage.objects') is not null then
+        execute 'select (o.metadata ->> ''size'')::bigint, lower(btrim(split_part(o.metadata ->> ''mimetype'', '';'', 1)))
+            from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
+            into size_bytes, mime_type using p_path;
+    end if;
+end
+$$;
+comment on function chat.stored_file(text) is
+    'Size in bytes and type that Storage has a file of bucket chat-media in; null where it has none or does not say.';
+
 create or replace function chat.kind_of_file(p_mime text)
 returns text
 language sql
@@ -11252,25 +12894,6 @@ as $$
     select case when split_part(p_mime, '/', 1) in ('image', 'video', 'audio') then split_part(p_mime, '/', 1) else 'document' end
 $$;
 comment on function chat.kind_of_file(text) is 'The kind of a message that carries a file of this type.';
-
-create or replace function chat.my_upload_paths()
-returns text[]
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    session constant chat.sessions := chat.my_session();
-begin
-    return array(
-        select u.path from chat.uploads u
-        where u.session_id = session.id and u.message_id is null
-            and u.created_at > clock_timestamp() - interval '1 day');
-end
-$$;
-comment on function chat.my_upload_paths() is
-    'Where the caller''s session may put files now: what it asked for within a day and has not sent. PT401 as chat.my_session.';
 
 -- file: sql/widget/write_as_visitor.sql
 -- What: stores a visitor's message, in their conversation or a new one.
@@ -11405,7 +13028,7 @@ begin
 end
 $$;
 comment on function public.chat_post_message(text, uuid, uuid, uuid, uuid) is
-    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT409 chat/conversation_not_open, chat/id_in_use.';
+    'A visitor''s message, in their open conversation, a reopened or a new one, or in the open one that is named. The same id again answers the first message. Answers the row of chat_my_messages. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/text_length, chat/form_required, chat/consent_required, PT403 chat/blocked, PT404 chat/no_such_conversation, chat/no_such_upload, PT422 chat/uploads_off, chat/file_too_large, chat/file_type, PT409 chat/conversation_not_open, chat/id_in_use.';
 
 create or replace function chat.wait_to_write(
     p_session chat.sessions, p_settings public.mod_chat_widget_settings, p_now timestamptz)
@@ -11445,6 +13068,10 @@ begin
     if wait is not null then
         return chat.answer_wait(wait);
     end if;
+    -- Held from before it is looked for, because it may be deleted in this moment.
+    perform from public.mod_chat_departments d
+    where d.site_id = session.site_id and d.id::text = lower(given ->> 'department_id')
+    for key share;
     problems := chat.problems_of_form(settings, chat_submit_form.form, given);
     if problems <> '[]' then
         return chat.answer_refusal(422, 'chat/form_invalid', 'some fields are not filled in well',
@@ -11645,6 +13272,95 @@ $$;
 comment on function chat.require_domain(public.mod_chat_widget_settings) is
     'Raises PT403 chat/domain_not_allowed when a browser shows a page of a domain that the site does not allow.';
 
+-- file: sql/conversations/send.sql
+-- What: sending as an agent by a function, where a dashboard would rather not make a row.
+-- Why: one way in for every kind: the author comes from the token, the row's own id makes a repetition harmless, and the
+--      row's triggers do the rest.
+-- Leaves out: what only WhatsApp has (whatsapp/send_kinds.sql); the rules (first_delivery_state.sql).
+
+create or replace function chat.send_as_agent(p_message public.mod_chat_messages)
+returns setof public.mod_chat_messages
+language plpgsql
+as $$
+declare
+    author record;
+    the_id constant uuid := coalesce(p_message.id, gen_random_uuid());
+begin
+    select * into author from chat.author_of(p_message.conversation_id);
+    insert into public.mod_chat_messages (
+        id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, kind, metadata, reply_to_id,
+        file_url, file_name, file_mime_type, file_size)
+    values (
+        the_id, p_message.conversation_id, author.site_id, 'agent', author.agent_id, author.name, author.avatar, p_message.content,
+        p_message.kind, coalesce(p_message.metadata, '{}'), p_message.reply_to_id, p_message.file_url, p_message.file_name,
+        p_message.file_mime_type, p_message.file_size);
+    return query select m.* from public.mod_chat_messages m where m.id = the_id;
+end
+$$;
+comment on function chat.send_as_agent(public.mod_chat_messages) is
+    'Writes a message as the calling agent and answers its row; repeated with its id, the row that is there. PT404 chat/no_such_conversation, PT403 chat/not_an_agent, and what the row''s triggers refuse.';
+
+create or replace function public.chat_send_text(
+    conversation uuid, content text, id uuid default null, reply_to uuid default null, preview_url boolean default false)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    m public.mod_chat_messages;
+begin
+    perform chat.author_of(chat_send_text.conversation);
+    perform chat.require_text(chat_send_text.content);
+    m.conversation_id := chat_send_text.conversation;
+    m.id := chat_send_text.id;
+    m.kind := 'text';
+    m.content := chat_send_text.content;
+    m.reply_to_id := chat_send_text.reply_to;
+    if chat_send_text.preview_url then
+        m.metadata := '{"preview_url": true}';
+    end if;
+    return query select * from chat.send_as_agent(m);
+end
+$$;
+comment on function public.chat_send_text(uuid, text, uuid, uuid, boolean) is
+    'The calling agent writes a text; preview_url: WhatsApp shows what its first link leads to. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/text_length, chat/window_closed.';
+
+create or replace function public.chat_send_media(
+    conversation uuid, kind text, file_url text, content text default null, file_name text default null,
+    file_mime_type text default null, file_size integer default null, id uuid default null, reply_to uuid default null)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    m public.mod_chat_messages;
+begin
+    perform chat.author_of(chat_send_media.conversation);
+    if coalesce(chat_send_media.kind, '') not in ('image', 'video', 'audio', 'voice', 'document', 'sticker') then
+        raise exception 'a % has no file', coalesce(chat_send_media.kind, 'message of no kind')
+            using errcode = 'PT422', detail = 'chat/file_kind', hint = 'use image, video, audio, voice, document or sticker';
+    end if;
+    if coalesce(chat_send_media.file_url, '') = '' then
+        raise exception 'a % names no file', chat_send_media.kind
+            using errcode = 'PT422', detail = 'chat/file_missing', hint = 'upload the file and give its path as file_url';
+    end if;
+    m.conversation_id := chat_send_media.conversation;
+    m.id := chat_send_media.id;
+    m.kind := chat_send_media.kind;
+    m.content := nullif(chat_send_media.content, '');
+    m.file_url := chat_send_media.file_url;
+    m.file_name := chat_send_media.file_name;
+    m.file_mime_type := chat_send_media.file_mime_type;
+    m.file_size := chat_send_media.file_size;
+    m.reply_to_id := chat_send_media.reply_to;
+    return query select * from chat.send_as_agent(m);
+end
+$$;
+comment on function public.chat_send_media(uuid, text, text, text, text, text, integer, uuid, uuid) is
+    'The calling agent sends a file: its kind (image, video, audio, voice, document, sticker), its path in the bucket or an https address, a caption. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/file_kind, chat/file_missing, chat/not_your_file, chat/caption_length, chat/field_length, chat/window_closed.';
+
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
 -- Why: an insert into mod_chat_messages is all a dashboard does; the queued row makes its own job, in the lane of its
@@ -11666,7 +13382,7 @@ set search_path = ''
 as $$
 begin
     perform chat.enqueue(
-        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', new.site_id,
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_message', 'reply', new.site_id,
         jsonb_build_object('message_id', new.id), true)
     from public.mod_chat_conversations c
     where c.id = new.conversation_id;
@@ -11674,6 +13390,686 @@ begin
 end
 $$;
 comment on function chat.send_message() is 'After a queued message: its job, in the lane of its number and recipient.';
+
+-- file: sql/whatsapp/send_kinds.sql
+-- What: sending, by a function, what only WhatsApp has: a place, cards, buttons and lists.
+-- Why: what is right stands in one rule (chat_rules::whatsapp::outgoing), which the row's own trigger asks.
+-- Leaves out: text and files, which every channel has (conversations/send.sql); templates.
+
+create or replace function chat.send_on_whatsapp(p_conversation uuid, p_kind text, p_part jsonb, p_id uuid, p_reply_to uuid)
+returns setof public.mod_chat_messages
+language plpgsql
+as $$
+declare
+    m public.mod_chat_messages;
+begin
+    perform chat.author_of(p_conversation);
+    if not exists (select from public.mod_chat_conversations c where c.id = p_conversation and c.channel = 'whatsapp') then
+        raise exception 'this conversation is not on WhatsApp'
+            using errcode = 'PT422', detail = 'chat/not_whatsapp', hint = 'send a text or a file';
+    end if;
+    m.conversation_id := p_conversation;
+    m.id := p_id;
+    m.kind := p_kind;
+    m.metadata := jsonb_build_object(p_kind, p_part);
+    m.reply_to_id := p_reply_to;
+    return query select * from chat.send_as_agent(m);
+end
+$$;
+comment on function chat.send_on_whatsapp(uuid, text, jsonb, uuid, uuid) is
+    'Writes a message of a kind that only WhatsApp has, its object in metadata. PT422 chat/not_whatsapp, and as chat.send_as_agent.';
+
+create or replace function public.chat_send_location(
+    conversation uuid, latitude double precision, longitude double precision, name text default null,
+    address text default null, id uuid default null, reply_to uuid default null)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.send_on_whatsapp(
+        chat_send_location.conversation, 'location', jsonb_strip_nulls(jsonb_build_object(
+            'latitude', chat_send_location.latitude, 'longitude', chat_send_location.longitude,
+            'name', chat_send_location.name, 'address', chat_send_location.address)),
+        chat_send_location.id, chat_send_location.reply_to);
+end
+$$;
+comment on function public.chat_send_location(uuid, double precision, double precision, text, text, uuid, uuid) is
+    'The calling agent sends a place. Its content is LC-05''s JSON, as received places have it. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/not_whatsapp, chat/field_missing, chat/field_value, chat/field_length, chat/window_closed.';
+
+create or replace function public.chat_send_contacts(
+    conversation uuid, contacts jsonb, id uuid default null, reply_to uuid default null)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.send_on_whatsapp(
+        chat_send_contacts.conversation, 'contacts', chat_send_contacts.contacts, chat_send_contacts.id,
+        chat_send_contacts.reply_to);
+end
+$$;
+comment on function public.chat_send_contacts(uuid, jsonb, uuid, uuid) is
+    'The calling agent sends cards: Meta''s list of {name: {formatted_name}, phones, emails, …}. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/not_whatsapp, chat/field_missing, chat/field_value, chat/field_count, chat/window_closed.';
+
+create or replace function public.chat_send_interactive(
+    conversation uuid, interactive jsonb, id uuid default null, reply_to uuid default null)
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return query select * from chat.send_on_whatsapp(
+        chat_send_interactive.conversation, 'interactive', chat_send_interactive.interactive, chat_send_interactive.id,
+        chat_send_interactive.reply_to);
+end
+$$;
+comment on function public.chat_send_interactive(uuid, jsonb, uuid, uuid) is
+    'The calling agent sends buttons, a list, a link, a flow or a request: Meta''s object {type, header, body, footer, action}. Its content is the body''s text. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/not_whatsapp, chat/field_missing, chat/field_value, chat/field_length, chat/field_count, chat/metadata, chat/window_closed.';
+
+-- file: sql/whatsapp/groups.sql
+-- What: writing to a WhatsApp group.
+-- Why: what people say in a group stays in their own conversation, marked with `metadata.group_id`. An answer goes to the
+--      person alone, or, where its row says the same `group_id`, to the group. A group that nobody here has written from is
+--      not written to: its id would be somebody's guess.
+-- Leaves out: which kinds a group takes (Meta refuses others with 130501); making and managing groups.
+
+create or replace function chat.require_group(p_conversation uuid, p_group text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if not exists (
+        select from public.mod_chat_messages m
+        where m.conversation_id = p_conversation and m.sender_type = 'visitor' and m.metadata ->> 'group_id' = p_group)
+    then
+        raise exception 'nobody has written to this conversation from the group %', left(p_group, 60)
+            using errcode = 'PT422', detail = 'chat/unknown_group',
+                hint = 'take metadata.group_id from a message of the person, or leave it out to write to them alone';
+    end if;
+end
+$$;
+comment on function chat.require_group(uuid, text) is
+    'Raises PT422 chat/unknown_group unless the person of a conversation has written in it from a group.';
+
+-- file: sql/whatsapp/send_reaction.sql
+-- What: an agent's reaction on its way to WhatsApp, and its failure.
+-- Why: a reaction is no message: it has no row, its newest word replaces one that still waits, and sending it twice does no
+--      harm. The business has one reaction on a message, whichever agent chose it.
+-- Leaves out: who may react, and to what (conversations/edit_message.sql).
+
+create or replace function chat.require_reactable(
+    p_conversation public.mod_chat_conversations, p_message public.mod_chat_messages, p_at timestamptz)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_message.whatsapp_message_id is null then
+        raise exception 'WhatsApp does not have this message'
+            using errcode = 'PT409', detail = 'chat/not_sent_yet', hint = 'react once it is sent';
+    end if;
+    -- To the person alone it would be about a message that they do not have in that chat.
+    if p_message.metadata ? 'group_id' then
+        raise exception 'a reaction in a group cannot be sent from here'
+            using errcode = 'PT422', detail = 'chat/in_a_group', hint = 'answer with a message whose metadata has the same group_id';
+    end if;
+    if not chat.window_allows(p_conversation.whatsapp_window_expires_at, 'reaction', p_at) then
+        raise exception 'the 24-hour window of this WhatsApp conversation is closed'
+            using errcode = 'PT422', detail = 'chat/window_closed', hint = 'wait until the person writes again';
+    end if;
+end
+$$;
+comment on function chat.require_reactable(public.mod_chat_conversations, public.mod_chat_messages, timestamptz) is
+    'Raises PT409 chat/not_sent_yet, PT422 chat/in_a_group or PT422 chat/window_closed unless a reaction to a message may go to WhatsApp.';
+
+create or replace function chat.reactions_of_business(p_reactions jsonb, p_actor text, p_emoji text, p_at timestamptz)
+returns jsonb
+language sql
+immutable
+as $$
+    -- On a phone the business shows one reaction, so a colleague's earlier one is gone.
+    select coalesce(jsonb_object_agg(r.key, case when starts_with(r.key, 'agent:') then r.value || '{"emoji": null}' else r.value end), '{}')
+        || jsonb_build_object(p_actor, jsonb_build_object('emoji', p_emoji, 'at', p_at))
+    from jsonb_each(p_reactions) r
+$$;
+comment on function chat.reactions_of_business(jsonb, text, text, timestamptz) is
+    'Reactions of a WhatsApp message after an agent''s: theirs takes the place of every other agent''s.';
+
+create or replace function chat.send_reaction(
+    p_conversation public.mod_chat_conversations, p_message public.mod_chat_messages, p_actor text, p_emoji text)
+returns void
+language plpgsql
+as $$
+begin
+    perform chat.enqueue(
+        'react:' || p_conversation.phone_number_id || ':' || p_message.id || ':' || p_conversation.identity_id,
+        'whatsapp.send_reaction', 'reply', p_conversation.site_id,
+        jsonb_build_object(
+            'phone_number_id', n.phone_number_id, 'account_id', n.account_id, 'site_id', n.site_id,
+            'graph_version', acc.graph_version, 'wamid', p_message.whatsapp_message_id, 'emoji', p_emoji,
+            'callback', 'reaction:' || p_message.id || ':' || p_actor,
+            'to', (select i.value from chat.identity_aliases i
+                where i.identity_id = p_conversation.identity_id and i.kind = 'phone' order by i.created_at desc limit 1),
+            'recipient', (select i.value from chat.identity_aliases i
+                where i.identity_id = p_conversation.identity_id and i.kind = 'bsuid' order by i.created_at desc limit 1)),
+        true, true)
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where n.site_id = p_conversation.site_id and n.phone_number_id = p_conversation.phone_number_id
+        and n.confirmed_at is not null;
+    if not found then
+        raise exception 'the WhatsApp number of this conversation is not connected'
+            using errcode = 'PT404', detail = 'chat/no_such_number', hint = 'connect the number again';
+    end if;
+end
+$$;
+comment on function chat.send_reaction(public.mod_chat_conversations, public.mod_chat_messages, text, text) is
+    'Queues an agent''s reaction to a WhatsApp message, or its removal; one that still waits is replaced. PT404 chat/no_such_number.';
+
+create or replace function chat.reaction_failed(p_callback text, p_error jsonb)
+returns void
+language plpgsql
+as $$
+declare
+    actor constant text := substr(p_callback, 47);
+    message public.mod_chat_messages;
+    numbers record;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = substr(p_callback, 10, 36)::uuid for no key update;
+    -- Erased, taken back or replaced by a colleague's meanwhile, it is of no interest any more.
+    if message.reactions -> actor ->> 'emoji' is null then
+        return;
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set reactions = jsonb_set(m.reactions, array[actor, 'error'], p_error),
+        change = numbers.change,
+        change_before = case when m.public_seq is not null then numbers.change_before end,
+        updated_at = clock_timestamp()
+    where m.id = message.id;
+end
+$$;
+comment on function chat.reaction_failed(text, jsonb) is
+    'A reaction did not get to the phone: its entry says why, as {code, title, details, advice}; `reaction:<message>:<actor>` names it. The caller holds the conversation.';
+
+create or replace function public.chat_finish_reaction(job_id bigint, lease_token uuid, outcome jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    callback constant text := (select j.payload ->> 'callback' from chat.jobs j where j.id = chat_finish_reaction.job_id);
+    ended text;
+begin
+    perform from public.mod_chat_conversations c
+    where c.id = (select m.conversation_id from public.mod_chat_messages m where m.id = substr(callback, 10, 36)::uuid)
+    for no key update;
+    perform from public.mod_chat_messages m where m.id = substr(callback, 10, 36)::uuid for no key update;
+    -- Whoever took the job over tells how it ended.
+    perform from chat.lanes l
+    where l.running_job = chat_finish_reaction.job_id and l.lease_token = chat_finish_reaction.lease_token and l.busy
+    for update;
+    if not found then
+        return jsonb_build_object('state', 'stale');
+    end if;
+    if chat_finish_reaction.outcome ->> 'is' = 'failed' then
+        perform chat.reaction_failed(callback, chat_finish_reaction.outcome - 'is');
+    end if;
+    ended := chat.finish_job(chat_finish_reaction.job_id, chat_finish_reaction.lease_token,
+        case when chat_finish_reaction.outcome ->> 'is' = 'failed' then '{"is": "done"}' else chat_finish_reaction.outcome end);
+    return jsonb_build_object('state', ended);
+end
+$$;
+comment on function public.chat_finish_reaction(bigint, uuid, jsonb) is
+    'For the worker, after a reaction: outcome {is: done} | {is: retry, after_seconds, why} | {is: failed, code, title, details, advice}. Answers {state}, `stale` when the lease was lost.';
+
+-- file: sql/whatsapp/read_marks.sql
+-- What: when what people write is marked as read: a number's policy, and the mark of one whose policy is that agents read.
+-- Why: by default what arrives is marked at once (store_messages.sql), as LC-05 does; some want their ticks to mean that
+--      somebody has looked.
+-- Leaves out: when an agent counts as having read (conversations/read.sql).
+
+create or replace function chat.mark_read_by_agent(p_conversation public.mod_chat_conversations, p_after bigint, p_up_to bigint)
+returns void
+language plpgsql
+as $$
+begin
+    perform chat.enqueue_read_mark(
+        p_conversation.site_id, n.phone_number_id, n.account_id, acc.graph_version, p_conversation.identity_id, m.wamid)
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    cross join lateral (
+        select x.whatsapp_message_id as wamid from public.mod_chat_messages x
+        where x.conversation_id = p_conversation.id and x.seq > p_after and x.seq <= p_up_to
+            and x.sender_type = 'visitor' and x.whatsapp_message_id is not null
+        order by x.seq desc limit 1) m
+    where n.site_id = p_conversation.site_id and n.phone_number_id = p_conversation.phone_number_id
+        and n.confirmed_at is not null;
+    if found then
+        notify chat_jobs;
+    end if;
+end
+$$;
+comment on function chat.mark_read_by_agent(public.mod_chat_conversations, bigint, bigint) is
+    'Has Meta told that what a person wrote after a seq and up to another was seen; the newest stands for all.';
+
+create or replace function public.chat_set_read_policy(number uuid, read_policy text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    n chat.whatsapp_numbers := chat.my_number(chat_set_read_policy.number);
+begin
+    if (chat_set_read_policy.read_policy in ('arrival', 'agent_reads', 'never')) is not true then
+        raise exception 'read_policy is arrival, agent_reads or never'
+            using errcode = 'PT422', detail = 'chat/bad_read_policy',
+                hint = 'arrival marks what comes at once, agent_reads when an agent has read or answered it';
+    end if;
+    update chat.whatsapp_numbers x
+    set read_policy = chat_set_read_policy.read_policy, updated_at = clock_timestamp()
+    where x.id = n.id
+    returning x.* into n;
+    return jsonb_build_object('number', n.id, 'read_policy', n.read_policy);
+end
+$$;
+comment on function public.chat_set_read_policy(uuid, text) is
+    'When people see that a number read what they wrote: arrival (at once), agent_reads (when an agent has read or answered it) or never. It holds for what comes from now on. Answers {number, read_policy}. Needs live-chat.whatsapp.manage. PT404 chat/no_such_number, PT422 chat/bad_read_policy.';
+
+-- file: sql/whatsapp/typing.sql
+-- What: a person sees that somebody types an answer.
+-- Why: Meta shows it for 25 seconds or until the answer, and takes it together with a read mark. It is worth nothing late:
+--      the job names its end, waits behind nothing and is not tried again.
+-- Leaves out: typing in the widget, which clients tell each other (live).
+
+create or replace function public.chat_typing(conversation uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    target record;
+    lane chat.lanes;
+begin
+    perform chat.author_of(chat_typing.conversation);
+    select c.site_id, c.phone_number_id, c.identity_id, n.account_id, n.read_policy, acc.graph_version,
+        'typing:' || c.phone_number_id || ':' || c.identity_id as lane,
+        (select m.whatsapp_message_id from public.mod_chat_messages m
+            where m.conversation_id = c.id and m.sender_type = 'visitor' and m.whatsapp_message_id is not null
+            order by m.seq desc limit 1) as wamid
+    into target
+    from public.mod_chat_conversations c
+    join chat.whatsapp_numbers n on n.site_id = c.site_id and n.phone_number_id = c.phone_number_id
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where c.id = chat_typing.conversation and c.channel = 'whatsapp' and c.archived_at is null and n.confirmed_at is not null;
+    if not found or target.wamid is null then
+        return jsonb_build_object('shown', false, 'why', 'nothing of theirs can be answered over WhatsApp');
+    end if;
+    if target.read_policy = 'never' then
+        return jsonb_build_object('shown', false, 'why', 'typing marks as read, which this number never does');
+    end if;
+    select l.* into lane from chat.lanes l where l.key = target.lane;
+    -- What was shown a moment ago is shown still.
+    if not found or not lane.ready and lane.idle_since < at - interval '20 seconds' then
+        perform chat.enqueue(target.lane, 'whatsapp.typing', 'reply', target.site_id,
+            jsonb_build_object('phone_number_id', target.phone_number_id, 'account_id', target.account_id,
+                'site_id', target.site_id, 'graph_version', target.graph_version, 'wamid', target.wamid,
+                'until', floor(extract(epoch from at))::bigint + 10),
+            true, true);
+    end if;
+    return jsonb_build_object('shown', true, 'why', null);
+end
+$$;
+comment on function public.chat_typing(uuid) is
+    'Shows the person of a WhatsApp conversation for up to 25 seconds that somebody types; call it while they do, every 20 seconds or less. It marks what they wrote as read. Answers {shown, why}. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation.';
+
+-- file: sql/whatsapp/window.sql
+-- What: what an agent sees of a conversation's windows.
+-- Why: a countdown beside the composer, and why it takes only templates.
+-- Leaves out: the rule (chat_rules::whatsapp, window), which every send asks itself.
+
+create or replace function public.chat_window(conversation uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    c public.mod_chat_conversations;
+    is_open boolean;
+begin
+    if chat.may_in(chat_window.conversation, 'live-chat.conversations.view') then
+        select x.* into c from public.mod_chat_conversations x where x.id = chat_window.conversation;
+    end if;
+    if c.id is null then
+        raise exception 'there is no conversation % that you may see', chat_window.conversation
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'ask with the id of a conversation of your site';
+    end if;
+    if c.channel <> 'whatsapp' then
+        return jsonb_build_object('open', true, 'expires_at', null, 'seconds_left', null, 'free_entry_until', null,
+            'free_entry_seconds_left', null, 'may_market', null);
+    end if;
+    is_open := chat.window_allows(c.whatsapp_window_expires_at, 'text', at);
+    return jsonb_build_object(
+        'open', is_open,
+        'expires_at', c.whatsapp_window_expires_at,
+        'seconds_left', case when is_open then ceil(extract(epoch from c.whatsapp_window_expires_at - at))::bigint else 0 end,
+        'free_entry_until', c.whatsapp_free_entry_until,
+        'free_entry_seconds_left', case when c.whatsapp_free_entry_until is not null
+            then greatest(0, ceil(extract(epoch from c.whatsapp_free_entry_until - at)))::bigint end,
+        'may_market', chat.may_market(c.identity_id));
+end
+$$;
+comment on function public.chat_window(uuid) is
+    'Whether anything but templates may be sent to a conversation, and until when: {open, expires_at, seconds_left, free_entry_until, free_entry_seconds_left, may_market}. Free entry: until then nothing costs, because the person came by an ad. Other channels are always open and have no end. Needs live-chat.conversations.view. PT404 chat/no_such_conversation.';
+
+-- file: sql/whatsapp/costs.sql
+-- What: how many messages Meta charged, by number, month and category.
+-- Why: it says so with a status of each message, `pricing`, which is kept as it came in the message's metadata; so each is
+--      counted once, however often its statuses come.
+-- Leaves out: money. Prices differ by country and change each quarter.
+
+create or replace function public.chat_whatsapp_costs(site uuid, since timestamptz, until timestamptz default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    ends constant timestamptz := least(coalesce(chat_whatsapp_costs.until, now()), now());
+begin
+    perform chat.require(chat_whatsapp_costs.site, 'live-chat.analytics.view');
+    if (chat_whatsapp_costs.since < ends
+        and extract(epoch from ends) - extract(epoch from chat_whatsapp_costs.since) <= 366 * 86400) is not true
+    then
+        raise exception 'costs are of a period of up to 366 days that has begun'
+            using errcode = 'PT422', detail = 'chat/report_period', hint = 'give since before until, at most 366 days apart';
+    end if;
+    return coalesce((
+        select jsonb_agg(jsonb_build_object('phone_number_id', s.phone_number_id, 'month', s.month, 'category', s.category,
+            'billable', s.billable, 'free', s.free) order by s.month, s.phone_number_id, s.category)
+        from (
+            select c.phone_number_id, to_char(m.sent_at at time zone 'UTC', 'YYYY-MM') as month,
+                coalesce(m.metadata -> 'pricing' ->> 'category', 'unknown') as category,
+                count(*) filter (where m.metadata -> 'pricing' -> 'billable' = 'true') as billable,
+                count(*) filter (where m.metadata -> 'pricing' -> 'billable' is distinct from 'true') as free
+            from public.mod_chat_conversations c
+            join public.mod_chat_messages m on m.conversation_id = c.id
+            -- Nothing was said in a conversation after its last message.
+            where c.site_id = chat_whatsapp_costs.site and c.channel = 'whatsapp'
+                and c.last_message_at >= chat_whatsapp_costs.since
+                and m.sent_at >= chat_whatsapp_costs.since and m.sent_at < ends
+                and m.sender_type <> 'visitor' and m.whatsapp_message_id is not null
+                and jsonb_typeof(m.metadata -> 'pricing') = 'object'
+            group by 1, 2, 3) s), '[]');
+end
+$$;
+comment on function public.chat_whatsapp_costs(uuid, timestamptz, timestamptz) is
+    'Messages of a period of up to 366 days (until null: to now) that Meta said the price of, by number, month (UTC, of sending) and category: [{phone_number_id, month, category, billable, free}]. Needs live-chat.analytics.view. PT403 chat/not_allowed, PT422 chat/report_period.';
+
+-- file: sql/whatsapp/waba_plan.sql
+-- What: the endpoints of the WABA integration plan as functions, with its shapes: conversations, messages, sending.
+-- Why: a dashboard that was written to the plan goes on with the names and whole numbers it knows. Beside each whole number
+--      stands the uuid that everything else here takes. Whose conversations they are is the token's to say.
+-- Leaves out: the plan's webhook, which is a path of the worker; its one conversation a customer for ever: of each person
+--      and number the open one is shown, else the last that ended, and the answer says which.
+
+create table if not exists chat.waba_ids (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    conversation_id uuid not null,
+    constraint waba_ids_conversation_id_key unique (conversation_id),
+    constraint waba_ids_conversation_id_fkey foreign key (site_id, conversation_id)
+        references public.mod_chat_conversations (site_id, id) on delete cascade
+);
+comment on table chat.waba_ids is 'Whole numbers of conversations for clients of the WABA plan; given when one is first shown to them.';
+create index if not exists waba_ids_site_id_idx on chat.waba_ids (site_id, conversation_id);
+alter table chat.waba_ids enable row level security;
+
+create or replace function chat.waba_page(p_user uuid, p_limit integer, p_offset integer)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if p_user <> auth.uid() then
+        raise exception 'user_id is somebody else''s'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'leave it out: the token says who asks';
+    end if;
+    perform chat.require_page_size(p_limit, 500);
+    if (p_offset between 0 and 100000) is not true then
+        raise exception 'a page cannot begin after % rows', coalesce(p_offset::text, 'null')
+            using errcode = 'PT422', detail = 'chat/page_size', hint = 'give an offset of 0 to 100000';
+    end if;
+end
+$$;
+comment on function chat.waba_page(uuid, integer, integer) is
+    'What every page of the plan asks first. PT403 chat/not_allowed, PT422 chat/page_size.';
+
+create or replace function chat.waba_time(p_at timestamptz)
+returns text
+language sql
+stable
+as $$ select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') $$;
+comment on function chat.waba_time(timestamptz) is 'A moment as the plan writes it: 2025-11-26T01:00:00Z.';
+
+create or replace function public.chat_waba_conversations(
+    phone_number_id text default null, user_id uuid default null, "limit" integer default 50, "offset" integer default 0)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    sites constant uuid[] := chat.my_sites_with('live-chat.conversations.view');
+    limited constant uuid[] := chat.my_limited_sites();
+    part constant text[] := chat.my_part();
+    number constant text := chat_waba_conversations.phone_number_id;
+    upto integer;
+    shown uuid[];
+begin
+    perform chat.waba_page(chat_waba_conversations.user_id, chat_waba_conversations."limit", chat_waba_conversations."offset");
+    -- Only now both are small enough to be added.
+    upto := chat_waba_conversations."limit" + chat_waba_conversations."offset";
+    -- Open ones by their last message, then the others by when they ended, each from an index in that order.
+    shown := array(
+        select p.id from unnest(sites) s (site) cross join lateral (
+            (select c.id, true as is_open, c.last_message_at as at from public.mod_chat_conversations c
+            where c.site_id = s.site and c.archived_at is null and c.channel = 'whatsapp'
+                and (number is null or c.phone_number_id = number)
+                and (c.site_id <> all (limited) or chat.in_part(part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
+            order by c.last_message_at desc limit upto)
+            union all
+            (select c.id, false, c.archived_at from public.mod_chat_conversations c
+            where c.site_id = s.site and c.archived_at is not null and c.channel = 'whatsapp'
+                and (number is null or c.phone_number_id = number)
+                and (c.site_id <> all (limited) or chat.in_part(part, c.site_id, c.assigned_agent_id, c.last_agent_id, c.department_id, c.phone_number_id))
+                and not exists (select from public.mod_chat_conversations o
+                    where o.identity_id = c.identity_id and o.phone_number_id = c.phone_number_id and o.archived_at is null)
+                and not exists (select from public.mod_chat_conversations o
+                    where o.identity_id = c.identity_id and o.phone_number_id = c.phone_number_id
+                        and o.archived_at is not null and (o.archived_at, o.id) > (c.archived_at, c.id))
+            order by c.archived_at desc limit upto)) p
+        order by p.is_open desc, p.at desc, p.id
+        offset chat_waba_conversations."offset" limit chat_waba_conversations."limit");
+    insert into chat.waba_ids (site_id, conversation_id)
+    select c.site_id, c.id from public.mod_chat_conversations c
+    where c.id = any (shown) and not exists (select from chat.waba_ids w where w.conversation_id = c.id)
+    order by c.id
+    on conflict do nothing;
+    return jsonb_build_object('success', true, 'conversations', coalesce((
+        select jsonb_agg(chat.waba_conversation(c) || jsonb_build_object('id', w.id) order by s.place)
+        from unnest(shown) with ordinality s (id, place)
+        join chat.waba_ids w on w.conversation_id = s.id
+        join public.mod_chat_conversations c on c.id = s.id), '[]'));
+end
+$$;
+comment on function public.chat_waba_conversations(text, uuid, integer, integer) is
+    'The WABA plan''s list of conversations, to be called by POST: {success, conversations: [{id, customer_phone, customer_name, customer_profile_pic (null: Meta sends none), last_message, last_message_time, unread_count, status, uuid, site_id, phone_number_id, is_open, earlier, window_expires_at}]}. Of each person and number the open conversation is shown, else the last that ended; is_open says which, earlier how many ended ones there are besides. customer_phone is null for people who show none. user_id, where given, has to be the caller''s. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT422 chat/page_size.';
+
+create or replace function chat.waba_conversation(p_conversation public.mod_chat_conversations)
+returns jsonb
+language sql
+stable
+as $$
+    select jsonb_build_object(
+        'customer_phone', (
+            select '+' || a.value from chat.identity_aliases a
+            where a.identity_id = p_conversation.identity_id and a.kind = 'phone' order by a.created_at desc limit 1),
+        'customer_name', (select v.name from public.mod_chat_visitors v where v.id = p_conversation.visitor_id),
+        'customer_profile_pic', null,
+        'last_message', p_conversation.last_message_text,
+        'last_message_time', chat.waba_time(p_conversation.last_message_at),
+        'unread_count', p_conversation.unread_agent_count,
+        'status', p_conversation.status,
+        'uuid', p_conversation.id,
+        'site_id', p_conversation.site_id,
+        'phone_number_id', p_conversation.phone_number_id,
+        'is_open', p_conversation.archived_at is null,
+        'earlier', (
+            select count(*) from public.mod_chat_conversations o
+            where o.identity_id = p_conversation.identity_id and o.phone_number_id = p_conversation.phone_number_id
+                and o.archived_at is not null and o.id <> p_conversation.id),
+        'window_expires_at', chat.waba_time(p_conversation.whatsapp_window_expires_at))
+$$;
+comment on function chat.waba_conversation(public.mod_chat_conversations) is
+    'A conversation in the plan''s shape, without its whole number.';
+
+-- file: sql/whatsapp/waba_messages.sql
+-- What: the WABA plan's endpoints inside a conversation: its messages, and sending one.
+-- Why: the plan's body names conversation, number and recipient, which say the same thing three times; where they disagree,
+--      a client is about to write to the wrong person, and nothing is sent.
+-- Leaves out: notes and lines of the system, which the plan does not know; templates (chat_send_template).
+
+create or replace function chat.waba_home(p_id bigint, p_permission text)
+returns public.mod_chat_conversations
+language plpgsql
+stable
+as $$
+declare
+    home public.mod_chat_conversations;
+begin
+    select c.* into home from chat.waba_ids w
+    join public.mod_chat_conversations c on c.id = w.conversation_id
+    where w.id = p_id and chat.may_in(c.id, p_permission);
+    if not found then
+        raise exception 'there is no conversation % that you may see', coalesce(p_id::text, 'null')
+            using errcode = 'PT404', detail = 'chat/no_such_conversation', hint = 'chat_waba_conversations lists them';
+    end if;
+    return home;
+end
+$$;
+comment on function chat.waba_home(bigint, text) is
+    'The conversation behind a whole number, where the caller has a permission. PT404 chat/no_such_conversation.';
+
+create or replace function chat.waba_message(p_conversation bigint, p_message public.mod_chat_messages)
+returns jsonb
+language sql
+stable
+as $$
+    select jsonb_build_object(
+        -- A conversation would have to hold ten million messages before two had the same.
+        'id', p_conversation * 10000000 + p_message.seq,
+        'content', p_message.content,
+        'message_type', case
+            when p_message.kind in ('image', 'video', 'document', 'audio', 'location', 'contacts', 'template') then p_message.kind::text
+            when p_message.kind = 'voice' then 'audio'
+            when p_message.kind = 'sticker' then 'image'
+            else 'text' end,
+        'sender', case when p_message.sender_type = 'visitor' then 'customer' else 'user' end,
+        'timestamp', chat.waba_time(p_message.sent_at),
+        'status', p_message.status,
+        'media_url', case
+            when chat.site_of_path(p_message.file_url) = p_message.site_id then chat.sign_file(p_message.file_url, 3600)
+            when p_message.file_url ~ '^https://' then p_message.file_url end,
+        'media_caption', case when p_message.file_state is not null then p_message.content end,
+        'wa_message_id', p_message.whatsapp_message_id,
+        'conversation_id', p_conversation,
+        'uuid', p_message.id,
+        'kind', p_message.kind,
+        'error', p_message.metadata -> 'error')
+$$;
+comment on function chat.waba_message(bigint, public.mod_chat_messages) is 'A message in the plan''s shape.';
+
+create or replace function public.chat_waba_messages(
+    conversation_id bigint, "limit" integer default 50, "offset" integer default 0, user_id uuid default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    home public.mod_chat_conversations;
+begin
+    perform chat.waba_page(chat_waba_messages.user_id, chat_waba_messages."limit", chat_waba_messages."offset");
+    home := chat.waba_home(chat_waba_messages.conversation_id, 'live-chat.conversations.view');
+    return jsonb_build_object('success', true, 'messages', coalesce((
+        select jsonb_agg(chat.waba_message(chat_waba_messages.conversation_id, (page.m)) order by (page.m).sent_at, (page.m).seq)
+        from (
+            select m from public.mod_chat_messages m
+            where m.conversation_id = home.id and m.public_seq is not null and m.sender_type <> 'system'
+            order by m.seq desc
+            offset chat_waba_messages."offset" limit chat_waba_messages."limit") page), '[]'));
+end
+$$;
+comment on function public.chat_waba_messages(bigint, integer, integer, uuid) is
+    'The WABA plan''s messages of a conversation: {success, messages: [{id, content, message_type, sender (user or customer), timestamp, status, media_url, media_caption, wa_message_id, conversation_id, uuid, kind, error}]}, the newest page first and each page in the order it reads; offset counts from the newest. media_url opens the file for an hour. Needs live-chat.conversations.view. PT403 chat/not_allowed, PT404 chat/no_such_conversation, PT422 chat/page_size.';
+
+create or replace function public.chat_waba_send_message(
+    conversation_id bigint, phone_number_id text, "to" text, message text default null, message_type text default 'text',
+    media_url text default null, id uuid default gen_random_uuid())
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    home constant public.mod_chat_conversations :=
+        chat.waba_home(chat_waba_send_message.conversation_id, 'live-chat.conversations.view');
+    dialled constant text[] := array(
+        select unnest(d.phone || d.variants) from chat.dialled_phone(chat_waba_send_message."to") d);
+    written public.mod_chat_messages;
+begin
+    if chat_waba_send_message.phone_number_id is distinct from home.phone_number_id then
+        raise exception 'conversation % is not on the number %', chat_waba_send_message.conversation_id,
+            coalesce(left(chat_waba_send_message.phone_number_id, 40), 'null')
+            using errcode = 'PT422', detail = 'chat/other_number', hint = 'an answer leaves from the number that was written to: ' || coalesce(home.phone_number_id, 'none');
+    elsif not exists (
+        select from chat.identity_aliases a
+        where a.identity_id = home.identity_id
+            and (a.kind = 'phone' and a.value = any (dialled) or a.kind = 'bsuid' and a.value = chat_waba_send_message."to"))
+    then
+        raise exception 'conversation % is not with %', chat_waba_send_message.conversation_id,
+            coalesce(left(chat_waba_send_message."to", 40), 'null')
+            using errcode = 'PT422', detail = 'chat/other_recipient', hint = 'take `to` and conversation_id from the same row of chat_waba_conversations';
+    end if;
+    if chat_waba_send_message.message_type = 'text' and chat_waba_send_message.media_url is null then
+        select * into written from public.chat_send_text(home.id, chat_waba_send_message.message, chat_waba_send_message.id);
+    else
+        select * into written from public.chat_send_media(
+            home.id, chat_waba_send_message.message_type, chat_waba_send_message.media_url,
+            chat_waba_send_message.message, id => chat_waba_send_message.id);
+    end if;
+    return jsonb_build_object('success', true,
+        'message', chat.waba_message(chat_waba_send_message.conversation_id, written));
+end
+$$;
+comment on function public.chat_waba_send_message(bigint, text, text, text, text, text, uuid) is
+    'The WABA plan''s way to send a message: {success, message} with the row as chat_waba_messages shows it. message_type text, or image, video, document, audio, voice or sticker with media_url, the path of an upload or an https address; message is then the caption. phone_number_id and to have to be the conversation''s own. Repeated with its id it answers the same message. Needs live-chat.conversations.reply. PT403 chat/not_allowed, chat/not_an_agent, PT404 chat/no_such_conversation, chat/no_such_file, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/other_number, chat/other_recipient, chat/text_length, chat/file_kind, chat/file_missing, chat/not_your_file, chat/caption_length, chat/window_closed.';
 
 -- file: sql/whatsapp/delivery.sql
 -- What: the delivery of a message moves on.
@@ -11742,6 +14138,9 @@ returns void
 language plpgsql
 as $$
 begin
+    if p_wamid is not null then
+        perform chat.take_from_echo(p_message, p_wamid);
+    end if;
     -- What was said of an unknown end (timers.sql) is settled with it.
     update public.mod_chat_messages m
     set whatsapp_message_id = coalesce(m.whatsapp_message_id, p_wamid),
@@ -11799,19 +14198,28 @@ stable
 as $$
 declare
     found_id uuid;
+    written_as text;
 begin
-    select m.id into found_id from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid;
-    -- A status may come before the answer that brings the wamid; then the callback data names the message.
-    if found_id is null and p_callback ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]{1,9}$' then
-        select m.id into found_id
+    select m.id, m.origin into found_id, written_as
+    from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid;
+    -- A status may come before the answer that brings the wamid; then the callback data names the message. So it does where
+    -- its echo was faster and stands for it.
+    if (found_id is null or written_as = 'echo')
+        and p_callback ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]{1,9}$'
+    then
+        select coalesce(min(m.id::text)::uuid, found_id) into found_id
         from public.mod_chat_messages m
         where m.id = split_part(p_callback, ':', 1)::uuid and m.site_id = p_site;
+    elsif found_id is null and p_callback ~ '^reaction:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:agent:' then
+        select m.id into found_id
+        from public.mod_chat_messages m
+        where m.id = split_part(p_callback, ':', 2)::uuid and m.site_id = p_site;
     end if;
     return found_id;
 end
 $$;
 comment on function chat.message_of_status(uuid, text, text) is
-    'Message of a site that a status speaks of: by wamid, else by our callback data `<message id>:<attempt>`.';
+    'Message of a site that a status speaks of: by wamid, else by our callback data, `<message id>:<attempt>` or `reaction:<message id>:<actor>`.';
 
 create or replace function chat.apply_status(p_message uuid, p_item jsonb)
 returns void
@@ -11823,6 +14231,13 @@ declare
     message public.mod_chat_messages;
     facts jsonb;
 begin
+    -- Of a reaction to the message, not of the message.
+    if starts_with(p_item ->> 'callback', 'reaction:') then
+        if word = 'failed' then
+            perform chat.reaction_failed(p_item ->> 'callback', coalesce(p_item -> 'errors' -> 0, '{}'));
+        end if;
+        return;
+    end if;
     select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
     if message.sender_type = 'visitor' then
         return;
@@ -11840,6 +14255,12 @@ begin
     if jsonb_typeof(p_item -> 'errors' -> 0) = 'object' then
         facts := facts || jsonb_build_object('error', p_item -> 'errors' -> 0);
     end if;
+    if p_item -> 'metadata' ? 'free_entry_until' then
+        update public.mod_chat_conversations c
+        set whatsapp_free_entry_until = (p_item -> 'metadata' ->> 'free_entry_until')::timestamptz
+        where c.id = message.conversation_id
+            and (c.whatsapp_free_entry_until < (p_item -> 'metadata' ->> 'free_entry_until')::timestamptz) is not false;
+    end if;
     if chat.set_delivery(p_message, word, facts) then
         update public.mod_chat_messages m
         set whatsapp_status = word
@@ -11847,6 +14268,11 @@ begin
     end if;
     if p_item -> 'errors' @> '[{"code": 131047}]' then
         perform chat.close_window(message.conversation_id);
+    elsif p_item -> 'errors' @> '[{"code": 131050}]' then
+        perform chat.note_wish(c.identity_id, 'stop', at::timestamptz)
+        from public.mod_chat_conversations c where c.id = message.conversation_id;
+    elsif message.kind = 'template' then
+        perform chat.refuse_template(p_message, (p_item -> 'errors' -> 0 ->> 'code')::integer);
     end if;
 end
 $$;
@@ -11879,6 +14305,8 @@ begin
         where o.site_id = p_site and o.wamid = p_wamid
         returning o.item, chat.message_of_status(o.site_id, o.wamid, o.item ->> 'callback') as message
     loop
+        -- A file of the past that came before this message has it already.
+        continue when orphan.item ->> 'what' <> 'status';
         perform chat.apply_status(orphan.message, orphan.item);
         applied := applied + 1;
     end loop;
@@ -11887,6 +14315,171 @@ end
 $$;
 comment on function chat.apply_orphans(uuid, text) is
     'Applies the statuses kept for a wamid that a message has now; the caller holds its conversation.';
+
+-- file: sql/whatsapp/phone_app.sql
+-- What: what a number tells of itself that the business uses in its phone as well: its address book, how far the import of its
+--      past has come, and of groups.
+-- Why: names come before the people: somebody whose past is imported, or to whom the business writes first, has no name of
+--      their own yet. A refused import is shown where the number is; what happened to a group is kept as it was told.
+-- Leaves out: messages (echo.sql, history.sql). Members of a group are nobody who wrote to us.
+
+create table if not exists chat.phone_contacts (
+    site_id uuid not null references public.sites (id) on delete cascade,
+    portfolio text not null,
+    value text not null,
+    name text,
+    at timestamptz not null,
+    primary key (site_id, portfolio, value)
+);
+comment on table chat.phone_contacts is 'Names in the address books of the phones that share a number with us.';
+comment on column chat.phone_contacts.value is 'Phone or BSUID, as an alias of an identity has it.';
+comment on column chat.phone_contacts.name is 'Null once it was taken out: an older telling that comes late does not bring it back.';
+alter table chat.phone_contacts enable row level security;
+
+create or replace function chat.name_in_phone(p_site uuid, p_portfolio text, p_item jsonb)
+returns text
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select c.name from chat.phone_contacts c
+        where c.site_id = p_site and c.portfolio = p_portfolio and c.name is not null
+            and c.value = any (array[p_item ->> 'bsuid', p_item ->> 'phone']
+                || array(select jsonb_array_elements_text(p_item -> 'phone_variants')))
+        order by c.at desc
+        limit 1);
+end
+$$;
+comment on function chat.name_in_phone(uuid, text, jsonb) is
+    'What the business''s phone calls the person of a parsed item, in any spelling of their number; null when nothing.';
+
+create or replace function chat.receive_contacts(p_app uuid, p_items jsonb[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    item jsonb;
+    number record;
+    people uuid[] := '{}';
+    taken integer := 0;
+begin
+    -- Items of one call are of one number.
+    select * into number from chat.receiving_number(p_app, p_items[1] ->> 'phone_number_id');
+    if not found then
+        insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+        select p_app, i.item ->> 'phone_number_id',
+            case when i.item ->> 'phone_number_id' is null then 'no_phone_number_id' else 'unknown_number' end, i.item
+        from unnest(p_items) i (item);
+        return jsonb_build_object('dead', cardinality(p_items));
+    end if;
+    foreach item in array p_items loop
+        people := people || chat.find_identity(number.site_id, number.portfolio, item);
+    end loop;
+    perform chat.lock_identities(people);
+    perform chat.lock_visitors(array(select i.visitor_id from chat.identities i where i.id = any (people)));
+    for place in 1 .. cardinality(p_items) loop
+        item := p_items[place];
+        insert into chat.phone_contacts as c (site_id, portfolio, value, name, at)
+        values (number.site_id, number.portfolio, coalesce(item ->> 'phone', item ->> 'bsuid'), left(item ->> 'name', 200),
+            coalesce((item ->> 'at')::timestamptz, clock_timestamp()))
+        on conflict (site_id, portfolio, value) do update set name = excluded.name, at = excluded.at
+        where c.at < excluded.at;
+        if found then
+            taken := taken + 1;
+            -- How somebody calls themselves, or what an agent wrote, goes before what the phone calls them.
+            perform chat.name_visitor(i.visitor_id, item ->> 'name') from chat.identities i where i.id = people[place];
+        end if;
+    end loop;
+    return jsonb_build_object('stored', taken, 'duplicate', cardinality(p_items) - taken);
+end
+$$;
+comment on function chat.receive_contacts(uuid, jsonb[]) is
+    'Names from the address book of a number''s phone: kept, and given to people who have none. Answers those of {stored, duplicate, dead} that are not 0.';
+
+create or replace function chat.number_told_of(p_app uuid, p_item jsonb)
+returns setof chat.whatsapp_numbers
+language plpgsql
+stable
+rows 1
+as $$
+declare
+    numbers uuid[];
+begin
+    -- That sharing was declined has been seen without the number; it is the account's where it has one only.
+    numbers := array(
+        select n.id
+        from chat.whatsapp_numbers n
+        join chat.whatsapp_accounts a on a.id = n.account_id
+        where n.confirmed_at is not null and a.app_id = p_app
+            and case when p_item ->> 'phone_number_id' is null then a.waba_id = p_item ->> 'waba_id'
+                else n.phone_number_id = p_item ->> 'phone_number_id' end);
+    return query select n.* from chat.whatsapp_numbers n where cardinality(numbers) = 1 and n.id = numbers[1];
+end
+$$;
+comment on function chat.number_told_of(uuid, jsonb) is 'Confirmed number of an app that a telling is of; none when nobody can tell.';
+
+create or replace function chat.tell_of_number(p_app uuid, p_item jsonb)
+returns text
+language plpgsql
+as $$
+declare
+    number chat.whatsapp_numbers;
+    account chat.whatsapp_accounts;
+    kept text;
+    now_at jsonb;
+begin
+    select n.* into number from chat.number_told_of(p_app, p_item) n;
+    if not found then
+        return null;
+    end if;
+    select a.* into account from chat.whatsapp_accounts a where a.id = number.account_id;
+    if p_item ->> 'about' = 'group' then
+        return chat.keep_told(account, p_item -> 'metadata' ->> 'group_id', p_item);
+    elsif p_item ->> 'event' = 'declined' then
+        kept := chat.keep_told(account, number.phone_number_id, p_item);
+        if kept <> 'new' then
+            return kept;
+        end if;
+        now_at := jsonb_build_object('state', 'declined', 'error', p_item -> 'facts' -> 'error');
+    else
+        now_at := jsonb_build_object('state',
+            case when (p_item -> 'facts' ->> 'progress')::bigint >= 100 then 'done' else 'importing' end) || (p_item -> 'facts');
+    end if;
+    -- Parts come in any order; how far it has come only grows.
+    update chat.whatsapp_numbers n
+    set details = n.details || jsonb_build_object('history', now_at || jsonb_build_object('at', clock_timestamp())),
+        updated_at = clock_timestamp()
+    where n.id = number.id
+        and (now_at ? 'error' or n.details -> 'history' ->> 'progress' is null
+            or (n.details -> 'history' ->> 'progress')::bigint < (now_at ->> 'progress')::bigint);
+    return case when found then 'new' else 'known' end;
+end
+$$;
+comment on function chat.tell_of_number(uuid, jsonb) is
+    'A telling about a number''s groups, or about the import of its past, which stands in its details as `history`: {state importing, done or declined, phase, chunk_order, progress, error, at}. Answers as chat.keep_told; null when there is no such number.';
+
+-- file: sql/whatsapp/receiving_number.sql
+-- What: the number that an item came to, for the app whose signature was on it.
+-- Why: one place says what makes a number ours: Graph confirmed it, and its own app signed.
+-- Leaves out: a plain text's way, which finds number and person by one look (receive_plain.sql).
+
+create or replace function chat.receiving_number(p_app uuid, p_phone_number_id text)
+returns table (site_id uuid, account_id uuid, read_policy text, graph_version text, portfolio text)
+language plpgsql
+stable
+rows 1
+as $$
+begin
+    return query
+    select n.site_id, n.account_id, n.read_policy::text, acc.graph_version::text, coalesce(acc.portfolio_id, acc.waba_id)::text
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and acc.app_id = p_app;
+end
+$$;
+comment on function chat.receiving_number(uuid, text) is
+    'A confirmed number of an app: its site, account, when it tells that it read, Graph''s version, and what its people are known by. No row when the app has no such number.';
 
 -- file: sql/whatsapp/find_identities.sql
 -- What: the persons behind the senders of a run, found or made, and locked.
@@ -11946,7 +14539,8 @@ begin
         return chat.find_identity(p_site, p_portfolio, p_item);
     end if;
     insert into public.mod_chat_visitors (site_id, name, phone, whatsapp_phone, channel)
-    values (p_site, p_item ->> 'name', p_item ->> 'phone', p_item ->> 'phone', 'whatsapp')
+    values (p_site, coalesce(p_item ->> 'name', chat.name_in_phone(p_site, p_portfolio, p_item)), p_item ->> 'phone',
+        p_item ->> 'phone', 'whatsapp')
     returning id into visitor;
     insert into chat.identities (id, site_id, portfolio, visitor_id) values (made, p_site, p_portfolio, visitor);
     return made;
@@ -11981,6 +14575,20 @@ end
 $$;
 comment on function chat.learn_aliases(uuid, text, uuid, jsonb) is
     'Ids that came with a known person become their aliases; one that names another person already stays theirs.';
+
+create or replace function chat.lock_identities(p_identities uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    one uuid;
+begin
+    foreach one in array chat.in_order(p_identities) loop
+        perform from chat.identities i where i.id = one for no key update;
+    end loop;
+end
+$$;
+comment on function chat.lock_identities(uuid[]) is 'Locks persons in the order of their ids; nulls are nobody.';
 
 -- file: sql/whatsapp/home_conversation.sql
 -- What: the conversation a new message of a person belongs to: the open one, one reopened, or a new one.
@@ -12023,7 +14631,7 @@ begin
     select c.id, c.status, c.archived_at, c.assigned_agent_id into old
     from public.mod_chat_conversations c
     where c.identity_id = p_identity and c.phone_number_id is not distinct from p_phone_number_id
-        and c.archived_at is not null
+        and c.archived_at is not null and not c.is_history
     order by c.archived_at desc
     limit 1
     for no key update;
@@ -12057,23 +14665,160 @@ $$;
 comment on function chat.home_conversation(uuid, uuid, text, text, text, jsonb) is
     'Open, reopened or new conversation of an identity the caller has locked; null for a wamid that is known and for somebody who is blocked (the refused wamid is a dead letter). `p_about` says of a new one {department_id, page_url, page_title, user_agent, ip_address, metadata}. 40001 when the person was erased meanwhile.';
 
+-- file: sql/whatsapp/fetch_media.sql
+-- What: the file of a received message: its job, and how it ends.
+-- Why: the message is there at once and its file follows as a job of its own (`file_state` pending, then ready or
+--      failed), so that nothing of Meta's or of Storage's holds a conversation up. The path holds the message's id: whoever
+--      does the work again puts the same file in the same place.
+-- Leaves out: the download and the upload, which are the worker's; which bytes are believed (chat_rules::whatsapp::media).
+
+create or replace function chat.fetch_media(p_site uuid, p_message uuid, p_conversation uuid)
+returns void
+language plpgsql
+as $$
+begin
+    -- A lane a file; it ends in the identity, as a person's other lanes do, so that erasing them finds it.
+    perform chat.enqueue(
+        'media:' || p_message || ':' || c.identity_id, 'whatsapp.fetch_media', 'bulk', p_site,
+        jsonb_build_object('message_id', p_message), false)
+    from public.mod_chat_conversations c
+    where c.id = p_conversation;
+end
+$$;
+comment on function chat.fetch_media(uuid, uuid, uuid) is 'Has the file of a received message brought from Meta into Storage.';
+
+create or replace function public.chat_begin_media(job_id bigint, lease_token uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    message record;
+begin
+    select m.id, m.site_id, m.kind, m.file_name, m.file_state, m.metadata -> 'media' as media, n.phone_number_id,
+        n.confirmed_at, n.account_id, acc.graph_version
+    into message
+    from chat.lanes l
+    join chat.jobs j on j.id = l.running_job
+    join public.mod_chat_messages m on m.id = (j.payload ->> 'message_id')::uuid
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    left join chat.whatsapp_numbers n on n.site_id = m.site_id and n.phone_number_id = c.phone_number_id
+    left join chat.whatsapp_accounts acc on acc.id = n.account_id
+    where l.lease_token = chat_begin_media.lease_token and l.busy and j.id = chat_begin_media.job_id;
+    if not found or message.file_state is distinct from 'pending' then
+        return jsonb_build_object('go', false, 'state', 'gone', 'why', coalesce(
+            'the file is ' || message.file_state || ' already', 'the message, its file or the lease is gone'));
+    elsif message.confirmed_at is null or message.account_id is null then
+        return jsonb_build_object('go', false, 'state', 'not_connected', 'why', 'the message''s number is not connected');
+    end if;
+    return jsonb_build_object(
+        'go', true, 'message_id', message.id, 'site_id', message.site_id, 'kind', message.kind,
+        'media_id', message.media ->> 'id', 'sha256', message.media ->> 'sha256', 'mime', message.media ->> 'mime',
+        'name', message.file_name, 'folder', 'chat/' || message.site_id,
+        'phone_number_id', message.phone_number_id, 'account_id', message.account_id,
+        'graph_version', message.graph_version);
+end
+$$;
+comment on function public.chat_begin_media(bigint, uuid) is
+    'For the worker, before a download: {go: true, message_id, site_id, kind, media_id, sha256, mime, name, folder, phone_number_id, account_id, graph_version}, or {go: false, state: gone | not_connected, why}. The file''s path is <folder>/<message_id>_<name>.';
+
+create or replace function chat.media_is(p_message uuid, p_state text, p_path text, p_size bigint, p_mime text, p_facts jsonb)
+returns text
+language plpgsql
+as $$
+declare
+    message public.mod_chat_messages;
+    numbers record;
+begin
+    perform from public.mod_chat_conversations c
+    where c.id = (select m.conversation_id from public.mod_chat_messages m where m.id = p_message)
+    for no key update;
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    if not found or message.file_state is distinct from 'pending' then
+        return coalesce(message.file_state, 'gone');
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set file_state = p_state,
+        file_url = coalesce(p_path, m.file_url),
+        file_size = coalesce(p_size, m.file_size),
+        file_mime_type = coalesce(p_mime, m.file_mime_type),
+        -- What a person called it stays; a photo has no name of its own.
+        file_name = coalesce(m.file_name, substr(chat.file_of_path(p_path), 38)),
+        metadata = m.metadata || jsonb_build_object('media', coalesce(m.metadata -> 'media', '{}') || p_facts),
+        change = numbers.change,
+        change_before = case when m.public_seq is not null then numbers.change_before end,
+        updated_at = clock_timestamp()
+    where m.id = p_message;
+    return p_state;
+end
+$$;
+comment on function chat.media_is(uuid, text, text, bigint, text, jsonb) is
+    'A pending file becomes ready or failed, as a change of its message. Answers the state it has now, gone without message or file.';
+
+create or replace function public.chat_media_ready(message uuid, path text, size_bytes bigint, mime_type text, sha256 text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    state text;
+    site constant uuid := chat.site_of_path(chat_media_ready.path);
+begin
+    if site is null or not starts_with(chat.file_of_path(chat_media_ready.path), chat_media_ready.message || '_') then
+        raise exception 'this is no path of the message''s file'
+            using errcode = 'PT422', detail = 'chat/bad_path', hint = 'a path is chat/<site>/<message>_<name>';
+    end if;
+    state := chat.media_is(
+        chat_media_ready.message, 'ready', chat_media_ready.path, chat_media_ready.size_bytes, chat_media_ready.mime_type,
+        jsonb_build_object('stored_sha256', chat_media_ready.sha256));
+    -- Erased or taken back while it was on its way: nobody will ask for this file.
+    if state = 'gone' then
+        insert into chat.file_deletions (site_id, file_url) values (site, chat_media_ready.path);
+        perform chat.delete_files(site);
+    end if;
+    return state;
+end
+$$;
+comment on function public.chat_media_ready(uuid, text, bigint, text, text) is
+    'For the worker: the file of a received message is in Storage, with its size, its type by its bytes and its SHA-256 in hex. Answers the file''s state: ready, failed (it had been), or gone with its message; then it is deleted again. PT422 chat/bad_path.';
+
+create or replace function public.chat_media_failed(message uuid, why text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    return chat.media_is(
+        chat_media_failed.message, 'failed', null, null, null, jsonb_build_object('error', chat_media_failed.why));
+end
+$$;
+comment on function public.chat_media_failed(uuid, text) is
+    'For the worker: the file of a received message will not come; why is kept in metadata.media.error, for people to read. Answers the file''s state as chat_media_ready does.';
+
 -- file: sql/whatsapp/store_messages.sql
 -- What: writes parsed messages into their conversations; and what follows a reaction.
 -- Why: a row an item, in the order of the run. One insert of all would broadcast once for the run, but starting it costs
 --      more than it saves: 340 µs a message against 210, measured with one item, which is the usual case.
--- Leaves out: which conversation (home_conversation.sql); numbers and counters, which the message's own triggers keep.
+-- Leaves out: bringing files (fetch_media.sql); which conversation (home_conversation.sql); numbers and counters, which the message's own triggers keep.
 
-create or replace function chat.store_messages(p_site uuid, p_homes uuid[], p_items jsonb)
-returns integer
+create or replace function chat.store_messages(
+    p_site uuid, p_homes uuid[], p_items jsonb, out stored integer, out enqueued integer)
 language plpgsql
 as $$
 declare
     item jsonb;
     facts jsonb;
     quoted uuid;
-    rows integer;
-    stored integer := 0;
+    written uuid;
+    is_echo boolean;
 begin
+    stored := 0;
+    enqueued := 0;
     for place in 1 .. cardinality(p_homes) loop
         continue when p_homes[place] is null;
         item := p_items -> (place - 1);
@@ -12084,26 +14829,45 @@ begin
         end if;
         if jsonb_typeof(item -> 'context') = 'object' then
             facts := facts || jsonb_build_object('context', item -> 'context');
-            quoted := chat.message_of_status(p_site, item -> 'context' ->> 'wamid', null);
+            -- Held, because whoever wrote it may be erased in this moment.
+            select m.id into quoted
+            from public.mod_chat_messages m
+            where m.id = chat.message_of_status(p_site, item -> 'context' ->> 'wamid', null)
+            for key share;
         end if;
         if item ->> 'kind' in ('unknown', 'unsupported') then
             facts := facts || jsonb_build_object('raw', item -> 'raw');
         end if;
+        is_echo := item ->> 'what' = 'echo';
         insert into public.mod_chat_messages (
-            conversation_id, site_id, sender_type, sender_name, content, kind, sent_at, whatsapp_message_id, metadata,
+            conversation_id, site_id, sender_type, origin, sender_name, content, kind, sent_at, whatsapp_message_id, metadata,
             reply_to_id, file_name, file_mime_type, file_state)
         values (
-            p_homes[place], p_site, 'visitor', item ->> 'name', item ->> 'content', item ->> 'kind',
-            (item ->> 'at')::timestamptz, item ->> 'wamid', facts, quoted, item -> 'file' ->> 'filename',
-            item -> 'file' ->> 'mime', case when item -> 'file' ->> 'id' is not null then 'pending' end);
-        get diagnostics rows = row_count;
-        stored := stored + rows;
+            p_homes[place], p_site, case when is_echo then 'agent' else 'visitor' end,
+            case when is_echo then 'echo' else 'live' end, case when not is_echo then item ->> 'name' end,
+            item ->> 'content', item ->> 'kind', (item ->> 'at')::timestamptz, item ->> 'wamid', facts, quoted,
+            item -> 'file' ->> 'filename', item -> 'file' ->> 'mime',
+            case when item -> 'file' ->> 'id' is not null then 'pending' end)
+        returning id into written;
+        continue when written is null;
+        stored := stored + 1;
+        -- Statuses of what was sent here wait for the answer of the send; an echo has none.
+        if is_echo then
+            perform chat.apply_orphans(p_site, item ->> 'wamid');
+        end if;
+        if item ? 'wish' then
+            perform chat.note_wish(c.identity_id, item ->> 'wish', (item ->> 'at')::timestamptz)
+            from public.mod_chat_conversations c where c.id = p_homes[place];
+        end if;
+        if item -> 'file' ->> 'id' is not null then
+            perform chat.fetch_media(p_site, written, p_homes[place]);
+            enqueued := enqueued + 1;
+        end if;
     end loop;
-    return stored;
 end
 $$;
 comment on function chat.store_messages(uuid, uuid[], jsonb) is
-    'Writes items[n] into homes[n]; where that is null, and for repetitions, nothing. Returns how many were new.';
+    'Writes items[n] into homes[n]; where that is null, and for repetitions, nothing. Returns how many were new, and how many files are to be fetched for them.';
 
 create or replace function chat.apply_reaction(p_message uuid, p_item jsonb)
 returns void
@@ -12118,15 +14882,24 @@ declare
 begin
     select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
     select c.* into conversation from public.mod_chat_conversations c where c.id = message.conversation_id;
-    actor := 'visitor:' || conversation.visitor_id;
-    -- An older event that comes late does not undo a newer one; so a removal stays as an entry without emoji.
-    if (message.reactions -> actor ->> 'at')::timestamptz >= at then
+    actor := case when p_item ->> 'sender_type' = 'agent' then 'agent:phone_app' else 'visitor:' || conversation.visitor_id end;
+    -- An older event that comes late does not undo a newer one; so a removal stays as an entry without emoji. Of the
+    -- business there is one reaction, whoever chose it.
+    if exists (
+        select from jsonb_each(message.reactions) r
+        where (r.key = actor or starts_with(actor, 'agent:') and starts_with(r.key, 'agent:'))
+            and (r.value ->> 'at')::timestamptz >= at)
+    then
         return;
     end if;
     select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
     update public.mod_chat_messages m
-    set reactions = m.reactions || jsonb_build_object(actor,
-            jsonb_build_object('emoji', p_item -> 'reaction' -> 'emoji', 'at', at)),
+    set reactions = case
+            when starts_with(actor, 'agent:')
+                then chat.reactions_of_business(m.reactions, actor, p_item -> 'reaction' ->> 'emoji', at)
+            else m.reactions || jsonb_build_object(actor,
+                jsonb_build_object('emoji', p_item -> 'reaction' -> 'emoji', 'at', at))
+        end,
         change = numbers.change,
         change_before = case when m.public_seq is not null then numbers.change_before end,
         updated_at = clock_timestamp()
@@ -12134,12 +14907,12 @@ begin
     update public.mod_chat_conversations c
     set whatsapp_window_expires_at = w.expires
     from (select chat.window_after(conversation.whatsapp_window_expires_at, 'text', at) as expires) w
-    where c.id = conversation.id and c.channel = 'whatsapp'
+    where c.id = conversation.id and c.channel = 'whatsapp' and p_item ->> 'what' = 'message'
         and w.expires is distinct from c.whatsapp_window_expires_at;
 end
 $$;
 comment on function chat.apply_reaction(uuid, jsonb) is
-    'A person''s reaction to a message, or its removal; the caller holds the conversation. Older events change nothing.';
+    'A reaction to a message, or its removal, by the person or in the business''s phone; the caller holds the conversation. Older events change nothing.';
 
 create or replace function chat.enqueue_read_marks(
     p_site uuid, p_phone_number_id text, p_account uuid, p_graph_version text, p_people uuid[], p_items jsonb, p_homes uuid[])
@@ -12153,7 +14926,7 @@ begin
     for mark in
         select distinct on (p.person) p.person, p_items -> (p.place::integer - 1) ->> 'wamid' as wamid
         from unnest(p_people) with ordinality p (person, place)
-        where p_homes[p.place] is not null
+        where p_homes[p.place] is not null and p_items -> (p.place::integer - 1) ->> 'what' = 'message'
         order by p.person, p.place desc
     loop
         perform chat.enqueue_read_mark(
@@ -12183,8 +14956,1002 @@ $$;
 comment on function chat.enqueue_read_mark(uuid, text, uuid, text, uuid, text) is
     'Has Meta told that everything up to a person''s message was seen.';
 
+-- file: sql/whatsapp/echo.sql
+-- What: what the business writes in its own phone, beside us: where it stands, what it changes, and when it is our own message.
+-- Why: the phone and we share one number. An echo is an answer of the business, of no agent: nothing sends it, nobody waits
+--      because of it, and it opens no window. It is known by its wamid or by our callback data, never by its words.
+-- Leaves out: writing the row (store_messages.sql); what was said before the number came to us (history.sql).
+
+create or replace function chat.home_of_echo(p_site uuid, p_identity uuid, p_phone_number_id text, p_wamid text)
+returns uuid
+language plpgsql
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    home uuid;
+    old record;
+    visitor uuid;
+begin
+    select c.id into home
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id = p_phone_number_id and c.archived_at is null;
+    if found then
+        return home;
+    end if;
+    -- As for a message (home_conversation.sql): asked under the identity's lock.
+    if exists (
+        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
+    then
+        return null;
+    end if;
+    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
+    if not found then
+        raise exception 'this person was erased while a message to them waited'
+            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
+    end if;
+    select c.id, c.status, c.archived_at, c.inbound_count into old
+    from public.mod_chat_conversations c
+    where c.identity_id = p_identity and c.phone_number_id = p_phone_number_id
+        and c.archived_at is not null and not c.is_history
+    order by c.archived_at desc
+    limit 1
+    for no key update;
+    -- Nobody waits for an agent because the business wrote: the conversation stays over until the person answers, and then
+    -- it is the one that comes back.
+    if found and old.status = 'resolved' and old.inbound_count = 0 then
+        update public.mod_chat_conversations c set archived_at = at
+        where c.id = old.id and c.archived_at < at - interval '1 minute';
+        return old.id;
+    elsif found and chat.next_home(old.status, old.archived_at,
+        coalesce((select s.reopen_hours from public.mod_chat_widget_settings s where s.site_id = p_site), 24), at) = 'reopen'
+    then
+        return old.id;
+    end if;
+    insert into public.mod_chat_conversations (
+        site_id, visitor_id, identity_id, channel, phone_number_id, status, archived_at, resolved_at, ended_by, pending_since)
+    values (p_site, visitor, p_identity, 'whatsapp', p_phone_number_id, 'resolved', at, at, 'system', null)
+    returning id into home;
+    return home;
+end
+$$;
+comment on function chat.home_of_echo(uuid, uuid, text, text) is
+    'Conversation in which an echo to an identity the caller has locked stands: the open one, the one an answer would come back to, or a new one that is over; null for a wamid that is known. 40001 when the person was erased meanwhile.';
+
+create or replace function chat.target_of_item(p_site uuid, p_item jsonb)
+returns uuid
+language plpgsql
+stable
+as $$
+declare
+    target uuid;
+begin
+    if p_item ->> 'kind' = 'reaction' then
+        return chat.message_of_status(p_site, p_item -> 'reaction' ->> 'wamid', null);
+    elsif p_item ->> 'what' = 'echo' and p_item ->> 'revises' is not null then
+        select m.id into target from public.mod_chat_messages m
+        where m.site_id = p_site and m.whatsapp_message_id = p_item ->> 'revises' and m.sender_type <> 'visitor';
+    elsif p_item ->> 'what' = 'echo' and p_item ->> 'callback' is not null then
+        target := chat.message_of_status(p_site, p_item ->> 'wamid', p_item ->> 'callback');
+    end if;
+    return target;
+end
+$$;
+comment on function chat.target_of_item(uuid, jsonb) is
+    'Message of a site that an item changes instead of being one: by a reaction, by the business''s own edit or revoke, or because it is ours; null when there is none.';
+
+create or replace function chat.apply_echo(p_message uuid, p_item jsonb)
+returns void
+language plpgsql
+as $$
+declare
+    at constant timestamptz := coalesce((p_item ->> 'at')::timestamptz, clock_timestamp());
+    message public.mod_chat_messages;
+    conversation public.mod_chat_conversations;
+begin
+    if p_item ->> 'kind' = 'reaction' then
+        perform chat.apply_reaction(p_message, p_item);
+        return;
+    end if;
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    if p_item ->> 'revises' is null then
+        if message.whatsapp_message_id is null then
+            perform chat.message_left(
+                p_message, p_item ->> 'wamid', nullif(split_part(p_item ->> 'callback', ':', 2), '')::integer);
+        end if;
+        return;
+    end if;
+    -- What comes twice, or late, does not undo what is newer.
+    if message.deleted_at is not null or message.edited_at >= at
+        or p_item ->> 'kind' = 'edit' and (p_item ->> 'content' is null or message.content = p_item ->> 'content')
+    then
+        return;
+    end if;
+    select c.* into conversation from public.mod_chat_conversations c where c.id = message.conversation_id;
+    perform chat.revise_message(
+        conversation, message, p_item ->> 'content', p_item ->> 'kind' = 'revoke', 'phone_app', at);
+end
+$$;
+comment on function chat.apply_echo(uuid, jsonb) is
+    'What the business did in its phone to a message: a reaction, an edit, a revoke; or that it is our own, which left. The caller holds the conversation. Older events change nothing.';
+
+create or replace function chat.take_from_echo(p_message uuid, p_wamid text)
+returns void
+language plpgsql
+as $$
+declare
+    echo public.mod_chat_messages;
+    numbers record;
+begin
+    select e.* into echo
+    from public.mod_chat_messages own
+    join public.mod_chat_messages e on e.site_id = own.site_id and e.whatsapp_message_id = p_wamid
+    where own.id = p_message and e.id <> p_message and e.origin = 'echo';
+    if not found then
+        return;
+    end if;
+    perform from public.mod_chat_conversations c where c.id = echo.conversation_id for no key update;
+    select * into numbers from chat.next_change(echo.conversation_id, true);
+    update public.mod_chat_messages m
+    set whatsapp_message_id = null, content = null, file_url = null, file_name = null, file_state = null,
+        metadata = jsonb_build_object('source', 'phone_app', 'same_as', p_message),
+        deleted_at = clock_timestamp(), change = numbers.change, change_before = numbers.change_before,
+        updated_at = clock_timestamp()
+    where m.id = echo.id;
+    update public.mod_chat_messages m set whatsapp_status = echo.whatsapp_status
+    where m.id = p_message and echo.whatsapp_status is not null;
+    perform chat.set_delivery(p_message, echo.delivery_state, case when echo.metadata ? 'statuses'
+        then jsonb_build_object('statuses', echo.metadata -> 'statuses') end);
+end
+$$;
+comment on function chat.take_from_echo(uuid, text) is
+    'A message of ours whose echo came before its answer takes wamid and statuses over; the echo''s row becomes a tombstone that names it. The caller holds the conversation.';
+
+-- file: sql/whatsapp/store_past.sql
+-- What: writes messages of the past into the conversation that holds them, and the files that follow.
+-- Why: numbers, times and states are known, so rows come with them and no trigger counts; the conversation moves once for
+--      all. What was here before its message, a status or a file, is applied then.
+-- Leaves out: whose they are and where they stand (history.sql).
+
+create or replace function chat.store_past(p_site uuid, p_home uuid, p_items jsonb[], out stored integer, out files integer)
+language plpgsql
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    home public.mod_chat_conversations;
+    item jsonb;
+    facts jsonb;
+    quoted uuid;
+    written uuid;
+    written_at timestamptz;
+    state text;
+    begins timestamptz;
+    ends timestamptz;
+    wamids text[] := '{}';
+    orphan record;
+begin
+    stored := 0;
+    files := 0;
+    select c.* into home from public.mod_chat_conversations c where c.id = p_home;
+    for item in
+        select x.item from (
+            select distinct on (i.item ->> 'wamid') i.item, i.place from unnest(p_items) with ordinality i (item, place)
+            where not exists (
+                select from public.mod_chat_messages m
+                where m.site_id = p_site and m.whatsapp_message_id = i.item ->> 'wamid')
+            order by i.item ->> 'wamid', i.place) x
+        order by (x.item ->> 'at')::timestamptz, x.place
+    loop
+        facts := coalesce(item -> 'metadata', '{}');
+        quoted := null;
+        if jsonb_typeof(item -> 'file') = 'object' then
+            facts := facts || jsonb_build_object('media', item -> 'file');
+        end if;
+        if jsonb_typeof(item -> 'context') = 'object' then
+            facts := facts || jsonb_build_object('context', item -> 'context');
+            select m.id into quoted
+            from public.mod_chat_messages m
+            where m.id = chat.message_of_status(p_site, item -> 'context' ->> 'wamid', null)
+            for key share;
+        end if;
+        if item ->> 'kind' in ('unknown', 'unsupported', 'reaction') and facts ->> 'reason' is distinct from 'media_placeholder' then
+            facts := facts || jsonb_build_object('raw', item -> 'raw');
+        end if;
+        written_at := chat.sent_at_of((item ->> 'at')::timestamptz, at);
+        state := case
+            when item ->> 'sender_type' = 'visitor' then 'received'
+            when item ->> 'status' in ('accepted', 'delivered', 'read', 'played', 'failed') then item ->> 'status'
+            else 'sent'
+        end;
+        stored := stored + 1;
+        insert into public.mod_chat_messages (
+            conversation_id, site_id, sender_type, sender_id, sender_name, content, content_type, kind, origin, sent_at,
+            whatsapp_message_id, whatsapp_status, metadata, reply_to_id, file_name, file_mime_type, file_state, seq, public_seq,
+            change, change_before, delivery_state, status)
+        select p_home, p_site, item ->> 'sender_type',
+            case when item ->> 'sender_type' = 'visitor' then home.visitor_id::text end,
+            case when item ->> 'sender_type' = 'visitor' then item ->> 'name' end,
+            item ->> 'content', chat.content_type_of(k.kind), k.kind, 'history', written_at, item ->> 'wamid',
+            item ->> 'status', facts, quoted, item -> 'file' ->> 'filename', item -> 'file' ->> 'mime',
+            case when item -> 'file' ->> 'id' is not null then 'pending' end,
+            home.last_seq + stored, home.last_public_seq + stored, home.last_change + stored,
+            case stored when 1 then home.last_public_change else home.last_change + stored - 1 end,
+            state, chat.shown_status(state)
+        -- A reaction to a message that we do not have.
+        from (select case item ->> 'kind' when 'reaction' then 'unsupported' else item ->> 'kind' end) k (kind)
+        returning id into written;
+        wamids := wamids || (item ->> 'wamid');
+        begins := least(begins, written_at);
+        ends := greatest(ends, written_at);
+        if item -> 'file' ->> 'id' is not null then
+            perform chat.fetch_media(p_site, written, p_home);
+            files := files + 1;
+        end if;
+    end loop;
+    if stored = 0 then
+        return;
+    end if;
+    update public.mod_chat_conversations c
+    set last_seq = c.last_seq + stored,
+        last_public_seq = c.last_public_seq + stored,
+        last_change = c.last_change + stored,
+        last_public_change = c.last_change + stored,
+        message_count = c.message_count + stored,
+        -- It was when it was said, not when it was imported.
+        created_at = least(c.created_at, begins),
+        archived_at = case
+            when c.archived_at is null then null
+            when c.message_count = 0 then ends
+            else greatest(c.archived_at, ends)
+        end,
+        closed_at = case c.message_count when 0 then ends else c.closed_at end,
+        updated_at = at
+    where c.id = p_home;
+    update public.mod_chat_visitors v
+    set first_seen_at = least(v.first_seen_at, begins),
+        -- Somebody made by this very import was not seen today.
+        last_seen_at = case when v.created_at = now() then ends else greatest(v.last_seen_at, ends) end
+    where v.id = home.visitor_id;
+    -- What came before the messages it speaks of.
+    for orphan in
+        delete from chat.orphan_statuses o where o.site_id = p_site and o.wamid = any (wamids)
+        returning o.item, chat.message_of_status(o.site_id, o.wamid, null) as message
+    loop
+        if orphan.item ->> 'what' = 'status' then
+            perform chat.apply_status(orphan.message, orphan.item);
+        elsif chat.fill_past(orphan.message, orphan.item) then
+            files := files + 1;
+        end if;
+    end loop;
+end
+$$;
+comment on function chat.store_past(uuid, uuid, jsonb[]) is
+    'Writes items of the past into the conversation that holds it, which the caller has locked, in the order of their times; those that are known, nothing. Returns how many were new, and how many files are to be fetched for them.';
+
+create or replace function chat.fill_past(p_message uuid, p_item jsonb)
+returns boolean
+language plpgsql
+as $$
+declare
+    message public.mod_chat_messages;
+    numbers record;
+begin
+    select m.* into message from public.mod_chat_messages m where m.id = p_message for no key update;
+    if message.metadata ->> 'reason' is distinct from 'media_placeholder' or message.deleted_at is not null then
+        return false;
+    end if;
+    select * into numbers from chat.next_change(message.conversation_id, message.public_seq is not null);
+    update public.mod_chat_messages m
+    set kind = p_item ->> 'kind',
+        content_type = p_item ->> 'content_type',
+        content = p_item ->> 'content',
+        metadata = (m.metadata - 'reason') || coalesce(p_item -> 'metadata', '{}')
+            || jsonb_build_object('media', p_item -> 'file'),
+        file_name = p_item -> 'file' ->> 'filename',
+        file_mime_type = p_item -> 'file' ->> 'mime',
+        file_state = 'pending',
+        change = numbers.change,
+        change_before = numbers.change_before,
+        updated_at = clock_timestamp()
+    where m.id = p_message;
+    perform chat.fetch_media(message.site_id, p_message, message.conversation_id);
+    return true;
+end
+$$;
+comment on function chat.fill_past(uuid, jsonb) is
+    'A message of the past that stood for its file becomes what it was; the caller holds the conversation. False when it is none, or was filled already.';
+
+-- file: sql/whatsapp/history.sql
+-- What: what was said before a number came to us, as the business's phone hands it over in many webhooks.
+-- Why: it stands in a conversation of its own a person and number, which is over: thousands of old messages change nothing
+--      that somebody works in. No event, no broadcast, no unread, no window, no routing; Meta's times and states as given.
+--      A run is at most fifty, so whoever writes now waits for no more than that.
+-- Leaves out: the rows (store_past.sql); how far the import has come (phone_app.sql); what is said now
+--      (receive_run.sql, echo.sql).
+
+create or replace function chat.receive_history(p_app uuid, p_phone_number_id text, p_items jsonb)
+returns jsonb
+language plpgsql
+as $$
+declare
+    number record;
+    item jsonb;
+    refused text;
+    has_file boolean;
+    past jsonb[] := '{}';        -- what becomes a row
+    people uuid[] := '{}';       -- the identity of each, in step
+    homes uuid[] := '{}';        -- its conversation
+    late jsonb[] := '{}';        -- files of rows that are here already, or will be; reactions to such
+    one uuid;
+    done record;
+    stored integer := 0;
+    dead integer := 0;
+    enqueued integer := 0;
+begin
+    select * into number from chat.receiving_number(p_app, p_phone_number_id);
+    for place in 1 .. jsonb_array_length(p_items) loop
+        item := p_items -> (place - 1);
+        refused := chat.refusal_of_item(item, number.site_id);
+        has_file := jsonb_typeof(item -> 'file') = 'object';
+        if refused is null and chat.message_of_status(
+            number.site_id, coalesce(item -> 'reaction' ->> 'wamid', item ->> 'wamid'), null) is not null
+        then
+            -- What else is known is not touched.
+            if has_file or item ->> 'kind' = 'reaction' then
+                late := late || item;
+            end if;
+        elsif refused = 'no_person' and has_file then
+            -- A file follows its message; where the business sent it, it names nobody.
+            late := late || item;
+        elsif refused is not null then
+            insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+            values (p_app, p_phone_number_id, refused, item);
+            dead := dead + 1;
+        else
+            past := past || item;
+            people := people || coalesce(
+                chat.find_identity(number.site_id, number.portfolio, item),
+                chat.make_identity(number.site_id, number.portfolio, item));
+        end if;
+    end loop;
+
+    -- In the order of locks: identities, then conversations, those of what comes late too.
+    perform chat.lock_identities(people);
+    for place in 1 .. cardinality(people) loop
+        if past[place] ->> 'bsuid' is not null and past[place] ->> 'phone' is not null or past[place] -> 'phone_variants' <> '[]' then
+            perform chat.learn_aliases(number.site_id, number.portfolio, people[place], past[place]);
+        end if;
+        homes := homes || chat.past_of(people[place], p_phone_number_id);
+    end loop;
+    foreach one in array chat.in_order(homes || array(
+        select m.conversation_id from public.mod_chat_messages m
+        where m.site_id = number.site_id
+            and m.whatsapp_message_id = any (array(
+                select coalesce(l -> 'reaction' ->> 'wamid', l ->> 'wamid') from unnest(late) l))))
+    loop
+        perform from public.mod_chat_conversations c where c.id = one for no key update;
+    end loop;
+    for place in 1 .. cardinality(people) loop
+        homes[place] := coalesce(
+            homes[place], chat.past_of(people[place], p_phone_number_id), chat.make_past(people[place], p_phone_number_id));
+    end loop;
+    perform chat.lock_visitors(array(select i.visitor_id from chat.identities i where i.id = any (people)));
+    foreach one in array chat.in_order(homes) loop
+        select * into done from chat.store_past(number.site_id, one, array(
+            select p.item from unnest(past, homes) with ordinality p (item, home, place) where p.home = one order by p.place));
+        stored := stored + done.stored;
+        enqueued := enqueued + done.files;
+    end loop;
+    foreach item in array late loop
+        one := chat.message_of_status(number.site_id, coalesce(item -> 'reaction' ->> 'wamid', item ->> 'wamid'), null);
+        if item ->> 'kind' = 'reaction' then
+            perform chat.apply_reaction(one, item);
+            stored := stored + 1;
+        elsif one is null then
+            insert into chat.orphan_statuses (site_id, wamid, status, at, item)
+            values (number.site_id, item ->> 'wamid', 'file', coalesce((item ->> 'at')::timestamptz, clock_timestamp()), item)
+            on conflict do nothing;
+            stored := stored + found::integer;
+        elsif chat.fill_past(one, item) then
+            stored := stored + 1;
+            enqueued := enqueued + 1;
+        end if;
+    end loop;
+    return jsonb_build_object('stored', stored, 'duplicate', jsonb_array_length(p_items) - dead - stored, 'dead', dead,
+        'enqueued', enqueued);
+end
+$$;
+comment on function chat.receive_history(uuid, text, jsonb) is
+    'Stores messages of one number''s past. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function chat.past_of(p_identity uuid, p_phone_number_id text)
+returns uuid
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select c.id from chat.identities i
+        join public.mod_chat_conversations c on c.visitor_id = i.visitor_id
+        where i.id = p_identity and c.identity_id = p_identity and c.phone_number_id = p_phone_number_id and c.is_history);
+end
+$$;
+comment on function chat.past_of(uuid, text) is 'Conversation that holds what was imported of a person on a number, if there is one.';
+
+create or replace function chat.make_past(p_identity uuid, p_phone_number_id text)
+returns uuid
+language plpgsql
+as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    made uuid;
+begin
+    insert into public.mod_chat_conversations (
+        site_id, visitor_id, identity_id, channel, phone_number_id, status, archived_at, closed_at, ended_by, pending_since,
+        is_history)
+    select i.site_id, i.visitor_id, i.id, 'whatsapp', p_phone_number_id, 'closed', at, at, 'system', null, true
+    from chat.identities i where i.id = p_identity
+    returning id into made;
+    if not found then
+        raise exception 'this person was erased while messages of theirs were imported'
+            using errcode = 'serialization_failure', hint = 'take them again; they begin afresh';
+    end if;
+    return made;
+end
+$$;
+comment on function chat.make_past(uuid, text) is
+    'A conversation for what is imported of a person whose identity the caller has locked. 40001 when they were erased meanwhile.';
+
+-- file: sql/whatsapp/sync_templates.sql
+-- What: a complete look at an account's templates, page by page.
+-- Why: pages are added as they come, and what is gone goes only when the last page was seen: a pass that breaks off takes
+--      nothing away. Of two passes the later counts; the earlier finds itself stale.
+-- Leaves out: calling Graph and reading its JSON, which the worker does (chat_rules::whatsapp::template).
+
+create or replace function chat.want_templates(p_account uuid)
+returns void
+language plpgsql
+as $$
+begin
+    -- The tick puts it into the queue: a lane that many conversations share is never written in a message's transaction.
+    insert into chat.template_syncs as s (account_id, site_id, due_at)
+    select a.id, a.site_id, clock_timestamp() from chat.whatsapp_accounts a where a.id = p_account
+    on conflict (account_id) do update
+    set due_at = greatest(clock_timestamp(), s.asked_at + interval '30 seconds')
+    where s.due_at > clock_timestamp() + interval '30 seconds';
+end
+$$;
+comment on function chat.want_templates(uuid) is
+    'Has an account''s templates looked at within a second, or half a minute after the last look began.';
+
+create or replace function chat.enqueue_template_sync(p_account uuid)
+returns boolean
+language plpgsql
+as $$
+declare
+    account record;
+begin
+    select a.id, a.site_id, a.waba_id, a.graph_version, n.phone_number_id into account
+    from chat.whatsapp_accounts a
+    join chat.whatsapp_numbers n on n.account_id = a.id and n.confirmed_at is not null
+    where a.id = p_account
+    order by n.is_default desc, n.created_at
+    limit 1;
+    if not found then
+        return false;
+    end if;
+    insert into chat.template_syncs as s (account_id, site_id, due_at, asked_at)
+    values (account.id, account.site_id, clock_timestamp() + interval '1 day', clock_timestamp())
+    on conflict (account_id) do update set due_at = excluded.due_at, asked_at = excluded.asked_at;
+    perform chat.enqueue(
+        'templates:' || account.id, 'whatsapp.sync_templates', 'bulk', account.site_id,
+        jsonb_build_object('account_id', account.id, 'site_id', account.site_id, 'waba_id', account.waba_id,
+            'phone_number_id', account.phone_number_id, 'graph_version', account.graph_version),
+        true, true);
+    return true;
+end
+$$;
+comment on function chat.enqueue_template_sync(uuid) is
+    'Puts a complete look at an account''s templates into the queue. False when no number of it is confirmed.';
+
+create or replace function chat.sync_due_templates(p_batch integer, p_now timestamptz default clock_timestamp())
+returns integer
+language plpgsql
+as $$
+declare
+    account uuid;
+    asked integer := 0;
+begin
+    for account in
+        select a.id
+        from chat.whatsapp_accounts a
+        left join chat.template_syncs s on s.account_id = a.id
+        where (s.account_id is null or s.due_at <= p_now)
+            and exists (select from chat.whatsapp_numbers n where n.account_id = a.id and n.confirmed_at is not null)
+        order by a.id
+        limit p_batch
+    loop
+        -- Of two ticks one has it.
+        insert into chat.template_syncs as s (account_id, site_id, due_at)
+        select a.id, a.site_id, p_now + interval '1 day' from chat.whatsapp_accounts a where a.id = account
+        on conflict (account_id) do update set due_at = excluded.due_at where s.due_at <= p_now;
+        if found then
+            asked := asked + chat.enqueue_template_sync(account)::integer;
+        end if;
+    end loop;
+    return asked;
+end
+$$;
+comment on function chat.sync_due_templates(integer, timestamptz) is
+    'Has the templates of accounts looked at: at the first confirmation of a number, once a day, and when asked for. Returns how many.';
+
+create or replace function public.chat_begin_template_sync(account uuid, job_id bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    at constant timestamptz := clock_timestamp();
+    pass_row chat.template_syncs;
+begin
+    insert into chat.template_syncs as s (account_id, site_id, due_at, pass, job_id, began_at, touched_at)
+    select a.id, a.site_id, at + interval '1 day', gen_random_uuid(), chat_begin_template_sync.job_id, at, at
+    from chat.whatsapp_accounts a where a.id = chat_begin_template_sync.account
+    on conflict (account_id) do update
+    set pass = excluded.pass, job_id = excluded.job_id, began_at = at, touched_at = at, next_page = null
+    -- The same job again goes on where it was, while Graph still knows the place.
+    where s.pass is null or s.job_id is distinct from chat_begin_template_sync.job_id or s.next_page is null
+        or s.touched_at < at - interval '10 minutes';
+    select s.* into pass_row from chat.template_syncs s where s.account_id = chat_begin_template_sync.account;
+    return jsonb_build_object('pass', pass_row.pass, 'after', pass_row.next_page);
+end
+$$;
+comment on function public.chat_begin_template_sync(uuid, bigint) is
+    'For the worker: begins a pass over an account''s templates, or goes on with the job''s own. Answers {pass, after}; pass null when the account is gone.';
+
+create or replace function public.chat_store_templates(account uuid, pass uuid, templates jsonb, after text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    at constant timestamptz := clock_timestamp();
+    mine chat.template_syncs;
+    removed integer := 0;
+begin
+    select s.* into mine from chat.template_syncs s
+    where s.account_id = chat_store_templates.account and s.pass = chat_store_templates.pass
+    for update;
+    if not found then
+        return jsonb_build_object('state', 'stale', 'removed', 0);
+    end if;
+    insert into chat.whatsapp_templates as t (
+        site_id, account_id, meta_id, name, language, category, status, quality, parameter_format, components,
+        rejected_reason, seen_in)
+    select distinct on (g.name, g.language) mine.site_id, mine.account_id, g.meta_id, g.name, g.language, g.category,
+        g.status, g.quality, g.parameter_format, g.components, g.rejected_reason, mine.pass
+    from jsonb_to_recordset(chat_store_templates.templates) as g (
+        meta_id text, name text, language text, category text, status text, quality text, parameter_format text,
+        components jsonb, rejected_reason text)
+    order by g.name, g.language
+    on conflict on constraint whatsapp_templates_key do update
+    -- What a webhook told since the pass began is newer than the page; the page still brings the format.
+    set (category, status, quality, components, rejected_reason) = (
+            select case when newer.than then t.category else excluded.category end,
+                case when newer.than then t.status else excluded.status end,
+                case when newer.than then t.quality else excluded.quality end,
+                case when newer.than then t.components else excluded.components end,
+                case when newer.than then t.rejected_reason else excluded.rejected_reason end
+            from (select coalesce(t.told_at > mine.began_at, false) as than) newer),
+        meta_id = excluded.meta_id, parameter_format = excluded.parameter_format, seen_in = excluded.seen_in,
+        note = case when t.status = excluded.status or t.told_at > mine.began_at then t.note end,
+        next_category = nullif(t.next_category, excluded.category),
+        next_category_at = case when t.next_category is distinct from excluded.category then t.next_category_at end,
+        updated_at = at;
+
+    if chat_store_templates.after is null then
+        delete from chat.whatsapp_templates t
+        where t.account_id = mine.account_id and t.seen_in is distinct from mine.pass;
+        get diagnostics removed = row_count;
+    end if;
+    update chat.template_syncs s
+    set next_page = chat_store_templates.after, touched_at = at,
+        complete_at = case when chat_store_templates.after is null then at else s.complete_at end,
+        pass = case when chat_store_templates.after is null then null else s.pass end
+    where s.account_id = mine.account_id;
+    return jsonb_build_object('state', 'stored', 'removed', removed);
+end
+$$;
+comment on function public.chat_store_templates(uuid, uuid, jsonb, text) is
+    'For the worker: one page of a pass, [{meta_id, name, language, category, status, quality, parameter_format, components, rejected_reason}], and the cursor of the next. Without one it was the last: what no page had goes. Answers {state: stored | stale, removed}.';
+
+-- file: sql/whatsapp/told.sql
+-- What: what Meta told besides messages, one row a telling, and what it changes: templates, numbers, accounts.
+-- Why: it counts at once, not with the next look at Graph. Tellings come twice and in any order: a row is unique, and an
+--      older word never undoes a newer one about the same thing.
+-- Leaves out: Meta's forms (chat_rules::whatsapp::told) and whose account it is (receive_fields.sql).
+
+create table if not exists chat.whatsapp_told (
+    id bigint generated always as identity primary key,
+    site_id uuid not null,
+    account_id uuid not null,
+    field text not null,
+    subject text not null,
+    event text,
+    facts jsonb not null,
+    digest text not null,
+    at timestamptz,
+    received_at timestamptz not null default clock_timestamp(),
+    constraint whatsapp_told_once unique nulls not distinct (account_id, field, subject, at, event, digest),
+    constraint whatsapp_told_account_id_fkey foreign key (site_id, account_id)
+        references chat.whatsapp_accounts (site_id, id) on delete cascade
+);
+comment on table chat.whatsapp_told is 'What Meta told of templates, numbers and accounts.';
+comment on column chat.whatsapp_told.field is 'The webhook''s field.';
+comment on column chat.whatsapp_told.subject is 'The template (name and language), Meta''s phone_number_id, the group''s id, or empty for the account.';
+comment on column chat.whatsapp_told.digest is 'Of the facts, which may be long; the same telling again is known by it.';
+create index if not exists whatsapp_told_site_id_idx on chat.whatsapp_told (site_id, id);
+alter table chat.whatsapp_told enable row level security;
+
+create or replace function chat.keep_told(p_account chat.whatsapp_accounts, p_subject text, p_item jsonb)
+returns text
+language plpgsql
+as $$
+begin
+    insert into chat.whatsapp_told (site_id, account_id, field, subject, event, facts, digest, at)
+    values (p_account.site_id, p_account.id, p_item ->> 'field', p_subject, p_item ->> 'event', p_item -> 'facts',
+        md5(p_item ->> 'facts'), (p_item ->> 'at')::timestamptz)
+    on conflict on constraint whatsapp_told_once do nothing;
+    if not found then
+        return 'known';
+    elsif exists (
+        select from chat.whatsapp_told t
+        where t.account_id = p_account.id and t.field = p_item ->> 'field' and t.subject = p_subject
+            and t.at > (p_item ->> 'at')::timestamptz)
+    then
+        return 'old';
+    end if;
+    insert into chat.events (site_id, name)
+    values (p_account.site_id, 'chat.whatsapp.' || (p_item ->> 'about') || '_changed');
+    return 'new';
+end
+$$;
+comment on function chat.keep_told(chat.whatsapp_accounts, text, jsonb) is
+    'Keeps a telling: new, known (it came before) or old (a newer one about the same was here first). Only a new one changes rows; its event is chat.whatsapp.template_changed, number_changed, account_changed, group_changed or history_changed.';
+
+create or replace function chat.tell_template(p_account chat.whatsapp_accounts, p_item jsonb)
+returns text
+language plpgsql
+as $$
+declare
+    facts constant jsonb := p_item -> 'facts';
+    kept constant text := chat.keep_told(p_account, (facts ->> 'name') || ' ' || (facts ->> 'language'), p_item);
+begin
+    if kept <> 'new' then
+        return kept;
+    end if;
+    update chat.whatsapp_templates t
+    set status = coalesce(facts ->> 'status', t.status),
+        rejected_reason = case when facts ? 'rejected_reason' then facts ->> 'rejected_reason' else t.rejected_reason end,
+        note = case when p_item ->> 'event' is not null and facts ? 'status' or facts ? 'note' then facts ->> 'note' else t.note end,
+        quality = coalesce(facts ->> 'quality', t.quality),
+        category = coalesce(facts ->> 'category', t.category),
+        next_category = case when facts ? 'next_category' then facts ->> 'next_category' else t.next_category end,
+        next_category_at = case when facts ? 'next_category'
+            then (facts ->> 'next_category_at')::timestamptz else t.next_category_at end,
+        components = case when facts ? 'components'
+            then chat.told_components(t.components, facts -> 'components') else t.components end,
+        meta_id = coalesce(facts ->> 'meta_id', t.meta_id),
+        told_at = clock_timestamp(), updated_at = clock_timestamp()
+    where t.account_id = p_account.id and t.name = facts ->> 'name' and t.language = facts ->> 'language';
+    -- One we have not seen yet, or whose examples and format were not told.
+    if not found or facts ? 'components' then
+        perform chat.want_templates(p_account.id);
+    end if;
+    return kept;
+end
+$$;
+comment on function chat.tell_template(chat.whatsapp_accounts, jsonb) is
+    'A telling about a template changes its row; one we do not have is fetched. Answers as chat.keep_told.';
+
+create or replace function chat.told_components(p_stored jsonb, p_told jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select coalesce(jsonb_agg(c.part order by array_position(array['HEADER', 'BODY', 'FOOTER', 'BUTTONS'], c.part ->> 'type')), '[]')
+    from (
+        select t.part from jsonb_array_elements(p_told) t (part)
+        union all
+        select s.part from jsonb_array_elements(p_stored) s (part)
+        where not exists (select from jsonb_array_elements(p_told) t (part) where t.part ->> 'type' = s.part ->> 'type')) c
+$$;
+comment on function chat.told_components(jsonb, jsonb) is
+    'Components of a template with those that were told in place of the same ones before.';
+
+create or replace function chat.tell_number(p_account chat.whatsapp_accounts, p_item jsonb)
+returns text
+language plpgsql
+as $$
+declare
+    facts constant jsonb := p_item -> 'facts';
+    number chat.whatsapp_numbers;
+    kept text;
+begin
+    -- By Meta's id; else among the account's own numbers by how it reads, which is never asked of any other account.
+    select n.* into number from chat.whatsapp_numbers n
+    where n.account_id = p_account.id and n.confirmed_at is not null
+        and (n.phone_number_id = p_item ->> 'phone_number_id'
+            or regexp_replace(n.display_number, '[^0-9]', '', 'g') = facts ->> 'display_number')
+    order by n.created_at
+    limit 1;
+    if not found then
+        return null;
+    end if;
+    kept := chat.keep_told(p_account, number.phone_number_id, p_item);
+    if kept = 'new' then
+        update chat.whatsapp_numbers n
+        set details = n.details || coalesce(facts -> 'details', '{}'),
+            verified_name = coalesce(facts -> 'details' ->> 'verified_name', n.verified_name),
+            updated_at = clock_timestamp()
+        where n.id = number.id;
+        if facts -> 'details' ? 'throughput' then
+            -- Graph's own word on it sets the rate of its sends.
+            perform chat.ask_to_confirm(number);
+        end if;
+    end if;
+    return kept;
+end
+$$;
+comment on function chat.tell_number(chat.whatsapp_accounts, jsonb) is
+    'A telling about a number goes into its details. Answers as chat.keep_told; null when the account has no such number.';
+
+create or replace function chat.tell_account(p_account chat.whatsapp_accounts, p_item jsonb)
+returns text
+language plpgsql
+as $$
+declare
+    kept constant text := chat.keep_told(p_account, '', p_item);
+begin
+    if kept = 'new' then
+        update chat.whatsapp_accounts a
+        set details = a.details || coalesce(p_item -> 'facts' -> 'details', '{}')
+        where a.id = p_account.id;
+    end if;
+    return kept;
+end
+$$;
+comment on function chat.tell_account(chat.whatsapp_accounts, jsonb) is
+    'A telling about an account goes into its details. Answers as chat.keep_told.';
+
+-- file: sql/whatsapp/told_list.sql
+-- What: what Meta told, for the people who run a site's numbers, and how long it is kept.
+-- Why: "why is this template paused, since when do we have this limit" is answered by Meta's own words. Meta repeats a
+--      telling for seven days, and rows keep an older word from undoing a newer one for that long; three months are for people.
+-- Leaves out: what each telling changed (told.sql).
+
+create or replace function public.chat_whatsapp_told(
+    site uuid, field text default null, before bigint default null, page_size integer default 50)
+returns setof jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_whatsapp_told.site, 'live-chat.whatsapp.manage');
+    perform chat.require_page_size(chat_whatsapp_told.page_size, 500);
+    return query
+        select jsonb_build_object(
+            'id', t.id, 'account', t.account_id, 'waba_id', a.waba_id, 'field', t.field, 'subject', t.subject,
+            'event', t.event, 'facts', t.facts, 'at', t.at, 'received_at', t.received_at)
+        from chat.whatsapp_told t
+        join chat.whatsapp_accounts a on a.id = t.account_id
+        where t.site_id = chat_whatsapp_told.site
+            and (chat_whatsapp_told.field is null or t.field = chat_whatsapp_told.field)
+            and (chat_whatsapp_told.before is null or t.id < chat_whatsapp_told.before)
+        order by t.id desc
+        limit chat_whatsapp_told.page_size;
+end
+$$;
+comment on function public.chat_whatsapp_told(uuid, text, bigint, integer) is
+    'What Meta told of a site''s templates, numbers and accounts in the last 90 days, newest first: {id, account, waba_id, field, subject, event, facts, at, received_at}. field: one of Meta''s, message_template_status_update for example; before: the id of the last row of the page before. Needs live-chat.whatsapp.manage. PT403 chat/not_allowed, PT422 chat/page_size.';
+
+create or replace function chat.forget_told(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    -- Ids are given in the order of coming, near enough: what is old stands first.
+    delete from chat.whatsapp_told t
+    using (
+        select x.id from (
+            select o.id, o.received_at from chat.whatsapp_told o order by o.id limit p_batch) x
+        where x.received_at < clock_timestamp() - interval '90 days') old
+    where t.id = old.id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_told(integer) is 'Removes what Meta told more than 90 days ago, at most so many.';
+
+-- file: sql/whatsapp/marketing.sql
+-- What: whether a person wants marketing messages.
+-- Why: who said stop gets none, whoever asks; what they said last counts, in whatever order it comes.
+-- Leaves out: which messages are marketing; a template's category says it.
+
+create table if not exists chat.marketing_wishes (
+    identity_id uuid primary key,
+    site_id uuid not null,
+    wish text not null check (wish in ('stop', 'resume', 'signup')),
+    at timestamptz not null,
+    constraint marketing_wishes_identity_id_fkey foreign key (site_id, identity_id)
+        references chat.identities (site_id, id) on delete cascade
+);
+comment on table chat.marketing_wishes is 'What people last said about marketing messages: stop, resume, or signup by a link.';
+comment on column chat.marketing_wishes.at is 'When they said it, by Meta''s clock.';
+alter table chat.marketing_wishes enable row level security;
+
+create or replace function chat.note_wish(p_identity uuid, p_wish text, p_at timestamptz)
+returns boolean
+language plpgsql
+as $$
+begin
+    insert into chat.marketing_wishes as w (identity_id, site_id, wish, at)
+    select i.id, i.site_id, p_wish, coalesce(p_at, clock_timestamp()) from chat.identities i where i.id = p_identity
+    on conflict (identity_id) do update set wish = excluded.wish, at = excluded.at where w.at < excluded.at;
+    return found;
+end
+$$;
+comment on function chat.note_wish(uuid, text, timestamptz) is
+    'What a person said about marketing: stop, resume or signup. False when something later is known already.';
+
+create or replace function chat.may_market(p_identity uuid)
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+    return not exists (select from chat.marketing_wishes w where w.identity_id = p_identity and w.wish = 'stop');
+end
+$$;
+comment on function chat.may_market(uuid) is 'Whether marketing may be sent to a person: unless they said stop.';
+
+-- file: sql/whatsapp/receive_fields.sql
+-- What: the webhook items that are no messages and no statuses, of one delivery.
+-- Why: apart from messages, whose path pays nothing for them. People's rows are locked first, by id, then accounts' in
+--      their order: as everywhere.
+-- Leaves out: what each telling changes (told.sql, marketing.sql, phone_app.sql).
+
+create or replace function chat.receive_fields(p_app uuid, p_items jsonb)
+returns jsonb
+language plpgsql
+as $$
+declare
+    item jsonb;
+    account chat.whatsapp_accounts;
+    counts jsonb := '{"stored": 0, "duplicate": 0, "dead": 0, "enqueued": 0}';
+    contacts constant jsonb[] := array(
+        select i.item from jsonb_array_elements(p_items) with ordinality i (item, place)
+        where i.item ->> 'about' = 'contact' order by i.place);
+    kept text;
+    one text;
+begin
+    counts := chat.sum_counts(counts, chat.receive_wishes(p_app, array(
+        select i.item from jsonb_array_elements(p_items) i (item) where i.item ->> 'about' in ('preference', 'person'))));
+    if contacts <> '{}' then
+        counts := chat.sum_counts(counts, chat.receive_contacts(p_app, contacts));
+    end if;
+    for item in
+        select i.item from jsonb_array_elements(p_items) with ordinality i (item, place)
+        where i.item ->> 'about' is null or i.item ->> 'about' not in ('preference', 'person', 'contact')
+        order by i.item ->> 'waba_id', i.place
+    loop
+        kept := null;
+        if item ->> 'about' in ('group', 'history') then
+            kept := chat.tell_of_number(p_app, item);
+        elsif item ->> 'about' in ('template', 'number', 'account') then
+            -- Whoever merely names an account has no number that Graph confirmed with its token, and hears nothing.
+            for account in
+                select a.* from chat.whatsapp_accounts a
+                where a.waba_id = item ->> 'waba_id' and a.app_id = p_app
+                    and exists (select from chat.whatsapp_numbers n where n.account_id = a.id and n.confirmed_at is not null)
+                order by a.id
+            loop
+                one := case item ->> 'about'
+                    when 'template' then chat.tell_template(account, item)
+                    when 'number' then chat.tell_number(account, item)
+                    else chat.tell_account(account, item)
+                end;
+                kept := case when 'new' in (kept, one) then 'new' else coalesce(kept, one) end;
+            end loop;
+        end if;
+        if kept is null then
+            insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+            values (p_app, item ->> 'phone_number_id', case
+                when item ->> 'about' is null then coalesce(item ->> 'reason', 'field_not_handled')
+                when item ->> 'about' in ('group', 'history') then 'unknown_number'
+                when account.id is null then 'unknown_account'
+                else 'unknown_number' end, item);
+        end if;
+        counts := chat.sum_counts(counts, jsonb_build_object(case
+            when kept is null then 'dead' when kept = 'known' then 'duplicate' else 'stored' end, 1));
+    end loop;
+    return counts;
+end
+$$;
+comment on function chat.receive_fields(uuid, jsonb) is
+    'Stores the items of a delivery that are no messages and no statuses. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function chat.receive_wishes(p_app uuid, p_items jsonb[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    item jsonb;
+    number record;
+    people uuid[] := '{}';
+    one uuid;
+    stored integer := 0;
+    duplicate integer := 0;
+    dead integer := 0;
+begin
+    foreach item in array p_items loop
+        select * into number from chat.receiving_number(p_app, item ->> 'phone_number_id');
+        if not found then
+            insert into chat.dead_letters (app_id, phone_number_id, reason, item)
+            values (p_app, item ->> 'phone_number_id',
+                case when item ->> 'phone_number_id' is null then 'no_phone_number_id' else 'unknown_number' end, item);
+            dead := dead + 1;
+            one := null;
+        elsif item ->> 'about' = 'preference' then
+            -- Somebody we do not know may say stop, too; it counts when we come to write to them.
+            one := coalesce(
+                chat.find_identity(number.site_id, number.portfolio, item),
+                chat.make_identity(number.site_id, number.portfolio, item));
+        else
+            one := chat.find_identity(number.site_id, number.portfolio, item);
+            -- Taken, and there is nobody to learn it of.
+            stored := stored + (one is null)::integer;
+        end if;
+        people := people || one;
+    end loop;
+    perform chat.lock_identities(people);
+    for place in 1 .. cardinality(people) loop
+        continue when people[place] is null;
+        item := p_items[place];
+        perform chat.learn_aliases(i.site_id, i.portfolio, i.id, item) from chat.identities i where i.id = people[place];
+        if item ->> 'about' = 'preference' and item ->> 'event' in ('stop', 'resume', 'signup')
+            and not chat.note_wish(people[place], item ->> 'event', (item ->> 'at')::timestamptz)
+        then
+            duplicate := duplicate + 1;
+        else
+            stored := stored + 1;
+        end if;
+    end loop;
+    return jsonb_build_object('stored', stored, 'duplicate', duplicate, 'dead', dead, 'enqueued', 0);
+end
+$$;
+comment on function chat.receive_wishes(uuid, jsonb[]) is
+    'What people decided about us, and new ids of theirs. Somebody unknown with a new id brings nothing. Answers {stored, duplicate, dead, enqueued}.';
+
+create or replace function chat.sum_counts(p_counts jsonb, p_more jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select jsonb_object_agg(c.key, c.value::integer + coalesce((p_more ->> c.key)::integer, 0))
+    from jsonb_each_text(p_counts) c
+$$;
+comment on function chat.sum_counts(jsonb, jsonb) is 'Counts of two, by the names of the first.';
+
 -- file: sql/whatsapp/receive_run.sql
--- What: the passes of a run: number, identities, conversations, visitors, messages, then statuses and reactions, then lanes.
+-- What: the passes of a run: number, identities, conversations, visitors, messages, then what changes messages, then lanes.
 -- Why: each pass locks one kind of row, in order, before the next begins; a run of fifty is as safe as one item.
 -- Leaves out: routing, which a deferred trigger does at commit.
 
@@ -12207,11 +15974,9 @@ declare
     stored integer := 0;
     dead integer := 0;
     enqueued integer := 0;
+    files integer := 0;
 begin
-    select n.site_id, n.account_id, acc.graph_version, coalesce(acc.portfolio_id, acc.waba_id) as portfolio into number
-    from chat.whatsapp_numbers n
-    join chat.whatsapp_accounts acc on acc.id = n.account_id
-    where n.phone_number_id = p_phone_number_id and n.confirmed_at is not null and acc.app_id = p_app;
+    select * into number from chat.receiving_number(p_app, p_phone_number_id);
 
     -- What no row will take goes aside first; the rest is split by what it needs.
     for place in 1 .. jsonb_array_length(p_items) loop
@@ -12224,12 +15989,12 @@ begin
         elsif item ->> 'what' = 'status' then
             targets := targets || jsonb_build_object('item', item, 'message',
                 chat.message_of_status(number.site_id, item ->> 'wamid', item ->> 'callback'));
-        elsif item ->> 'kind' = 'reaction' then
-            one := chat.message_of_status(number.site_id, item -> 'reaction' ->> 'wamid', null);
-            if one is null then
-                messages := messages || (item || '{"kind": "unsupported"}');
-            else
+        elsif item ->> 'kind' = 'reaction' or item ->> 'what' = 'echo' then
+            one := chat.target_of_item(number.site_id, item);
+            if one is not null then
                 targets := targets || jsonb_build_object('item', item, 'message', one);
+            else
+                messages := messages || case item ->> 'kind' when 'reaction' then item || '{"kind": "unsupported"}' else item end;
             end if;
         else
             messages := messages || item;
@@ -12243,9 +16008,7 @@ begin
             chat.find_identity(number.site_id, number.portfolio, item),
             chat.make_identity(number.site_id, number.portfolio, item));
     end loop;
-    foreach one in array chat.in_order(people) loop
-        perform from chat.identities i where i.id = one for no key update;
-    end loop;
+    perform chat.lock_identities(people);
     for place in 1 .. cardinality(people) loop
         item := messages -> (place - 1);
         -- Somebody found by the only id they came with brings nothing new.
@@ -12278,8 +16041,11 @@ begin
     end loop;
     for place in 1 .. cardinality(people) loop
         if homes[place] is null then
-            homes[place] := chat.home_conversation(
-                number.site_id, people[place], p_phone_number_id, 'whatsapp', messages -> (place - 1) ->> 'wamid');
+            item := messages -> (place - 1);
+            homes[place] := case item ->> 'what'
+                when 'echo' then chat.home_of_echo(number.site_id, people[place], p_phone_number_id, item ->> 'wamid')
+                else chat.home_conversation(
+                    number.site_id, people[place], p_phone_number_id, 'whatsapp', item ->> 'wamid') end;
         end if;
         wanted := wanted + (homes[place] is not null)::integer;
     end loop;
@@ -12291,9 +16057,9 @@ begin
     end if;
 
     if wanted > 0 then
-        stored := chat.store_messages(number.site_id, homes, messages);
+        select s.stored, s.enqueued into stored, files from chat.store_messages(number.site_id, homes, messages) s;
     end if;
-    if stored > 0 then
+    if stored > 0 and number.read_policy = 'arrival' then
         enqueued := chat.enqueue_read_marks(
             number.site_id, p_phone_number_id, number.account_id, number.graph_version, people, messages, homes);
     end if;
@@ -12306,12 +16072,15 @@ begin
             perform chat.keep_orphan(number.site_id, item);
         elsif item ->> 'what' = 'status' then
             perform chat.apply_status(one, item);
+        elsif item ->> 'what' = 'echo' then
+            perform chat.apply_echo(one, item);
         else
             perform chat.apply_reaction(one, item);
         end if;
     end loop;
     return jsonb_build_object(
-        'stored', stored + jsonb_array_length(targets), 'duplicate', wanted - stored, 'dead', dead, 'enqueued', enqueued);
+        'stored', stored + jsonb_array_length(targets), 'duplicate', wanted - stored, 'dead', dead,
+        'enqueued', enqueued + files);
 end
 $$;
 comment on function chat.receive_run(uuid, text, jsonb) is
@@ -12324,10 +16093,10 @@ immutable
 as $$
 begin
     return case
-        when p_item ->> 'what' = 'field' then coalesce(p_item ->> 'reason', 'field_not_handled')
         when p_item ->> 'phone_number_id' is null then 'no_phone_number_id'
         when p_site is null then 'unknown_number'
-        when p_item ->> 'what' = 'message' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null then 'no_sender'
+        when p_item ->> 'what' <> 'status' and coalesce(p_item ->> 'bsuid', p_item ->> 'phone') is null
+            then case p_item ->> 'what' when 'message' then 'no_sender' else 'no_person' end
         when p_item ->> 'wamid' is null then 'no_wamid'
     end;
 end
@@ -12368,16 +16137,17 @@ declare
     written_at constant timestamptz := chat.sent_at_of((p_item ->> 'at')::timestamptz, received);
     sender record;
     home record;
+    is_nameless boolean;
 begin
     if p_item ->> 'what' <> 'message' or p_item ->> 'kind' <> 'text' or jsonb_typeof(p_item -> 'context') = 'object'
-        or the_wamid is null
+        or the_wamid is null or p_item ? 'wish'
     then
         return null;
     end if;
 
     -- Somebody found by the id they came with; of two ids, only when both were seen together before: else there is
     -- something to learn.
-    select n.site_id, n.account_id, acc.graph_version, i.id into sender
+    select n.site_id, n.account_id, n.read_policy, acc.graph_version, i.id into sender
     from chat.whatsapp_numbers n
     join chat.whatsapp_accounts acc on acc.id = n.account_id
     join chat.identity_aliases a on a.site_id = n.site_id and a.portfolio = coalesce(acc.portfolio_id, acc.waba_id)
@@ -12419,7 +16189,11 @@ begin
     update public.mod_chat_visitors v
     set total_messages = v.total_messages + 1, last_seen_at = greatest(v.last_seen_at, written_at),
         updated_at = received
-    where v.id = home.visitor_id;
+    where v.id = home.visitor_id
+    returning v.name is null into is_nameless;
+    if is_nameless then
+        perform chat.name_visitor(home.visitor_id, p_item ->> 'name');
+    end if;
 
     insert into public.mod_chat_messages (
         conversation_id, site_id, sender_type, sender_id, sender_name, content, kind, sent_at, whatsapp_message_id,
@@ -12428,6 +16202,9 @@ begin
         home.id, sender.site_id, 'visitor', home.visitor_id, p_item ->> 'name', p_item ->> 'content', 'text',
         written_at, the_wamid, coalesce(p_item -> 'metadata', '{}'), home.last_seq, home.last_public_seq,
         home.last_change, home.public_change_before, 'received', 'delivered');
+    if sender.read_policy <> 'arrival' then
+        return '{"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 0}';
+    end if;
     perform chat.enqueue_read_mark(
         sender.site_id, to_number, sender.account_id, sender.graph_version, sender.id, the_wamid);
     return '{"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 1}';
@@ -12439,8 +16216,9 @@ comment on function chat.receive_plain(uuid, jsonb) is
 -- file: sql/whatsapp/receive.sql
 -- What: a run of parsed webhook items becomes rows, in one transaction.
 -- Why: all or nothing a run, idempotent, in the one order of locks: identities, conversations, visitors, messages,
---      lanes; routing follows at commit. So deliveries may come twice, at once and in any order.
--- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp). Fields other than messages wait as dead letters.
+--      lanes; routing follows at commit. So deliveries may come twice, at once and in any order. What is not said now goes
+--      its own way: the past (history.sql), and what is no message and no status (receive_fields.sql).
+-- Leaves out: Meta's JSON; the worker parsed it (chat_rules::whatsapp).
 
 create or replace function public.chat_receive_whatsapp(app uuid, items jsonb)
 returns jsonb
@@ -12462,16 +16240,22 @@ begin
         done := chat.receive_plain(chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0);
         if done is not null then
             return done;
+        elsif chat_receive_whatsapp.items -> 0 ->> 'what' in ('message', 'status', 'echo') then
+            return chat.receive_run(
+                chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
         end if;
-        return chat.receive_run(
-            chat_receive_whatsapp.app, chat_receive_whatsapp.items -> 0 ->> 'phone_number_id', chat_receive_whatsapp.items);
     end if;
     for run in
-        select i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
+        select case i.item ->> 'what' when 'field' then 'field' when 'history' then 'history' else 'live' end as what,
+            i.item ->> 'phone_number_id' as phone_number_id, jsonb_agg(i.item order by i.place) as items
         from jsonb_array_elements(chat_receive_whatsapp.items) with ordinality as i (item, place)
-        group by 1 order by 1
+        group by 1, 2 order by 1 desc, 2
     loop
-        done := chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items);
+        done := case run.what
+            when 'field' then chat.receive_fields(chat_receive_whatsapp.app, run.items)
+            when 'history' then chat.receive_history(chat_receive_whatsapp.app, run.phone_number_id, run.items)
+            else chat.receive_run(chat_receive_whatsapp.app, run.phone_number_id, run.items)
+        end;
         stored := stored + (done ->> 'stored')::integer;
         duplicate := duplicate + (done ->> 'duplicate')::integer;
         dead := dead + (done ->> 'dead')::integer;
@@ -12496,6 +16280,132 @@ end
 $$;
 comment on function public.chat_keep_dead_letter(uuid, text, jsonb) is
     'For the worker: keeps an item that no row could take, with the reason.';
+
+-- file: sql/whatsapp/keep_media_id.sql
+-- What: Meta's id of a file that we uploaded to send it.
+-- Why: another try within its thirty days sends by the same id and uploads nothing.
+-- Leaves out: sharing an id among messages; each has its own.
+
+create or replace function public.chat_keep_media_id(message uuid, phone_number_id text, media_id text)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    -- No change for clients: what they show of the message is as it was.
+    update public.mod_chat_messages m
+    set metadata = m.metadata || jsonb_build_object('uploaded', jsonb_build_object(
+        'id', media_id, 'phone_number_id', chat_keep_media_id.phone_number_id,
+        'until', clock_timestamp() + interval '29 days'))
+    where m.id = chat_keep_media_id.message and m.sender_type <> 'visitor';
+    return found;
+end
+$$;
+comment on function public.chat_keep_media_id(uuid, text, text) is
+    'For the worker: Meta has the file of an outgoing message under this id of that number, for thirty days; kept in metadata.uploaded, a day short. False when there is no such message.';
+
+create or replace function chat.uploaded_media(p_metadata jsonb, p_phone_number_id text, p_now timestamptz)
+returns text
+language sql
+immutable
+as $$
+    select p_metadata -> 'uploaded' ->> 'id'
+    where p_metadata -> 'uploaded' ->> 'phone_number_id' = p_phone_number_id
+        and (p_metadata -> 'uploaded' ->> 'until')::timestamptz > p_now
+$$;
+comment on function chat.uploaded_media(jsonb, text, timestamptz) is
+    'The id under which Meta still has a message''s file for a number; null when it has not, or not any more.';
+
+-- file: sql/whatsapp/stops.sql
+-- What: numbers that Graph refuses for another reason than the token: locked, not registered, not paid for.
+-- Why: their messages wait and are looked at every five minutes, which nobody would notice; so the site's owner gets an
+--      event, once, and the number's health says why and since when.
+-- Leaves out: tokens (auth_state.sql), which hold the whole account; which answers these are (chat_rules::whatsapp::errors).
+
+create table if not exists chat.number_stops (
+    number_id uuid primary key references chat.whatsapp_numbers (id) on delete cascade,
+    since timestamptz not null default clock_timestamp(),
+    last_at timestamptz not null default clock_timestamp(),
+    error jsonb not null
+);
+comment on table chat.number_stops is 'Numbers whose messages wait until somebody mends something at Meta. Locked after lanes, by number.';
+comment on column chat.number_stops.last_at is 'When Graph last said so; a quarter of an hour later nothing waits for it any more.';
+comment on column chat.number_stops.error is '{code, title, details, advice}';
+alter table chat.number_stops enable row level security;
+
+create or replace function chat.number_of(p_conversation uuid)
+returns chat.whatsapp_numbers
+language sql
+stable
+as $$
+    select n.* from public.mod_chat_conversations c
+    join chat.whatsapp_numbers n on n.site_id = c.site_id and n.phone_number_id = c.phone_number_id
+    where c.id = p_conversation
+$$;
+comment on function chat.number_of(uuid) is 'The number that a conversation is on.';
+
+create or replace function chat.number_stopped(p_conversation uuid, p_outcome jsonb)
+returns void
+language plpgsql
+as $$
+declare
+    number constant chat.whatsapp_numbers := chat.number_of(p_conversation);
+    said constant jsonb := jsonb_build_object('code', p_outcome -> 'code', 'title', p_outcome -> 'title',
+        'details', p_outcome -> 'details', 'advice', p_outcome -> 'stops');
+begin
+    if number.id is null then
+        return;
+    end if;
+    update chat.number_stops s set last_at = clock_timestamp(), error = said where s.number_id = number.id;
+    if found then
+        return;
+    end if;
+    insert into chat.number_stops (number_id, error) values (number.id, said) on conflict do nothing;
+    if found then
+        insert into chat.events (site_id, name) values (number.site_id, 'chat.whatsapp.stopped');
+    end if;
+end
+$$;
+comment on function chat.number_stopped(uuid, jsonb) is
+    'Graph refuses a conversation''s number: its health says so, and the site''s owner gets the event chat.whatsapp.stopped, once.';
+
+create or replace function chat.number_goes_on(p_conversation uuid)
+returns void
+language plpgsql
+as $$
+declare
+    number constant chat.whatsapp_numbers := chat.number_of(p_conversation);
+begin
+    delete from chat.number_stops s where s.number_id = number.id;
+    if found then
+        insert into chat.events (site_id, name) values (number.site_id, 'chat.whatsapp.resumed');
+    end if;
+end
+$$;
+comment on function chat.number_goes_on(uuid) is
+    'A message that had been refused for its number has left: the number is well, with the event chat.whatsapp.resumed.';
+
+create or replace function chat.forget_stops(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    forgotten integer;
+begin
+    -- Whatever waits is tried every five minutes: what Graph has not said for three times as long holds nothing.
+    delete from chat.number_stops s
+    using (
+        select x.number_id from chat.number_stops x
+        where x.last_at < clock_timestamp() - interval '15 minutes'
+        limit p_batch
+        for update skip locked) old
+    where s.number_id = old.number_id;
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+comment on function chat.forget_stops(integer) is 'Numbers for which nothing waits any more, because what waited was taken back or the number disconnected.';
 
 -- file: sql/whatsapp/begin_attempt.sql
 -- What: the step before a message is handed to Graph: is it still to be sent, may it be, and the attempt's own row.
@@ -12590,13 +16500,19 @@ begin
     return jsonb_build_object(
         'go', true, 'message_id', message.id, 'attempt', last.number,
         'phone_number_id', target.phone_number_id, 'to', target.phone, 'recipient', target.bsuid,
-        'text', message.content, 'reply_to_wamid', target.reply_to,
-        'callback', message.id || ':' || last.number,
+        'kind', message.kind, 'content', message.content, 'metadata', message.metadata,
+        'file_name', message.file_name,
+        'file', case when message.file_url is not null then jsonb_build_object('path', message.file_url,
+            'name', message.file_name, 'mime', message.file_mime_type, 'size', message.file_size,
+            'media_id', chat.uploaded_media(message.metadata, target.phone_number_id, at)) end,
+        -- For a worker of 0.1.0 that had claimed a text when the database was upgraded.
+        'text', message.content,
+        'reply_to_wamid', target.reply_to, 'callback', message.id || ':' || last.number,
         'graph_version', target.graph_version, 'account_id', target.account_id, 'site_id', message.site_id);
 end
 $$;
 comment on function public.chat_begin_attempt(bigint, uuid) is
-    'For the worker, before a send: {go: true, message_id, attempt, phone_number_id, to, recipient, text, reply_to_wamid, callback, graph_version, account_id, site_id}, or {go: false, state, why} when the database has settled the job already.';
+    'For the worker, before a send: {go: true, message_id, attempt, phone_number_id, to, recipient, kind, content, metadata, file_name, file: {path, name, mime, size, media_id} or null, text, reply_to_wamid, callback, graph_version, account_id, site_id}, or {go: false, state, why} when the database has settled the job already.';
 
 -- file: sql/whatsapp/finish_attempt.sql
 -- What: what Graph answered, or that nobody knows.
@@ -12631,9 +16547,15 @@ begin
         update chat.attempts a set http = (chat_finish_attempt.outcome ->> 'http')::integer
         where a.message_id = message.id and a.number = chat_finish_attempt.attempt;
         perform chat.message_left(message.id, chat_finish_attempt.outcome ->> 'wamid', chat_finish_attempt.attempt);
-        perform chat.learn_phone(message.conversation_id, chat_finish_attempt.outcome ->> 'wa_id');
+        -- To a group, the answer is about the group and nobody's phone.
+        if not message.metadata ? 'group_id' then
+            perform chat.learn_phone(message.conversation_id, chat_finish_attempt.outcome ->> 'wa_id');
+        end if;
         perform chat.apply_orphans(message.site_id, chat_finish_attempt.outcome ->> 'wamid');
         perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
+        if message.metadata -> 'last_try' ? 'stops' then
+            perform chat.number_goes_on(message.conversation_id);
+        end if;
         return jsonb_build_object('state', 'accepted');
     end if;
 
@@ -12644,6 +16566,13 @@ begin
     where a.message_id = message.id and a.number = chat_finish_attempt.attempt
         and a.lease_token = chat_finish_attempt.lease_token and a.outcome is null;
     mine := found;
+    if mine and chat_finish_attempt.outcome ->> 'code' is not null then
+        update chat.whatsapp_numbers n
+        set last_error = chat_finish_attempt.outcome - '{is,http,closes_window,after_seconds,token,stops}'::text[]
+            || jsonb_build_object('at', clock_timestamp())
+        from public.mod_chat_conversations c
+        where c.id = message.conversation_id and n.site_id = c.site_id and n.phone_number_id = c.phone_number_id;
+    end if;
     if not mine then
         perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
         return jsonb_build_object('state', 'stale');
@@ -12651,13 +16580,27 @@ begin
 
     case answer
         when 'retry' then
-            perform chat.set_delivery(message.id, 'sending', jsonb_build_object('last_try', chat_finish_attempt.outcome - 'is'));
-            perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+            perform chat.set_delivery(message.id, 'sending',
+                jsonb_build_object('last_try', chat_finish_attempt.outcome - '{is,token}'::text[]));
+            if jsonb_typeof(chat_finish_attempt.outcome -> 'token') = 'object' then
+                perform chat.hold_for_token(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+            else
+                perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, chat_finish_attempt.outcome);
+                perform chat.too_fast(j.lane, split_part(j.lane, ':', 2), (chat_finish_attempt.outcome ->> 'code')::integer)
+                from chat.jobs j where j.id = chat_finish_attempt.job_id;
+                if chat_finish_attempt.outcome ? 'stops' then
+                    perform chat.number_stopped(message.conversation_id, chat_finish_attempt.outcome);
+                end if;
+            end if;
         when 'failed' then
             perform chat.fail_message(message.id,
                 chat_finish_attempt.outcome - '{is,http,closes_window}'::text[]);
+            perform chat.refuse_template(message.id, (chat_finish_attempt.outcome ->> 'code')::integer);
             if (chat_finish_attempt.outcome ->> 'closes_window')::boolean then
                 perform chat.close_window(message.conversation_id);
+            elsif chat_finish_attempt.outcome ->> 'code' = '131050' then
+                perform chat.note_wish(c.identity_id, 'stop', clock_timestamp())
+                from public.mod_chat_conversations c where c.id = message.conversation_id;
             end if;
             perform chat.finish_job(chat_finish_attempt.job_id, chat_finish_attempt.lease_token, '{"is": "done"}');
         when 'unknown' then
@@ -12670,7 +16613,7 @@ begin
 end
 $$;
 comment on function public.chat_finish_attempt(bigint, uuid, uuid, integer, jsonb) is
-    'For the worker, after a send: outcome {is: accepted, wamid, wa_id, http} | {is: retry, after_seconds, code, title, details, http} | {is: failed, code, title, details, advice, http, closes_window} | {is: unknown, details}. Answers {state}.';
+    'For the worker, after a send: outcome {is: accepted, wamid, wa_id, http} | {is: retry, after_seconds, code, title, details, http, token: {account, mark} when Graph does not accept that token, stops: what to do when it refuses the number itself} | {is: failed, code, title, details, advice, http, closes_window} | {is: unknown, details}. Answers {state}.';
 
 create or replace function chat.close_window(p_conversation uuid)
 returns void
@@ -12700,13 +16643,320 @@ $$;
 comment on function chat.learn_phone(uuid, text) is
     'The spelling of a phone that Meta answered with becomes an alias; an alias somebody has already stays theirs.';
 
+-- file: sql/whatsapp/sealed.sql
+-- What: secrets as they come in, sealed, and the keys they are sealed for.
+-- Why: nobody but a worker may read a token, so it is sealed before it is sent; a text that is not is refused, and never
+--      kept or shown, not even in the refusal. An envelope is a version byte 1, the 8 bytes of the key's id and a box of
+--      libsodium's crypto_box_seal (48 bytes more than the secret), in base64.
+-- Leaves out: opening, which needs the private key (worker/src/sealed.rs).
+
+create or replace function chat.sealed(p_envelope text, p_what text)
+returns bytea
+language plpgsql
+stable
+as $$
+declare
+    envelope bytea;
+begin
+    if p_envelope is null then
+        return null;
+    end if;
+    if p_envelope ~ '^[A-Za-z0-9+/]{77,}={0,2}$' and length(p_envelope) % 4 = 0 then
+        envelope := decode(p_envelope, 'base64');
+    end if;
+    if envelope is null or get_byte(envelope, 0) <> 1 or octet_length(envelope) not between 58 and 8192 then
+        raise exception 'the % is not sealed', p_what
+            using errcode = 'PT422', detail = 'chat/not_sealed', hint = 'seal it with the key of chat_worker_key, or with `worker seal`; and since it was sent open, have a new one made';
+    end if;
+    if not exists (select from chat.worker_keys k where k.id = encode(substr(envelope, 2, 8), 'hex')) then
+        raise exception 'the % is sealed for a key that no worker has published', p_what
+            using errcode = 'PT422', detail = 'chat/unknown_worker_key', hint = 'ask chat_worker_key for the key and seal it again';
+    end if;
+    return envelope;
+end
+$$;
+comment on function chat.sealed(text, text) is
+    'The bytes of a sealed secret; null for none. PT422 chat/not_sealed, PT422 chat/unknown_worker_key.';
+
+create or replace function public.chat_worker_key()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    current chat.worker_keys;
+begin
+    if cardinality(chat.my_sites_with('live-chat.whatsapp.manage')) = 0 then
+        raise exception 'this needs the permission live-chat.whatsapp.manage at some site'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask an admin of the site for it';
+    end if;
+    select k.* into current from chat.worker_keys k where k.is_current;
+    if not found then
+        raise exception 'no worker has published a key yet'
+            using errcode = 'PT409', detail = 'chat/no_worker_key', hint = 'give the worker CHAT_SECRETS_PRIVATE_KEY (`worker keygen` makes one) and start it';
+    end if;
+    return jsonb_build_object(
+        'key_id', current.id, 'public_key', encode(current.public_key, 'base64'),
+        'algorithm', 'x25519-xsalsa20-poly1305-seal', 'version', 1);
+end
+$$;
+comment on function public.chat_worker_key() is
+    'The key to seal secrets for: {key_id, public_key, algorithm, version}. Needs live-chat.whatsapp.manage at some site. PT403 chat/not_allowed, PT409 chat/no_worker_key.';
+
+create or replace function public.chat_publish_worker_key(public_key text, webhooks_url text default null, take_over boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    key constant bytea := decode(chat_publish_worker_key.public_key, 'base64');
+    key_id constant text := encode(substr(sha256(key), 1, 8), 'hex');
+    current text;
+begin
+    lock table chat.worker_keys in share row exclusive mode;
+    select k.id into current from chat.worker_keys k where k.is_current;
+    -- A key for which something is sealed stays the one to seal for until somebody rotates it.
+    if current is null or chat_publish_worker_key.take_over
+        or current <> key_id and not exists (select from chat.sealed_secrets s where s.key_id = current)
+    then
+        update chat.worker_keys k set is_current = false where k.is_current and k.id <> key_id;
+        current := key_id;
+    end if;
+    insert into chat.worker_keys as k (id, public_key, is_current, webhooks_url)
+    values (key_id, key, current = key_id, chat_publish_worker_key.webhooks_url)
+    on conflict (id) do update
+    set is_current = excluded.is_current, webhooks_url = coalesce(excluded.webhooks_url, k.webhooks_url);
+    return jsonb_build_object('key_id', key_id, 'current', current);
+end
+$$;
+comment on function public.chat_publish_worker_key(text, text, boolean) is
+    'For the worker, at its start: its public key, and where it is reached from outside. Answers {key_id, current}: the key that clients seal for, which stays another one while something is sealed for that, unless this is to take over (`worker rotate-key`).';
+
+-- file: sql/whatsapp/secrets.sql
+-- What: every sealed secret in one list; what the worker opens, and how all are sealed anew.
+-- Why: a key is changed without a moment in which a secret is gone: each is replaced where it still is what was opened, so
+--      a rotation may stop anywhere and go on, and a secret that somebody saves meanwhile wins.
+-- Leaves out: hashes of verify tokens, which nobody opens.
+
+create or replace view chat.sealed_secrets as
+select 'app' as what, a.id, a.sealed_secret as sealed, encode(substr(a.sealed_secret, 2, 8), 'hex') as key_id
+from chat.whatsapp_apps a where a.sealed_secret is not null
+union all
+select 'account', a.id, a.sealed_token, encode(substr(a.sealed_token, 2, 8), 'hex')
+from chat.whatsapp_accounts a where a.sealed_token is not null;
+comment on view chat.sealed_secrets is 'Every sealed secret with the key it is sealed for. Whoever adds a sealed column adds it here and to chat_store_resealed.';
+
+create or replace function chat.base64(p_bytes bytea)
+returns text
+language sql
+immutable
+as $$ select translate(encode(p_bytes, 'base64'), E'\n', '') $$;
+comment on function chat.base64(bytea) is 'Base64 in one line.';
+
+create or replace function public.chat_whatsapp_secrets(known text default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    apps jsonb;
+    accounts jsonb;
+    version text;
+begin
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', a.id, 'name', a.name, 'secret', chat.base64(a.sealed_secret),
+        'verify_token_hash', chat.base64(a.verify_token_hash)) order by a.id), '[]')
+    into apps
+    from chat.whatsapp_apps a where a.sealed_secret is not null;
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', a.id, 'site_id', a.site_id, 'app', a.app_id, 'token', chat.base64(a.sealed_token), 'mark', a.token_mark,
+        'numbers', (select coalesce(jsonb_agg(n.phone_number_id order by n.phone_number_id), '[]')
+            from chat.whatsapp_numbers n where n.account_id = a.id and n.confirmed_at is not null)) order by a.id), '[]')
+    into accounts
+    from chat.whatsapp_accounts a;
+    version := md5(apps::text || accounts::text);
+    if version = chat_whatsapp_secrets.known then
+        return jsonb_build_object('version', version);
+    end if;
+    return jsonb_build_object('version', version, 'apps', apps, 'accounts', accounts);
+end
+$$;
+comment on function public.chat_whatsapp_secrets(text) is
+    'For the worker: apps and accounts with their sealed secrets: {version, apps: [{id, name, secret, verify_token_hash}], accounts: [{id, site_id, app, token, mark, numbers}]}; only {version} when that is `known`.';
+
+create or replace function public.chat_secrets_to_reseal(key_id text, after text default '', batch integer default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('what', s.what, 'id', s.id, 'sealed', chat.base64(s.sealed))
+            order by s.what || ':' || s.id), '[]')
+        from (
+            select x.* from chat.sealed_secrets x
+            where x.key_id <> chat_secrets_to_reseal.key_id and x.what || ':' || x.id > chat_secrets_to_reseal.after
+            order by x.what || ':' || x.id
+            limit chat_secrets_to_reseal.batch) s);
+end
+$$;
+comment on function public.chat_secrets_to_reseal(text, text, integer) is
+    'For `worker rotate-key`: secrets that are sealed for another key than this one: [{what, id, sealed}], those after `<what>:<id>`.';
+
+create or replace function public.chat_store_resealed(secrets jsonb)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    one record;
+    stored integer := 0;
+begin
+    for one in
+        select s ->> 'what' as what, (s ->> 'id')::uuid as id, decode(s ->> 'sealed', 'base64') as old,
+            chat.sealed(s ->> 'resealed', 'secret') as new
+        from jsonb_array_elements(chat_store_resealed.secrets) s
+        order by 1, 2
+    loop
+        if one.what = 'app' then
+            update chat.whatsapp_apps a set sealed_secret = one.new where a.id = one.id and a.sealed_secret = one.old;
+        else
+            update chat.whatsapp_accounts a set sealed_token = one.new where a.id = one.id and a.sealed_token = one.old;
+        end if;
+        stored := stored + found::integer;
+    end loop;
+    notify chat_accounts;
+    return stored;
+end
+$$;
+comment on function public.chat_store_resealed(jsonb) is
+    'For `worker rotate-key`: takes [{what, id, sealed, resealed}], each where it still is `sealed`. Answers how many were. PT422 chat/not_sealed, PT422 chat/unknown_worker_key.';
+
+-- file: sql/whatsapp/auth_state.sql
+-- What: whether Graph accepts an account's token, and what waits while it does not.
+-- Why: only an explicit answer about credentials says so, and only about the token it was said of: a token that was
+--      replaced meanwhile is not to blame. The queue of the account's numbers stands still and keeps everything; nothing
+--      that comes in is stopped.
+-- Leaves out: which answers those are (chat_rules::whatsapp::errors).
+
+create or replace function chat.token_refused(p_account uuid, p_mark text, p_error jsonb)
+returns boolean
+language plpgsql
+as $$
+declare
+    site uuid;
+begin
+    update chat.whatsapp_accounts a
+    set auth_failed_at = coalesce(a.auth_failed_at, clock_timestamp()), auth_error = p_error
+    where a.id = p_account and a.token_mark is not distinct from p_mark
+    returning a.site_id into site;
+    if not found then
+        return false;
+    end if;
+    -- Claims put the lanes aside as they come to them.
+    insert into chat.pauses (what, name, reason)
+    select 'token', n.phone_number_id, 'Graph does not accept the account''s access token'
+    from chat.whatsapp_numbers n
+    where n.account_id = p_account and n.confirmed_at is not null
+    on conflict do nothing;
+    if found then
+        insert into chat.events (site_id, name) values (site, 'chat.whatsapp.auth_failed');
+    end if;
+    return true;
+end
+$$;
+comment on function chat.token_refused(uuid, text, jsonb) is
+    'Graph does not accept an account''s token: its numbers'' sends wait, and the site''s owner gets an event, once. False when the account has another token by now.';
+
+create or replace function chat.hold_for_token(p_job bigint, p_lease uuid, p_outcome jsonb)
+returns void
+language plpgsql
+as $$
+begin
+    if chat.token_refused((p_outcome #>> '{token,account}')::uuid, p_outcome #>> '{token,mark}',
+        p_outcome - '{is,http,after_seconds,token}'::text[] || jsonb_build_object('at', clock_timestamp()))
+    then
+        -- As if it had not been tried: the wait for a token is not held against it.
+        perform public.chat_give_back_jobs(array[p_lease]);
+    else
+        -- Another token is there already.
+        perform chat.finish_job(p_job, p_lease, '{"is": "retry", "after_seconds": 2}');
+    end if;
+end
+$$;
+comment on function chat.hold_for_token(bigint, uuid, jsonb) is
+    'Ends the lease of a send whose token Graph refused: it goes out first when there is another token.';
+
+create or replace function chat.token_good(p_account uuid)
+returns void
+language plpgsql
+as $$
+declare
+    numbers constant text[] := array(
+        select n.phone_number_id from chat.whatsapp_numbers n where n.account_id = p_account order by 1);
+    well record;
+begin
+    update chat.whatsapp_accounts a
+    set auth_failed_at = null, auth_error = null
+    where a.id = p_account and a.auth_failed_at is not null
+    returning a.site_id into well;
+    if found then
+        insert into chat.events (site_id, name) values (well.site_id, 'chat.whatsapp.auth_restored');
+    end if;
+    perform chat.lift_pauses('token', numbers);
+    -- What waited for a token in other ways need not wait on.
+    update chat.lanes l set next_at = clock_timestamp()
+    from (
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at > clock_timestamp() and x.next_at < 'infinity'
+            and split_part(x.key, ':', 2) = any (numbers)
+        order by x.key
+        for update) waiting
+    where l.key = waiting.key;
+    notify chat_jobs;
+end
+$$;
+comment on function chat.token_good(uuid) is
+    'An account has a new token, or a test went well: its numbers go on at once.';
+
+create or replace function public.chat_token_in_use(account uuid, mark text)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    is_new boolean;
+begin
+    update chat.whatsapp_accounts a set token_mark = chat_token_in_use.mark
+    where a.id = chat_token_in_use.account and a.sealed_token is null
+        and a.token_mark is distinct from chat_token_in_use.mark;
+    is_new := found;
+    if is_new then
+        perform chat.token_good(chat_token_in_use.account);
+    end if;
+    return is_new;
+end
+$$;
+comment on function public.chat_token_in_use(uuid, text) is
+    'For the worker: the mark of the token that its configuration has for an account. Another one than before ends the wait for it. Answers whether it was another; an account whose token people saved is left alone.';
+
 -- file: sql/whatsapp/register.sql
 -- What: what the worker's environment or configuration says about an app, its account and its number.
 -- Why: the secrets stay in the environment; the database only learns which app signs and which site's number it is.
--- Leaves out: screens for many accounts, which come with the WhatsApp settings.
+-- Leaves out: what people save themselves (save_number.sql), which stands above it.
 
 create or replace function public.chat_register_whatsapp(
-    app_name text, site_id uuid, waba_id text, phone_number_id text, graph_version text, app_id text)
+    app_name text, site_id uuid default null, waba_id text default null, phone_number_id text default null,
+    graph_version text default null, app_id text default null)
 returns jsonb
 language plpgsql
 security definer
@@ -12732,7 +16982,10 @@ begin
 
     insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id, graph_version)
     values (chat_register_whatsapp.site_id, app, chat_register_whatsapp.waba_id, chat_register_whatsapp.graph_version)
-    on conflict (site_id, waba_id) do update set app_id = excluded.app_id, graph_version = excluded.graph_version
+    on conflict (site_id, waba_id) do update
+    -- What people saved stands above a worker's configuration.
+    set app_id = case when a.sealed_token is null then excluded.app_id else a.app_id end,
+        graph_version = case when a.sealed_token is null then excluded.graph_version else a.graph_version end
     returning a.id into account;
     number := chat.claim_number(
         chat_register_whatsapp.site_id, chat_register_whatsapp.phone_number_id, account, null);
@@ -12742,6 +16995,22 @@ end
 $$;
 comment on function public.chat_register_whatsapp(text, uuid, text, text, text, text) is
     'For the worker, at its start: makes app, account and number known; an unconfirmed number gets its confirming job. PT404 chat/no_such_site, PT409 chat/number_taken.';
+
+create or replace function chat.ask_to_confirm(p_number chat.whatsapp_numbers)
+returns void
+language plpgsql
+as $$
+begin
+    perform chat.enqueue(
+        'confirm:' || p_number.id, 'whatsapp.confirm_number', 'notification', p_number.site_id,
+        jsonb_build_object('number', p_number.id, 'phone_number_id', p_number.phone_number_id,
+            'account_id', a.id, 'site_id', p_number.site_id, 'graph_version', a.graph_version),
+        true, true)
+    from chat.whatsapp_accounts a where a.id = p_number.account_id;
+end
+$$;
+comment on function chat.ask_to_confirm(chat.whatsapp_numbers) is
+    'Has Graph asked about a number with its site''s token: whether it is the site''s, and what it may.';
 
 create or replace function chat.claim_number(p_site uuid, p_phone_number_id text, p_account uuid, p_display text)
 returns chat.whatsapp_numbers
@@ -12766,13 +17035,8 @@ begin
         updated_at = clock_timestamp()
     returning n.* into number;
     -- Without an account there is no token to ask Graph with; the claim waits until there is one.
-    if number.confirmed_at is null and number.account_id is not null then
-        perform chat.enqueue(
-            'confirm:' || number.id, 'whatsapp.confirm_number', 'notification', p_site,
-            jsonb_build_object('number', number.id, 'phone_number_id', number.phone_number_id,
-                'account_id', number.account_id, 'site_id', p_site, 'graph_version', a.graph_version),
-            true, true)
-        from chat.whatsapp_accounts a where a.id = number.account_id;
+    if number.confirmed_at is null and number.account_id is not null and number.disconnected_at is null then
+        perform chat.ask_to_confirm(number);
     end if;
     return number;
 end
@@ -12792,18 +17056,21 @@ declare
 begin
     update chat.whatsapp_numbers n
     set confirmed_at = coalesce(n.confirmed_at, clock_timestamp()),
-        details = chat_confirm_number.details,
+        -- What webhooks told and Graph does not say stays.
+        details = n.details || chat_confirm_number.details,
         display_number = coalesce(chat_confirm_number.details ->> 'display_phone_number', n.display_number),
         verified_name = coalesce(chat_confirm_number.details ->> 'verified_name', n.verified_name),
         updated_at = clock_timestamp()
-    where n.id = chat_confirm_number.number
+    where n.id = chat_confirm_number.number and n.disconnected_at is null
         and not exists (
             select from chat.whatsapp_numbers x
             where x.phone_number_id = n.phone_number_id and x.confirmed_at is not null and x.id <> n.id)
     returning n.* into claimed;
     if not found then
-        return jsonb_build_object('confirmed', false, 'why', 'another site has confirmed this number, or the claim is gone');
+        return jsonb_build_object('confirmed', false, 'why', 'another site has confirmed this number, or it was disconnected, or the claim is gone');
     end if;
+    perform chat.follow_throughput(claimed.phone_number_id, claimed.details);
+    notify chat_accounts;
     return jsonb_build_object('confirmed', true, 'why', null);
 end
 $$;
@@ -12832,6 +17099,1082 @@ end
 $$;
 comment on function chat.claim_number_by_settings() is
     'After LC-01''s whatsapp_* settings were written: the site claims that number, unconfirmed.';
+
+-- file: sql/whatsapp/connect_number.sql
+-- What: a person connects a number, or disconnects it.
+-- Why: their word stands above what settings and configurations claim. What is disconnected neither sends nor receives, its
+--      secrets are gone, and what still waited to be sent fails where people see it; nothing that was said is lost.
+-- Leaves out: the claim itself (register.sql).
+
+create or replace function chat.connect_number(
+    p_site uuid, p_phone_number_id text, p_account uuid, p_is_default boolean, p_unknown_policy text)
+returns chat.whatsapp_numbers
+language plpgsql
+as $$
+declare
+    number chat.whatsapp_numbers;
+begin
+    if p_is_default then
+        update chat.whatsapp_numbers n set is_default = false
+        where n.site_id = p_site and n.is_default and n.phone_number_id <> p_phone_number_id;
+    end if;
+    -- With another account it is another token that has to answer for it.
+    update chat.whatsapp_numbers n
+    set disconnected_at = null,
+        confirmed_at = case when n.account_id = p_account then n.confirmed_at end
+    where n.site_id = p_site and n.phone_number_id = p_phone_number_id;
+    number := chat.claim_number(p_site, p_phone_number_id, p_account, null);
+    update chat.whatsapp_numbers n
+    set is_default = coalesce(p_is_default, n.is_default), unknown_policy = coalesce(p_unknown_policy, n.unknown_policy)
+    where n.id = number.id
+    returning n.* into number;
+    return number;
+end
+$$;
+comment on function chat.connect_number(uuid, text, uuid, boolean, text) is
+    'Claims a number for a site with an account, on a person''s word. PT409 chat/number_taken.';
+
+create or replace function chat.callback_of(p_app chat.whatsapp_apps)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+    path constant text := '/webhooks/whatsapp/' || p_app.id;
+begin
+    return jsonb_build_object('callback_path', path, 'callback_url', (
+        select rtrim(k.webhooks_url, '/') || path from chat.worker_keys k where k.is_current));
+end
+$$;
+comment on function chat.callback_of(chat.whatsapp_apps) is
+    'Where Meta is to deliver an app''s webhooks: {callback_path, callback_url}; the latter null when no worker says where it is reached.';
+
+create or replace function chat.my_number(p_number uuid, p_permission text default 'live-chat.whatsapp.manage')
+returns chat.whatsapp_numbers
+language plpgsql
+stable
+as $$
+declare
+    number chat.whatsapp_numbers;
+begin
+    select n.* into number from chat.whatsapp_numbers n
+    where n.id = p_number and n.site_id = any (chat.my_sites_with(p_permission));
+    if not found then
+        raise exception 'there is no WhatsApp number % that you may manage', p_number
+            using errcode = 'PT404', detail = 'chat/no_such_number', hint = 'chat_whatsapp_numbers lists the numbers of a site';
+    end if;
+    return number;
+end
+$$;
+comment on function chat.my_number(uuid, text) is 'A number at whose site the caller has a permission. PT404 chat/no_such_number.';
+
+create or replace function public.chat_disconnect_whatsapp_number(number uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    n chat.whatsapp_numbers := chat.my_number(chat_disconnect_whatsapp_number.number);
+    app uuid;
+    waiting integer;
+begin
+    update chat.whatsapp_numbers x
+    set disconnected_at = coalesce(x.disconnected_at, clock_timestamp()), confirmed_at = null, is_default = false,
+        test = null, test_send = null, updated_at = clock_timestamp()
+    where x.id = n.id;
+    -- Secrets go with the last number that needs them.
+    update chat.whatsapp_accounts a
+    set sealed_token = null, token_mark = null, auth_failed_at = null, auth_error = null
+    where a.id = n.account_id
+        and not exists (select from chat.whatsapp_numbers x where x.account_id = a.id and x.disconnected_at is null);
+    update chat.whatsapp_apps a
+    set sealed_secret = null, verify_token_hash = null
+    where a.id = (select x.app_id from chat.whatsapp_accounts x where x.id = n.account_id) and a.site_id is not null
+        and not exists (
+            select from chat.whatsapp_accounts acc
+            join chat.whatsapp_numbers x on x.account_id = acc.id and x.disconnected_at is null
+            where acc.app_id = a.id)
+    returning a.id into app;
+    select count(*) into waiting from chat.jobs j
+    where j.died_at is null and j.lane like 'send:%' and split_part(j.lane, ':', 2) = n.phone_number_id;
+    -- The worker takes up each and is told that the number is not connected; so each message says why it failed.
+    perform chat.lift_pauses('token', array[n.phone_number_id]);
+    notify chat_jobs;
+    notify chat_accounts;
+    return jsonb_build_object(
+        'number', n.id, 'disconnected', true, 'app_wiped', app is not null, 'failing', waiting);
+end
+$$;
+comment on function public.chat_disconnect_whatsapp_number(uuid) is
+    'Disconnects a number: it neither sends nor receives, its secrets are wiped unless another number needs them, and its conversations stay. Messages that still waited fail visibly. Answers {number, disconnected, app_wiped, failing}. Needs live-chat.whatsapp.manage. PT404 chat/no_such_number.';
+
+-- file: sql/whatsapp/save_number.sql
+-- What: a site connects a number: app, account and number in one call.
+-- Why: a person has all three before them at Meta. Secrets come sealed; the verify token is ours, shown once and kept as a
+--      hash. A number routes only after Graph answered for it with this token (confirm_number).
+-- Leaves out: apps and accounts of the worker's configuration, which it makes known itself (register.sql).
+
+create or replace function chat.app_to_save(p_site uuid, p_waba_id text, p_meta_app_id text, p_secret bytea)
+returns chat.whatsapp_apps
+language plpgsql
+as $$
+declare
+    mine constant uuid[] := chat.my_sites_with('live-chat.whatsapp.manage');
+    app chat.whatsapp_apps;
+begin
+    -- The account's app as it is; else one of the same name at Meta at a site whose numbers the caller manages, too.
+    select a.* into app
+    from chat.whatsapp_apps a
+    left join chat.whatsapp_accounts acc on acc.app_id = a.id and acc.site_id = p_site and acc.waba_id = p_waba_id
+    where (acc.id is not null or a.site_id = any (mine) and a.meta_app_id = p_meta_app_id)
+        and (p_meta_app_id is null or a.meta_app_id = p_meta_app_id)
+        -- What the worker's configuration says of an app is not changed here.
+        and (p_secret is null or a.site_id is not null)
+    order by acc.id is null, a.site_id <> p_site, a.created_at
+    limit 1
+    for no key update of a;
+    if found and p_secret is null and app.site_id is not null and app.sealed_secret is null then
+        raise exception 'the app''s secret is missing: without it no webhook can be believed'
+            using errcode = 'PT422', detail = 'chat/app_secret_missing', hint = 'give app_secret, sealed; it stands at Meta under App settings, Basic';
+    elsif found and (p_secret is null or app.site_id = any (mine)) then
+        update chat.whatsapp_apps a set sealed_secret = coalesce(p_secret, a.sealed_secret) where a.id = app.id;
+        return app;
+    elsif found then
+        raise exception 'the app belongs to another site, whose managers change its secret'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'leave app_secret out, or name another meta_app_id';
+    elsif p_secret is null then
+        raise exception 'the app''s secret is missing: without it no webhook can be believed'
+            using errcode = 'PT422', detail = 'chat/app_secret_missing', hint = 'give app_secret, sealed; it stands at Meta under App settings, Basic';
+    end if;
+    insert into chat.whatsapp_apps (name, meta_app_id, site_id, sealed_secret)
+    values (gen_random_uuid()::text, p_meta_app_id, p_site, p_secret)
+    returning * into app;
+    return app;
+end
+$$;
+comment on function chat.app_to_save(uuid, text, text, bytea) is
+    'The app of an account that is being saved, made or given its secret. PT403 chat/not_allowed, PT422 chat/app_secret_missing.';
+
+create or replace function public.chat_save_whatsapp_number(
+    site uuid,
+    phone_number_id text,
+    waba_id text,
+    access_token text default null,
+    app_secret text default null,
+    meta_app_id text default null,
+    graph_version text default null,
+    is_default boolean default null,
+    unknown_policy text default null,
+    renew_verify_token boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    token bytea;
+    secret bytea;
+    app chat.whatsapp_apps;
+    account chat.whatsapp_accounts;
+    number chat.whatsapp_numbers;
+    verify_token text;
+begin
+    perform chat.require(chat_save_whatsapp_number.site, 'live-chat.whatsapp.manage');
+    if (chat_save_whatsapp_number.phone_number_id ~ '^[0-9]{1,32}$' and chat_save_whatsapp_number.waba_id ~ '^[0-9]{1,32}$'
+        and coalesce(chat_save_whatsapp_number.meta_app_id, '1') ~ '^[0-9]{1,32}$') is not true
+    then
+        raise exception 'phone_number_id, waba_id and meta_app_id are Meta''s ids: digits only'
+            using errcode = 'PT422', detail = 'chat/bad_meta_id', hint = 'copy them from WhatsApp Manager; the id of a number is not the number itself';
+    elsif coalesce(chat_save_whatsapp_number.graph_version, 'v26.0') !~ '^v[0-9]{1,3}\.[0-9]{1,2}$' then
+        raise exception 'there is no Graph version %', left(chat_save_whatsapp_number.graph_version, 20)
+            using errcode = 'PT422', detail = 'chat/bad_graph_version', hint = 'for example v26.0';
+    elsif coalesce(chat_save_whatsapp_number.unknown_policy, 'ask') not in ('ask', 'resend') then
+        raise exception 'unknown_policy is ask or resend'
+            using errcode = 'PT422', detail = 'chat/bad_unknown_policy', hint = 'ask leaves it to the agent, resend sends again';
+    end if;
+    token := chat.sealed(chat_save_whatsapp_number.access_token, 'access token');
+    secret := chat.sealed(chat_save_whatsapp_number.app_secret, 'app secret');
+    app := chat.app_to_save(
+        chat_save_whatsapp_number.site, chat_save_whatsapp_number.waba_id, chat_save_whatsapp_number.meta_app_id, secret);
+
+    insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id, graph_version)
+    values (chat_save_whatsapp_number.site, app.id, chat_save_whatsapp_number.waba_id,
+        coalesce(chat_save_whatsapp_number.graph_version, 'v26.0'))
+    on conflict (site_id, waba_id) do update
+    set app_id = excluded.app_id, graph_version = coalesce(chat_save_whatsapp_number.graph_version, a.graph_version)
+    returning a.* into account;
+    if token is not null then
+        update chat.whatsapp_accounts a
+        set sealed_token = token, token_mark = left(encode(sha256(token), 'hex'), 16)
+        where a.id = account.id;
+    elsif account.token_mark is null and account.sealed_token is null and app.site_id is not null then
+        raise exception 'the account''s access token is missing'
+            using errcode = 'PT422', detail = 'chat/access_token_missing', hint = 'give access_token, sealed: a system user''s token for messaging and management';
+    end if;
+
+    if app.site_id = any (chat.my_sites_with('live-chat.whatsapp.manage'))
+        and (app.verify_token_hash is null or chat_save_whatsapp_number.renew_verify_token)
+    then
+        verify_token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        update chat.whatsapp_apps a set verify_token_hash = sha256(convert_to(verify_token, 'UTF8')) where a.id = app.id;
+    end if;
+
+    number := chat.connect_number(chat_save_whatsapp_number.site, chat_save_whatsapp_number.phone_number_id, account.id,
+        chat_save_whatsapp_number.is_default, chat_save_whatsapp_number.unknown_policy);
+    if token is not null then
+        perform chat.token_good(account.id);
+    end if;
+    notify chat_accounts;
+    return jsonb_build_object(
+        'number', number.id, 'account', account.id, 'app', app.id, 'phone_number_id', number.phone_number_id,
+        'confirmed', number.confirmed_at is not null, 'verify_token', verify_token) || chat.callback_of(app);
+end
+$$;
+comment on function public.chat_save_whatsapp_number(uuid, text, text, text, text, text, text, boolean, text, boolean) is
+    'Connects a number of a site, or changes how: access_token and app_secret are sealed (chat_worker_key) and stay as they were where left out. Answers {number, account, app, phone_number_id, confirmed, verify_token, callback_path, callback_url}; verify_token only when it was made now, and never again. The number routes once Graph has confirmed it. Needs live-chat.whatsapp.manage. PT403 chat/not_allowed, PT409 chat/number_taken, PT422 chat/bad_meta_id, chat/bad_graph_version, chat/bad_unknown_policy, chat/not_sealed, chat/unknown_worker_key, chat/app_secret_missing, chat/access_token_missing.';
+
+-- file: sql/whatsapp/test_number.sql
+-- What: a person tries a number: what Graph says of it and its token now, and a message to a phone of their own.
+-- Why: only the worker may call Graph, so a test is a job; its result stands in the number's row and in its health.
+-- Leaves out: the calls (worker/src/jobs/test_number.rs, send_test.rs).
+
+create or replace function chat.test_job(p_number chat.whatsapp_numbers, p_kind text, p_more jsonb)
+returns void
+language plpgsql
+as $$
+declare
+    account chat.whatsapp_accounts;
+begin
+    select a.* into account from chat.whatsapp_accounts a where a.id = p_number.account_id;
+    if not found or p_number.disconnected_at is not null then
+        raise exception 'the number % is not connected', p_number.phone_number_id
+            using errcode = 'PT409', detail = 'chat/number_not_connected', hint = 'connect it with chat_save_whatsapp_number';
+    end if;
+    perform chat.enqueue(
+        'test:' || p_number.id, p_kind, 'notification', p_number.site_id,
+        jsonb_build_object(
+            'number', p_number.id, 'phone_number_id', p_number.phone_number_id, 'account_id', account.id,
+            'waba_id', account.waba_id, 'meta_app_id', (select a.meta_app_id from chat.whatsapp_apps a where a.id = account.app_id),
+            'site_id', p_number.site_id, 'graph_version', account.graph_version) || p_more,
+        true, true);
+end
+$$;
+comment on function chat.test_job(chat.whatsapp_numbers, text, jsonb) is
+    'Queues a test of a number; one that waits is replaced. PT409 chat/number_not_connected.';
+
+create or replace function public.chat_test_whatsapp_number(number uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    n chat.whatsapp_numbers := chat.my_number(chat_test_whatsapp_number.number);
+begin
+    perform chat.test_job(n, 'whatsapp.test_number', '{}');
+    update chat.whatsapp_numbers x set test = jsonb_build_object('state', 'queued', 'at', clock_timestamp())
+    where x.id = n.id
+    returning x.test into n.test;
+    return n.test;
+end
+$$;
+comment on function public.chat_test_whatsapp_number(uuid) is
+    'Has the worker ask Graph about a number with its site''s token. Answers {state: queued, at}; chat_whatsapp_health shows the result under `test`: {state: done, at, ok, token: {ok, expires_at, scopes, missing}, number: {ok, quality, throughput, limit, name_status}, subscription: {ok, apps, webhooks}, problems: [words]}. Needs live-chat.whatsapp.manage. PT404 chat/no_such_number, PT409 chat/number_not_connected.';
+
+create or replace function public.chat_send_whatsapp_test(
+    number uuid, "to" text, template text default 'hello_world', language text default 'en_US')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    n chat.whatsapp_numbers := chat.my_number(chat_send_whatsapp_test.number);
+    phone constant text := regexp_replace(chat_send_whatsapp_test."to", '[ ()+.-]', '', 'g');
+begin
+    if (phone ~ '^[0-9]{7,15}$') is not true then
+        raise exception 'this is no phone number'
+            using errcode = 'PT422', detail = 'chat/bad_phone', hint = 'give country code and number, for example +1 555 010 0002';
+    elsif (chat_send_whatsapp_test.template ~ '^[a-z0-9_]+$' and length(chat_send_whatsapp_test.template) <= 512 and chat_send_whatsapp_test.language ~ '^[a-zA-Z_]{2,10}$') is not true then
+        raise exception 'this is no name of a template or no language'
+            using errcode = 'PT422', detail = 'chat/bad_template_name', hint = 'for example hello_world and en_US';
+    elsif n.test_send ->> 'state' in ('queued', 'sending')
+        and (n.test_send ->> 'at')::timestamptz > clock_timestamp() - interval '1 minute'
+    then
+        raise exception 'a test message is on its way'
+            using errcode = 'PT409', detail = 'chat/test_under_way', hint = 'wait a minute for its result in chat_whatsapp_health';
+    end if;
+    perform chat.test_job(n, 'whatsapp.send_test', jsonb_build_object(
+        'to', phone, 'template', chat_send_whatsapp_test.template, 'language', chat_send_whatsapp_test.language));
+    update chat.whatsapp_numbers x
+    set test_send = jsonb_build_object('state', 'queued', 'at', clock_timestamp(), 'to', phone)
+    where x.id = n.id
+    returning x.test_send into n.test_send;
+    return n.test_send;
+end
+$$;
+comment on function public.chat_send_whatsapp_test(uuid, text, text, text) is
+    'Sends a template without values, such as Meta''s own hello_world, to a phone. Answers {state: queued, at, to}; chat_whatsapp_health shows the result under `test_send`: {state: sent | failed | unknown, at, to, wamid, code, title, details, advice}. Never sent twice. Needs live-chat.whatsapp.manage. PT404 chat/no_such_number, PT409 chat/number_not_connected, chat/test_under_way, PT422 chat/bad_phone, chat/bad_template_name.';
+
+create or replace function public.chat_note_number_test(number uuid, result jsonb, details jsonb default null)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    n chat.whatsapp_numbers;
+begin
+    update chat.whatsapp_numbers x
+    set test = chat_note_number_test.result || jsonb_build_object('state', 'done', 'at', clock_timestamp()),
+        details = coalesce(chat_note_number_test.details, x.details)
+    where x.id = chat_note_number_test.number and x.disconnected_at is null
+    returning x.* into n;
+    if found and (chat_note_number_test.result ->> 'ok')::boolean then
+        perform chat.token_good(n.account_id);
+    end if;
+    if chat_note_number_test.details is not null then
+        perform chat.follow_throughput(n.phone_number_id, n.details);
+    end if;
+end
+$$;
+comment on function public.chat_note_number_test(uuid, jsonb, jsonb) is
+    'For the worker: what a test found, and what Graph says of the number. A good one lets a number go on whose token had been refused.';
+
+create or replace function public.chat_note_test_send(number uuid, result jsonb)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    -- Whoever begins one that was begun already must not send it: nobody knows whether it left.
+    update chat.whatsapp_numbers x
+    set test_send = x.test_send || chat_note_test_send.result || jsonb_build_object('at', clock_timestamp())
+    where x.id = chat_note_test_send.number and x.disconnected_at is null
+        and x.test_send ->> 'state' = case when chat_note_test_send.result ->> 'state' = 'sending' then 'queued' else 'sending' end;
+    return found;
+end
+$$;
+comment on function public.chat_note_test_send(uuid, jsonb) is
+    'For the worker: a test message is being sent, or how that ended. False when it is not what was expected before.';
+
+-- file: sql/whatsapp/health.sql
+-- What: the numbers of a site, and how one of them fares.
+-- Why: when nothing arrives or nothing leaves, one look says where it ends: signature, token, queue, limit or Meta.
+-- Leaves out: every secret, sealed or not.
+
+create or replace function chat.number_state(p_number chat.whatsapp_numbers)
+returns text
+language plpgsql
+stable
+as $$
+begin
+    return case
+        when p_number.disconnected_at is not null then 'disconnected'
+        when p_number.account_id is null then 'account_missing'
+        when exists (select from chat.whatsapp_accounts a where a.id = p_number.account_id and a.auth_failed_at is not null)
+            then 'auth_failed'
+        when p_number.confirmed_at is null and exists (
+            select from chat.whatsapp_accounts a
+            where a.id = p_number.account_id and a.sealed_token is null and a.token_mark is null) then 'token_missing'
+        when p_number.confirmed_at is null then 'unconfirmed'
+        when exists (select from chat.pauses p where p.what = 'number' and p.name = p_number.phone_number_id) then 'paused'
+        when exists (select from chat.number_stops s where s.number_id = p_number.id) then 'stopped'
+        else 'connected'
+    end;
+end
+$$;
+comment on function chat.number_state(chat.whatsapp_numbers) is
+    'connected, unconfirmed, token_missing, auth_failed, paused, stopped (Graph refuses the number itself), account_missing or disconnected.';
+
+create or replace function public.chat_whatsapp_numbers(site uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.require(chat_whatsapp_numbers.site, 'live-chat.whatsapp.manage');
+    return coalesce((
+        select jsonb_agg(jsonb_build_object(
+            'number', n.id, 'phone_number_id', n.phone_number_id, 'display_number', n.display_number,
+            'verified_name', n.verified_name, 'is_default', n.is_default, 'state', chat.number_state(n),
+            'confirmed_at', n.confirmed_at, 'unknown_policy', n.unknown_policy, 'read_policy', n.read_policy,
+            'account', acc.id, 'waba_id', acc.waba_id, 'graph_version', acc.graph_version,
+            'app', a.id, 'meta_app_id', a.meta_app_id, 'is_configured', a.site_id is null,
+            'has_access_token', acc.sealed_token is not null or acc.token_mark is not null,
+            'has_app_secret', a.sealed_secret is not null or a.site_id is null)
+            || case when a.id is null or a.site_id is null then '{}' else chat.callback_of(a) end
+            order by n.created_at, n.id)
+        from chat.whatsapp_numbers n
+        left join chat.whatsapp_accounts acc on acc.id = n.account_id
+        left join chat.whatsapp_apps a on a.id = acc.app_id
+        where n.site_id = chat_whatsapp_numbers.site), '[]');
+end
+$$;
+comment on function public.chat_whatsapp_numbers(uuid) is
+    'Numbers of a site: [{number, phone_number_id, display_number, verified_name, is_default, state, confirmed_at, unknown_policy, read_policy, account, waba_id, graph_version, app, meta_app_id, is_configured, has_access_token, has_app_secret, callback_path, callback_url}]; no secret. state: connected, unconfirmed, token_missing, auth_failed, paused, stopped, account_missing, disconnected. is_configured: app and token are in the worker''s configuration. Needs live-chat.whatsapp.manage. PT403 chat/not_allowed.';
+
+create or replace function public.chat_whatsapp_health(number uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    n constant chat.whatsapp_numbers := chat.my_number(chat_whatsapp_health.number);
+    account chat.whatsapp_accounts;
+    app chat.whatsapp_apps;
+    rate chat.send_rates;
+begin
+    select a.* into account from chat.whatsapp_accounts a where a.id = n.account_id;
+    select a.* into app from chat.whatsapp_apps a where a.id = account.app_id;
+    select r.* into rate from chat.send_rates r where r.phone_number_id = n.phone_number_id;
+    return jsonb_build_object(
+        'number', n.id, 'phone_number_id', n.phone_number_id, 'state', chat.number_state(n),
+        'auth', jsonb_build_object('failed_at', account.auth_failed_at, 'error', account.auth_error),
+        'stopped', (
+            select s.error || jsonb_build_object('since', s.since, 'last_at', s.last_at)
+            from chat.number_stops s where s.number_id = n.id),
+        'webhooks', jsonb_build_object(
+            'last_at', app.last_webhook_at, 'last_refused_at', app.last_refused_at,
+            'last_refused_why', app.last_refused_why, 'refused', app.refused_count),
+        'throughput', jsonb_build_object(
+            'per_second', coalesce(rate.per_second, chat.sends_per_second(n.details)),
+            'halved', coalesce(chat.halvings(rate, clock_timestamp()), 0)),
+        'queue', (
+            select jsonb_build_object('waiting', count(*),
+                'oldest_seconds', extract(epoch from clock_timestamp() - min(j.created_at))::integer)
+            from chat.jobs j
+            where j.site_id = n.site_id and j.died_at is null and j.lane like 'send:%'
+                and split_part(j.lane, ':', 2) = n.phone_number_id),
+        'last_error', n.last_error, 'details', n.details, 'test', n.test, 'test_send', n.test_send);
+end
+$$;
+comment on function public.chat_whatsapp_health(uuid) is
+    'How a number fares: {number, phone_number_id, state, auth: {failed_at, error}, stopped: {since, last_at, code, title, details, advice} while Graph refuses the number itself, webhooks: {last_at, last_refused_at, last_refused_why, refused}, throughput: {per_second, halved}, queue: {waiting, oldest_seconds}, last_error: {code, title, details, at}, details (Graph''s), test, test_send}. Needs live-chat.whatsapp.manage. PT404 chat/no_such_number.';
+
+-- file: sql/whatsapp/heard.sql
+-- What: when an app's webhooks last came, and when one came whose signature was wrong.
+-- Why: "nothing arrives" has two causes that look alike: Meta does not deliver, or we do not believe it.
+-- Leaves out: each delivery; the worker gathers and tells every few seconds, in no message's transaction.
+
+create or replace function public.chat_note_webhooks(heard jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update chat.whatsapp_apps a
+    set last_webhook_at = greatest(a.last_webhook_at, h.webhook_at),
+        last_refused_at = greatest(a.last_refused_at, h.refused_at),
+        last_refused_why = case when h.refused_at is null then a.last_refused_why else h.why end,
+        refused_count = a.refused_count + coalesce(h.refused, 0)
+    from (
+        select x.id, r.webhook_at, r.refused_at, r.why, r.refused
+        from jsonb_to_recordset(chat_note_webhooks.heard) as r (
+            app uuid, webhook_at timestamptz, refused_at timestamptz, why text, refused bigint)
+        join chat.whatsapp_apps x on x.id = r.app
+        order by x.id
+        for no key update of x) h
+    where a.id = h.id;
+end
+$$;
+comment on function public.chat_note_webhooks(jsonb) is
+    'For the worker, every few seconds: [{app, webhook_at, refused_at, why, refused}].';
+
+-- file: sql/whatsapp/import_waba.sql
+-- What: takes over a host's own tables waba_accounts and phone_numbers, and leaves them as they are.
+-- Why: who has connected numbers once need not type them again. A token that the host encrypted in its own way cannot be
+--      read here; such accounts wait for one.
+-- Leaves out: chat_conversations and chat_messages of such hosts.
+
+create or replace function public.chat_import_waba(site uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    accounts integer := 0;
+    numbers integer := 0;
+    tokens_needed jsonb := '[]';
+    skipped jsonb := '[]';
+    host record;
+    app uuid;
+    account chat.whatsapp_accounts;
+    claimed chat.whatsapp_numbers;
+begin
+    perform chat.require(chat_import_waba.site, 'live-chat.whatsapp.manage');
+    if to_regclass('public.waba_accounts') is null or to_regclass('public.phone_numbers') is null then
+        raise exception 'there are no tables waba_accounts and phone_numbers'
+            using errcode = 'PT404', detail = 'chat/no_waba_tables', hint = 'connect numbers with chat_save_whatsapp_number';
+    end if;
+    for host in execute
+        -- Whole rows, so that a table that has a column less or more is taken, too. Of each user their own.
+        'select to_jsonb(w) as waba, to_jsonb(p) as number
+        from public.waba_accounts w
+        join public.phone_numbers p on p.waba_id::text = w.waba_id::text
+        where w.user_id::text = $1::text
+        order by w.waba_id, p.phone_number_id' using auth.uid()
+    loop
+        continue when (host.waba ->> 'waba_id' ~ '^[0-9]{1,32}$' and host.number ->> 'phone_number_id' ~ '^[0-9]{1,32}$') is not true;
+        if account.waba_id is distinct from host.waba ->> 'waba_id' then
+            app := coalesce(app, chat.app_for_import(chat_import_waba.site));
+            insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id, portfolio_id)
+            values (chat_import_waba.site, app, host.waba ->> 'waba_id', nullif(host.waba ->> 'owner_business_id', ''))
+            on conflict (site_id, waba_id) do update set portfolio_id = coalesce(a.portfolio_id, excluded.portfolio_id)
+            returning a.* into account;
+            accounts := accounts + 1;
+            if account.sealed_token is null and account.token_mark is null then
+                tokens_needed := tokens_needed || to_jsonb(account.waba_id);
+            end if;
+        end if;
+        if exists (
+            select from chat.whatsapp_numbers n
+            where n.phone_number_id = host.number ->> 'phone_number_id' and n.confirmed_at is not null
+                and n.site_id <> chat_import_waba.site)
+        then
+            skipped := skipped || jsonb_build_object(
+                'phone_number_id', host.number ->> 'phone_number_id', 'why', 'chat/number_taken');
+        else
+            claimed := chat.claim_number(chat_import_waba.site, host.number ->> 'phone_number_id', account.id,
+                host.number ->> 'display_phone_number');
+            update chat.whatsapp_numbers n
+            set verified_name = coalesce(n.verified_name, host.number ->> 'verified_name')
+            where n.id = claimed.id;
+            numbers := numbers + 1;
+        end if;
+    end loop;
+    notify chat_accounts;
+    return jsonb_build_object(
+        'accounts', accounts, 'numbers', numbers, 'tokens_needed', tokens_needed, 'skipped', skipped);
+end
+$$;
+comment on function public.chat_import_waba(uuid) is
+    'Claims for a site the numbers that the caller has in the host''s waba_accounts and phone_numbers, which stay as they are. Repeatable. Answers {accounts, numbers, tokens_needed: [waba_id], skipped: [{phone_number_id, why}]}; give each of tokens_needed its token with chat_save_whatsapp_number. Needs live-chat.whatsapp.manage. PT403 chat/not_allowed, PT404 chat/no_waba_tables.';
+
+create or replace function chat.app_for_import(p_site uuid)
+returns uuid
+language plpgsql
+as $$
+declare
+    app uuid;
+begin
+    select a.id into app from chat.whatsapp_apps a
+    where a.site_id = p_site or a.name = 'environment'
+    order by a.site_id nulls last, a.created_at limit 1;
+    if not found then
+        -- It has no secret yet, so nothing is believed that claims to be signed by it.
+        insert into chat.whatsapp_apps (name, site_id) values (gen_random_uuid()::text, p_site) returning id into app;
+    end if;
+    return app;
+end
+$$;
+comment on function chat.app_for_import(uuid) is 'The app of imported accounts: the site''s first, else the environment''s, else a new one without a secret.';
+
+-- file: sql/whatsapp/fill_template.sql
+-- What: the template that somebody names, whether it may be sent, and what is sent of it.
+-- Why: Meta refuses with a number; here each refusal names the template's state or the parameter, in words of people who
+--      run a business, before anything is queued.
+-- Leaves out: what fits a template (chat_rules::whatsapp::template).
+
+create or replace function chat.find_template(p_account uuid, p_name text, p_language text)
+returns chat.whatsapp_templates
+language plpgsql
+stable
+as $$
+declare
+    found_one chat.whatsapp_templates;
+    languages text;
+begin
+    -- Without a language the only one is meant.
+    select t.* into found_one from chat.whatsapp_templates t
+    where t.account_id = p_account and t.name = p_name
+        and (p_language is null or t.language = replace(p_language, '-', '_'))
+        and (p_language is not null or not exists (
+            select from chat.whatsapp_templates o
+            where o.account_id = p_account and o.name = p_name and o.language <> t.language));
+    if found then
+        return found_one;
+    end if;
+    select string_agg(t.language, ', ' order by t.language) into languages
+    from chat.whatsapp_templates t where t.account_id = p_account and t.name = p_name;
+    if languages is null then
+        raise exception 'this WhatsApp number has no template named %', coalesce(p_name, 'nothing')
+            using errcode = 'PT422', detail = 'chat/template_unknown',
+                hint = 'chat_templates lists those it has; chat_sync_whatsapp_templates fetches what was made a moment ago';
+    end if;
+    raise exception 'the template % is not there in %', p_name, coalesce(p_language, 'one language only')
+        using errcode = 'PT422', detail = 'chat/template_unknown', hint = 'it is there in ' || languages;
+end
+$$;
+comment on function chat.find_template(uuid, text, text) is
+    'A template of an account; without a language the only one of its name. PT422 chat/template_unknown.';
+
+create or replace function chat.why_not_sendable(p_template chat.whatsapp_templates)
+returns text
+language sql
+immutable
+as $$
+    select case p_template.status
+        when 'APPROVED' then null
+        when 'PENDING' then 'WhatsApp has not approved this template yet'
+        when 'IN_APPEAL' then 'WhatsApp is looking at this template again'
+        when 'REJECTED' then 'WhatsApp rejected this template'
+        when 'PAUSED' then 'WhatsApp has paused this template because people disliked it'
+        when 'DISABLED' then 'WhatsApp has disabled this template because people disliked it again and again'
+        when 'LIMIT_EXCEEDED' then 'the account has more templates than WhatsApp allows'
+        when 'ARCHIVED' then 'WhatsApp has archived this template because it was not used for a year'
+        when 'DELETED' then 'this template was deleted'
+        when 'PENDING_DELETION' then 'this template is being deleted'
+        else 'WhatsApp says of this template: ' || lower(replace(p_template.status, '_', ' '))
+    end || coalesce(' (' || coalesce(p_template.rejected_reason, p_template.note) || ')', '')
+$$;
+comment on function chat.why_not_sendable(chat.whatsapp_templates) is 'Why a template cannot be sent, for people; null when it can.';
+
+create or replace function chat.require_sendable(p_template chat.whatsapp_templates)
+returns void
+language plpgsql
+immutable
+as $$
+declare
+    why constant text := chat.why_not_sendable(p_template);
+begin
+    if p_template.status = 'PAUSED' then
+        raise exception '%', why
+            using errcode = 'PT409', detail = 'chat/template_paused',
+                hint = 'use another template; a pause ends by itself after some hours, and again after a day';
+    elsif why is not null then
+        raise exception '%', why
+            using errcode = 'PT409', detail = 'chat/template_not_approved',
+                hint = 'use a template that chat_templates lists as sendable, or mend this one in the WhatsApp Manager';
+    end if;
+end
+$$;
+comment on function chat.require_sendable(chat.whatsapp_templates) is
+    'Raises PT409 chat/template_paused or chat/template_not_approved unless a template may be sent now.';
+
+create or replace function chat.require_parameters(p_parameters jsonb)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+    if not chat.is_readable(p_parameters) then
+        raise exception 'the parameters of a template take more than 64 kB or 16 levels, or hold a number that is too large'
+            using errcode = 'PT422', detail = 'chat/template_parameters', hint = 'files go by their id or link';
+    end if;
+end
+$$;
+comment on function chat.require_parameters(jsonb) is 'Raises PT422 chat/template_parameters unless parameters can be read.';
+
+create or replace function chat.fill_template(p_template chat.whatsapp_templates, p_parameters jsonb)
+returns jsonb
+language plpgsql
+immutable
+as $$
+declare
+    filled jsonb;
+    wants text;
+begin
+    perform chat.require_parameters(p_parameters);
+    filled := chat.template_message(p_template.components, p_template.parameter_format, p_parameters);
+    if filled ? 'problems' then
+        select string_agg(p.parameter ->> 'where', ', ') into wants
+        from jsonb_array_elements(
+            chat.template_form(p_template.components, p_template.parameter_format) -> 'parameters') p (parameter)
+        where (p.parameter ->> 'required')::boolean;
+        raise exception '%', (select string_agg(p.problem ->> 'says', '; ') from jsonb_array_elements(filled -> 'problems') p (problem))
+            using errcode = 'PT422', detail = 'chat/template_parameters',
+                hint = 'this template wants ' || coalesce(wants, 'nothing');
+    end if;
+    return filled;
+end
+$$;
+comment on function chat.fill_template(chat.whatsapp_templates, jsonb) is
+    'What is sent of a template and how it reads: {components, preview}. PT422 chat/template_parameters names what is missing, too much or wrong.';
+
+create or replace function chat.require_wanted(p_template chat.whatsapp_templates, p_identity uuid)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if coalesce(p_template.category, 'MARKETING') = 'MARKETING' and not chat.may_market(p_identity) then
+        raise exception 'this person wants no marketing messages'
+            using errcode = 'PT409', detail = 'chat/marketing_refused',
+                hint = 'send a utility template, or wait until they ask for it again; one that was made a moment ago comes with chat_sync_whatsapp_templates';
+    end if;
+end
+$$;
+comment on function chat.require_wanted(chat.whatsapp_templates, uuid) is
+    'Raises PT409 chat/marketing_refused for marketing, or a template whose category nobody knows, to somebody who said stop.';
+
+create or replace function chat.refuse_template(p_message uuid, p_code integer)
+returns void
+language plpgsql
+as $$
+declare
+    account uuid;
+    sent jsonb;
+begin
+    if p_code is null or p_code not in (132000, 132001, 132012, 132015, 132016) then
+        return;
+    end if;
+    select n.account_id, m.metadata -> 'template' into account, sent
+    from public.mod_chat_messages m
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    join chat.whatsapp_numbers n on n.site_id = c.site_id and n.phone_number_id = c.phone_number_id
+    where m.id = p_message and m.kind = 'template';
+    if not found or account is null then
+        return;
+    end if;
+    update chat.whatsapp_templates t
+    set status = case p_code when 132015 then 'PAUSED' else 'DISABLED' end, told_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    where p_code in (132015, 132016) and t.account_id = account and t.name = sent ->> 'name'
+        and t.language = sent ->> 'language' and t.status = 'APPROVED';
+    perform chat.want_templates(account);
+end
+$$;
+comment on function chat.refuse_template(uuid, integer) is
+    'Graph refused a message over its template: one that is paused (132015) or disabled (132016) is so here at once, and the account''s templates are looked at again. Any other code does nothing.';
+
+-- file: sql/whatsapp/template_list.sql
+-- What: templates for a picker, how one will read, what Meta told, and a refresh by hand.
+-- Why: one call gives a dialog all it shows: what may be sent, what it wants, with Meta's own examples.
+-- Leaves out: sending (send_template.sql).
+
+create or replace function chat.number_for(p_site uuid, p_number uuid)
+returns chat.whatsapp_numbers
+language plpgsql
+stable
+as $$
+declare
+    number chat.whatsapp_numbers;
+begin
+    select n.* into number from chat.whatsapp_numbers n
+    where n.site_id = p_site and n.confirmed_at is not null and n.account_id is not null
+        and (n.id = p_number or p_number is null)
+    order by n.is_default desc, n.created_at
+    limit 1;
+    if not found then
+        raise exception 'the site has no such connected WhatsApp number'
+            using errcode = 'PT404', detail = 'chat/no_such_number', hint = 'connect a number first, or leave it out for the default one';
+    end if;
+    return number;
+end
+$$;
+comment on function chat.number_for(uuid, uuid) is
+    'A connected number of a site: the one that is named, else its default. PT404 chat/no_such_number.';
+
+create or replace function public.chat_templates(site uuid, filters jsonb default '{}')
+returns setof jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    account uuid;
+    other text;
+begin
+    perform chat.require(chat_templates.site, 'live-chat.conversations.reply');
+    select f.key into other from jsonb_each(case jsonb_typeof(filters) when 'object' then filters else '{"": 1}' end) f
+    where f.key not in ('number', 'status', 'category', 'language', 'search', 'sendable') limit 1;
+    if found then
+        raise exception 'the filter % cannot be %', coalesce(nullif(other, ''), 'filters'), coalesce(filters ->> other, filters::text)
+            using errcode = 'PT422', detail = 'chat/bad_filter', hint = 'filters are number, status, category, language, search and sendable';
+    end if;
+    if filters ->> 'number' is not null then
+        select n.account_id into account from chat.whatsapp_numbers n
+        where n.site_id = chat_templates.site and filters ->> 'number' in (n.id::text, n.phone_number_id);
+    end if;
+    return query
+        select jsonb_build_object(
+            'id', t.id, 'account', t.account_id, 'name', t.name, 'language', t.language, 'category', t.category,
+            'next_category', t.next_category, 'next_category_at', t.next_category_at, 'status', t.status,
+            'quality', t.quality, 'sendable', w.why is null and form.is ->> 'beyond' is null,
+            'why_not', coalesce(w.why, 'it has a ' || (form.is ->> 'beyond') || ', which cannot be filled from here'),
+            'components', t.components, 'parameter_format', t.parameter_format, 'parameters', form.is -> 'parameters',
+            'preview', form.is ->> 'preview', 'updated_at', t.updated_at)
+        from chat.whatsapp_templates t
+        cross join lateral (select chat.template_form(t.components, t.parameter_format)) form ("is")
+        cross join lateral (select chat.why_not_sendable(t)) w (why)
+        where t.site_id = chat_templates.site
+            and (filters ->> 'number' is null or t.account_id = account)
+            and (filters ->> 'status' is null or t.status = upper(filters ->> 'status'))
+            and (filters ->> 'category' is null or t.category = upper(filters ->> 'category'))
+            and (filters ->> 'language' is null or t.language = replace(filters ->> 'language', '-', '_'))
+            and (filters ->> 'search' is null
+                or position(lower(filters ->> 'search') in lower(t.name || ' ' || (form.is ->> 'preview'))) > 0)
+            and (filters ->> 'sendable' is null
+                or (filters ->> 'sendable' = 'true') = (w.why is null and form.is ->> 'beyond' is null))
+        order by t.name, t.language, t.id;
+end
+$$;
+comment on function public.chat_templates(uuid, jsonb) is
+    'Message templates of a site''s WhatsApp accounts: {id, account, name, language, category, next_category, next_category_at, status, quality, sendable, why_not, components, parameter_format, parameters: [{where, part, card (of a carousel, from 0), key, kind, required, label, example}], preview, updated_at}. filters: {number, status, category, language, search, sendable}. Needs live-chat.conversations.reply. PT403 chat/not_allowed, PT422 chat/bad_filter.';
+
+create or replace function public.chat_preview_template(
+    site uuid, name text, language text default null, parameters jsonb default null, number uuid default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    template chat.whatsapp_templates;
+begin
+    perform chat.require(chat_preview_template.site, 'live-chat.conversations.reply');
+    perform chat.require_parameters(chat_preview_template.parameters);
+    template := chat.find_template(
+        (chat.number_for(chat_preview_template.site, chat_preview_template.number)).account_id,
+        chat_preview_template.name, chat_preview_template.language);
+    return chat.template_form(template.components, template.parameter_format) - 'preview'
+        || jsonb_build_object('name', template.name, 'language', template.language, 'category', template.category,
+            'status', template.status, 'why_not', chat.why_not_sendable(template))
+        || chat.template_message(template.components, template.parameter_format, chat_preview_template.parameters);
+end
+$$;
+comment on function public.chat_preview_template(uuid, text, text, jsonb, uuid) is
+    'How a template will read: {name, language, category, status, why_not, parameters, beyond} with {components, preview}, or with {problems: [{where, problem, says}]} while something is missing. Needs live-chat.conversations.reply. PT403 chat/not_allowed, PT404 chat/no_such_number, PT422 chat/template_unknown, chat/template_parameters.';
+
+create or replace function public.chat_sync_whatsapp_templates(site uuid, number uuid default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    account uuid;
+    asked integer := 0;
+begin
+    perform chat.require(chat_sync_whatsapp_templates.site, 'live-chat.whatsapp.manage');
+    perform chat.number_for(chat_sync_whatsapp_templates.site, chat_sync_whatsapp_templates.number);
+    for account in
+        select distinct n.account_id from chat.whatsapp_numbers n
+        where n.site_id = chat_sync_whatsapp_templates.site and n.confirmed_at is not null and n.account_id is not null
+            and (n.id = chat_sync_whatsapp_templates.number or chat_sync_whatsapp_templates.number is null)
+        order by 1
+    loop
+        asked := asked + chat.enqueue_template_sync(account)::integer;
+    end loop;
+    return jsonb_build_object('asked', asked, 'accounts', (
+        select jsonb_agg(jsonb_build_object('account', s.account_id, 'complete_at', s.complete_at, 'templates', (
+            select count(*) from chat.whatsapp_templates t where t.account_id = s.account_id)) order by s.account_id)
+        from chat.template_syncs s
+        where s.site_id = chat_sync_whatsapp_templates.site));
+end
+$$;
+comment on function public.chat_sync_whatsapp_templates(uuid, uuid) is
+    'Fetches the templates of a site''s accounts, or of one number''s, anew; the worker does it. Answers {asked, accounts: [{account, complete_at, templates}]} as they are now. Needs live-chat.whatsapp.manage. PT403 chat/not_allowed, PT404 chat/no_such_number.';
+
+-- file: sql/whatsapp/send_template.sql
+-- What: an agent sends a template in a conversation, whose 24-hour window may be closed.
+-- Why: the only message that reaches somebody who has not written for a day; so it is checked in full before it is queued.
+-- Leaves out: the send itself, which is any message's.
+
+create or replace function chat.write_template(
+    p_conversation public.mod_chat_conversations, p_agent uuid, p_template chat.whatsapp_templates, p_parameters jsonb,
+    p_reply_to uuid, p_id uuid)
+returns void
+language plpgsql
+as $$
+declare
+    filled jsonb;
+begin
+    perform chat.require_sendable(p_template);
+    perform chat.require_wanted(p_template, p_conversation.identity_id);
+    filled := chat.fill_template(p_template, p_parameters);
+    insert into public.mod_chat_messages (
+        id, conversation_id, sender_type, sender_id, sender_name, sender_avatar, kind, content, reply_to_id, file_url, metadata)
+    select p_id, p_conversation.id, 'agent', a.id, a.display_name, a.avatar_url, 'template', filled ->> 'preview', p_reply_to,
+        -- A header's file of the bucket is the message's file.
+        jsonb_path_query_first(filled -> 'components', '$[*] ? (@.type == "header").parameters[0].*.path') #>> '{}',
+        jsonb_build_object('template', jsonb_build_object(
+            'name', p_template.name, 'language', p_template.language, 'category', p_template.category,
+            'components', filled -> 'components', 'parameters', coalesce(p_parameters, '{}')))
+    from public.mod_chat_agents a where a.id = p_agent;
+end
+$$;
+comment on function chat.write_template(
+    public.mod_chat_conversations, uuid, chat.whatsapp_templates, jsonb, uuid, uuid) is
+    'Writes a template message of an agent into a conversation that the caller has locked. PT404 chat/no_such_file, PT409 chat/template_not_approved, chat/template_paused, chat/marketing_refused, PT422 chat/template_parameters, chat/not_your_file.';
+
+create or replace function chat.require_template_wanted(
+    p_conversation public.mod_chat_conversations, p_message public.mod_chat_messages)
+returns void
+language plpgsql
+stable
+as $$
+declare
+    sent constant jsonb := p_message.metadata -> 'template';
+    known chat.whatsapp_templates;
+begin
+    select t.* into known
+    from chat.whatsapp_numbers n
+    join chat.whatsapp_templates t on t.account_id = n.account_id and t.name = sent ->> 'name'
+        and t.language = coalesce(sent -> 'language' ->> 'code', sent ->> 'language')
+    where n.site_id = p_conversation.site_id and n.phone_number_id = p_conversation.phone_number_id;
+    if found then
+        perform chat.require_sendable(known);
+    end if;
+    -- What we do not know may be marketing: whoever said stop gets none by that way either.
+    perform chat.require_wanted(known, p_conversation.identity_id);
+end
+$$;
+comment on function chat.require_template_wanted(public.mod_chat_conversations, public.mod_chat_messages) is
+    'For a template that somebody inserts as a row: one that we know has to be approved, and marketing be wanted. One that we do not know is Meta''s to judge, but not sent to somebody who said stop. PT409 chat/template_not_approved, chat/template_paused, chat/marketing_refused.';
+
+create or replace function public.chat_send_template(
+    conversation uuid, name text, language text default null, parameters jsonb default null, reply_to uuid default null,
+    id uuid default gen_random_uuid())
+returns setof public.mod_chat_messages
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    c constant public.mod_chat_conversations :=
+        chat.lock_conversation(chat_send_template.conversation, 'live-chat.conversations.reply');
+    agent constant uuid := chat.my_agent(c.site_id);
+    account uuid;
+begin
+    -- A repetition is answered as the first time, whatever became of the template since.
+    if not exists (
+        select from public.mod_chat_messages m where m.id = chat_send_template.id and m.conversation_id = c.id)
+    then
+        if c.channel <> 'whatsapp' then
+            raise exception 'templates are sent on WhatsApp only'
+                using errcode = 'PT422', detail = 'chat/not_whatsapp', hint = 'write a text, or use a canned response';
+        end if;
+        select n.account_id into account from chat.whatsapp_numbers n
+        where n.site_id = c.site_id and n.phone_number_id = c.phone_number_id and n.confirmed_at is not null;
+        if account is null then
+            raise exception 'the WhatsApp number of this conversation is not connected'
+                using errcode = 'PT404', detail = 'chat/no_such_number', hint = 'connect the number again';
+        end if;
+        perform chat.write_template(
+            c, agent, chat.find_template(account, chat_send_template.name, chat_send_template.language),
+            chat_send_template.parameters, chat_send_template.reply_to,
+            coalesce(chat_send_template.id, gen_random_uuid()));
+    end if;
+    return query select m.* from public.mod_chat_messages m
+        where m.conversation_id = c.id and m.id = chat_send_template.id;
+end
+$$;
+comment on function public.chat_send_template(uuid, text, text, jsonb, uuid, uuid) is
+    'Sends a message template, also while the 24-hour window is closed. parameters: {header, body, buttons, cards, offer} as chat_templates lists them. Repeated with its id it answers the same row. PT403 chat/not_allowed, chat/not_an_agent; PT404 chat/no_such_conversation, chat/no_such_number, chat/no_such_file; PT409 chat/template_not_approved, chat/template_paused, chat/marketing_refused, chat/conversation_not_open, chat/id_in_use; PT422 chat/not_whatsapp, chat/template_unknown, chat/template_parameters, chat/not_your_file.';
+
+-- file: sql/whatsapp/start_whatsapp.sql
+-- What: an agent writes first: a template to a phone, to a person who may never have written.
+-- Why: the person is looked for in every spelling of the number, so that nobody becomes two; who has an open conversation
+--      is written to in that one.
+-- Leaves out: campaigns; a site begins at most sixty a minute.
+
+create or replace function chat.person_by_phone(p_site uuid, p_portfolio text, p_typed text, p_name text)
+returns uuid
+language plpgsql
+as $$
+declare
+    item jsonb;
+    person uuid;
+begin
+    select jsonb_build_object('phone', d.phone, 'phone_variants', d.variants, 'name', left(nullif(btrim(p_name), ''), 200))
+    into item from chat.dialled_phone(p_typed) d;
+    if not found then
+        raise exception '% is no phone number that WhatsApp knows', coalesce(left(p_typed, 50), 'nothing')
+            using errcode = 'PT422', detail = 'chat/invalid_phone', hint = 'write it with its country code, such as +260 97 1234567';
+    end if;
+    -- Whoever is erased at this moment is somebody new.
+    loop
+        person := coalesce(
+            chat.find_identity(p_site, p_portfolio, item), chat.make_identity(p_site, p_portfolio, item));
+        perform from chat.identities i where i.id = person for no key update;
+        exit when found;
+    end loop;
+    return person;
+end
+$$;
+comment on function chat.person_by_phone(uuid, text, text, text) is
+    'Identity of a typed phone number, in any of its spellings, found or made, and locked. PT422 chat/invalid_phone.';
+
+create or replace function public.chat_start_whatsapp(
+    site uuid, "to" text, template text default null, language text default null, parameters jsonb default null,
+    number uuid default null, name text default null, id uuid default gen_random_uuid())
+returns setof public.mod_chat_conversations
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    agent uuid;
+    wait integer;
+    from_number chat.whatsapp_numbers;
+    the_template chat.whatsapp_templates;
+    identity uuid;
+    open_one uuid;
+    home public.mod_chat_conversations;
+begin
+    perform chat.require(chat_start_whatsapp.site, 'live-chat.conversations.reply');
+    agent := chat.my_agent(chat_start_whatsapp.site);
+    select c.* into home from public.mod_chat_messages m
+    join public.mod_chat_conversations c on c.id = m.conversation_id
+    where m.id = chat_start_whatsapp.id and m.site_id = chat_start_whatsapp.site and m.kind = 'template';
+    if found and chat.sees_conversation(home.id) then
+        return query select c.* from public.mod_chat_conversations c where c.id = home.id;
+        return;
+    end if;
+    wait := chat.take_rate(chat_start_whatsapp.site, 'starts', '', 60, clock_timestamp());
+    if wait is not null then
+        raise exception 'this site has begun many conversations within a minute'
+            using errcode = 'PT429', detail = 'chat/too_many', hint = format('try again in %s seconds', wait);
+    end if;
+    from_number := chat.number_for(chat_start_whatsapp.site, chat_start_whatsapp.number);
+    -- Who names no template means the site's welcome template.
+    the_template := chat.find_template(from_number.account_id,
+        coalesce(chat_start_whatsapp.template, (
+            select s.whatsapp_welcome_template from public.mod_chat_widget_settings s where s.site_id = chat_start_whatsapp.site)),
+        chat_start_whatsapp.language);
+    identity := chat.person_by_phone(chat_start_whatsapp.site,
+        (select coalesce(a.portfolio_id, a.waba_id) from chat.whatsapp_accounts a where a.id = from_number.account_id),
+        chat_start_whatsapp."to", chat_start_whatsapp.name);
+    if chat.is_blocked(chat_start_whatsapp.site, (select i.visitor_id from chat.identities i where i.id = identity), null) then
+        raise exception 'this person is blocked'
+            using errcode = 'PT403', detail = 'chat/blocked', hint = 'lift the block with chat_unblock';
+    end if;
+    loop
+        open_one := chat.home_conversation(
+            chat_start_whatsapp.site, identity, from_number.phone_number_id, 'whatsapp', null);
+        -- Whoever ends it at this moment ends it before the message.
+        select c.* into home from public.mod_chat_conversations c
+        where c.id = open_one and c.archived_at is null
+        for no key update;
+        exit when found;
+    end loop;
+    -- Whose it is stays so; what is nobody's is the beginner's.
+    update public.mod_chat_conversations c set assigned_agent_id = agent
+    where c.id = home.id and c.assigned_agent_id is null;
+    if not chat.sees_conversation(home.id) then
+        raise exception 'a colleague talks to this person already'
+            using errcode = 'PT403', detail = 'chat/not_allowed', hint = 'ask a supervisor to hand it to you';
+    end if;
+    perform chat.write_template(
+        home, agent, the_template, chat_start_whatsapp.parameters, null, coalesce(chat_start_whatsapp.id, gen_random_uuid()));
+    return query select c.* from public.mod_chat_conversations c where c.id = home.id;
+end
+$$;
+comment on function public.chat_start_whatsapp(uuid, text, text, text, jsonb, uuid, text, uuid) is
+    'An agent writes first: sends a template to a phone number, and answers the conversation, which is theirs unless somebody has it. Without a template it is the site''s whatsapp_welcome_template; without a number its default one; `id` is the message''s and makes a repetition answer the same. PT403 chat/not_allowed, chat/not_an_agent, chat/blocked; PT404 chat/no_such_number, chat/no_such_file; PT409 chat/template_not_approved, chat/template_paused, chat/marketing_refused, chat/id_in_use; PT422 chat/invalid_phone, chat/template_unknown, chat/template_parameters, chat/not_your_file; PT429 chat/too_many.';
 
 -- file: sql/whatsapp/timers.sql
 -- What: WhatsApp's part of the tick: statuses that found their message meanwhile, and sends nobody told the end of.
@@ -12916,7 +18259,7 @@ begin
         change = numbers.change, change_before = numbers.change_before, updated_at = clock_timestamp()
     where m.id = p_message;
     perform chat.enqueue(
-        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_text', 'reply', message.site_id,
+        chat.send_lane(c.phone_number_id, c.identity_id), 'whatsapp.send_message', 'reply', message.site_id,
         jsonb_build_object('message_id', p_message), true)
     from public.mod_chat_conversations c
     where c.id = message.conversation_id;
@@ -12940,9 +18283,11 @@ begin
     end if;
     perform from public.mod_chat_conversations c where c.id = m.conversation_id for no key update;
     select x.* into m from public.mod_chat_messages x where x.id = m.id;
-    if m.delivery_state not in ('unknown', 'failed') then
+    -- What was written in the business's phone is that phone's to send.
+    if m.delivery_state not in ('unknown', 'failed') or m.origin <> 'live' then
         raise exception 'the message is %', m.delivery_state
-            using errcode = 'PT409', detail = 'chat/nothing_to_resend', hint = 'only unknown and failed messages are sent again';
+            using errcode = 'PT409', detail = 'chat/nothing_to_resend',
+                hint = 'only unknown and failed messages that were written here are sent again';
     end if;
     perform chat.settle_send(m.id);
     perform chat.resend(m.id);
@@ -12966,9 +18311,12 @@ set search_path = ''
 as $$
 declare
     known constant integer := chat.know_sites();
-    -- These wait for nobody and are much: done before the routing rows are taken, nobody who is routed waits for them.
+    -- These wait for nobody, or for another tick alone, and may be much: done before the routing rows are taken, nobody who is
+    -- routed waits for them.
     sla constant integer := chat.follow_sla(chat_tick.batch * 5);
     told constant integer := chat.tell_queue(chat_tick.batch);
+    crm constant integer := chat.follow_crm(chat_tick.batch);
+    templates constant integer := chat.sync_due_templates(least(chat_tick.batch, 10));
     -- Whatever changes a conversation says of which site, because it may be routed at commit.
     orphans constant uuid[] := chat.adopt_orphans(chat_tick.batch);
     settled constant uuid[] := chat.settle_unknown(chat_tick.batch);
@@ -12993,15 +18341,17 @@ begin
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch),
         'facts', chat.forget_facts(chat_tick.batch),
-        'states', chat.forget_states(chat_tick.batch))
+        'states', chat.forget_states(chat_tick.batch),
+        'tellings', chat.forget_told(chat_tick.batch))
         || chat.tend_sites(
             chat_tick.batch, orphans || settled || returned || unanswered || sent || woken || resolved || missed)
         -- Last, because whoever changes a message that is just being indexed waits for the end of the tick.
-        || jsonb_build_object('told', told, 'sla', sla, 'indexed', chat.index_words(chat_tick.batch * 20));
+        || jsonb_build_object('told', told, 'sla', sla, 'crm', crm,
+            'templates', templates, 'stops', chat.forget_stops(chat_tick.batch), 'indexed', chat.index_words(chat_tick.batch * 20));
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, lost, counted, routed, told, sla, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer
@@ -13111,6 +18461,36 @@ end
 $$;
 comment on function public.chat_worker_facts() is
     'For the worker: role, clock, versions of the database and of its library, jobs by class, dead jobs and letters, unknown messages, failed broadcasts, numbers.';
+
+-- file: sql/jobs/worker_rights.sql
+-- What: who the caller is, and which of the functions it names are missing or not its to call.
+-- Why: `worker check` compares a database with the worker, over a connection and over PostgREST alike.
+-- Leaves out: whether versions fit: chat_worker_facts.
+
+create or replace function public.chat_worker_rights(functions text[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'role', r.rolname,
+            'bound', not (r.rolsuper or r.rolbypassrls),
+            'missing', (
+                select coalesce(jsonb_agg(f.signature order by f.place), '[]')
+                from unnest(chat_worker_rights.functions) with ordinality f (signature, place)
+                where to_regprocedure(f.signature) is null),
+            'refused', (
+                select coalesce(jsonb_agg(f.signature order by f.place), '[]')
+                from unnest(chat_worker_rights.functions) with ordinality f (signature, place)
+                where not has_function_privilege(to_regprocedure(f.signature)::oid, 'execute')))
+        from pg_catalog.pg_roles r where r.rolname = current_user);
+end
+$$;
+comment on function public.chat_worker_rights(text[]) is
+    'For the worker: its role, whether policies bind it, and which of these functions (as schema.name(types)) are missing or not its to call.';
 
 -- file: sql/jobs/retry_job.sql
 -- What: a dead job gets another chance.
@@ -13573,17 +18953,15 @@ create or replace trigger _300_hours before insert or update of business_hours, 
     execute function chat.check_hours_of_department();
 create or replace trigger _200_stamp before update on public.mod_chat_agents
     for each row when (new.updated_at is not distinct from old.updated_at) execute function chat.stamp_updated_at();
-create or replace trigger _900_announce_status after update on public.mod_chat_agents
+-- By column, as below: PostgreSQL reads a condition anew for each statement, and routing changes the load only.
+create or replace trigger _900_announce_status after update of status on public.mod_chat_agents
     for each row when (new.status is distinct from old.status) execute function chat.announce_agent_status();
 create or replace trigger _600_note_answer after insert on public.mod_chat_messages
     for each row when (new.sender_type = 'agent') execute function chat.note_answer();
 create or replace trigger _600_note_state after insert on public.mod_chat_agents
     for each row execute function chat.note_state();
 create or replace trigger _600_note_change after update of status, max_concurrent_chats, current_chat_count on public.mod_chat_agents
-    for each row when (new.status is distinct from old.status
-        or new.max_concurrent_chats is distinct from old.max_concurrent_chats
-        or new.current_chat_count is distinct from old.current_chat_count)
-    execute function chat.note_state();
+    for each row execute function chat.note_state();
 -- By column and without a condition, so that the counters of a message cost nothing here.
 create or replace trigger _600_note_rating after update of rating on public.mod_chat_conversations
     for each row execute function chat.note_rating();
@@ -13639,7 +19017,7 @@ create constraint trigger _700_route_changed after update on public.mod_chat_con
     execute function chat.route_conversation();
 
 -- Clocks that run in business hours follow the hours.
-create or replace trigger _700_sla_hours after update of business_hours, business_hours_enabled, timezone
+create or replace trigger _700_sla_hours after insert or update of business_hours, business_hours_enabled, timezone
     on public.mod_chat_widget_settings
     for each row execute function chat.note_sla_hours();
 create or replace trigger _700_sla_hours after update of business_hours, timezone on public.mod_chat_departments
@@ -13681,7 +19059,7 @@ grant usage on schema chat to anon, authenticated, service_role;
 grant usage on schema chat_rules to authenticated, service_role;
 grant execute on function chat.my_site_ids(), chat.my_sites_with(text), chat.may(uuid, text) to authenticated;
 grant execute on function
-    chat.my_limited_sites(), chat.my_part(), chat.in_part(text[], uuid, uuid, uuid, uuid, text),
+    chat.my_limited_sites(), chat.my_whole_sites(text), chat.my_part(), chat.in_part(text[], uuid, uuid, uuid, uuid, text),
     chat.sees_conversation(uuid), chat.sees_visitor(uuid)
 to authenticated;
 
@@ -13941,15 +19319,18 @@ create policy chat_conversations_update on public.mod_chat_conversations for upd
 
 grant select on public.mod_chat_messages to authenticated;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, mentions, status) on public.mod_chat_messages to authenticated;
+    is_internal_note, kind, reply_to_id, mentions, status, metadata, file_url, file_name, file_size, file_mime_type)
+    on public.mod_chat_messages to authenticated;
 grant select on public.mod_chat_messages to service_role;
 grant insert (id, conversation_id, site_id, sender_type, sender_id, sender_name, sender_avatar, content, content_type,
-    is_internal_note, kind, reply_to_id, mentions, status, is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
+    is_internal_note, kind, reply_to_id, mentions, status, metadata, file_url, file_name, file_size, file_mime_type,
+    is_ai_generated, ai_confidence) on public.mod_chat_messages to service_role;
 
 drop policy if exists chat_messages_select on public.mod_chat_messages;
 create policy chat_messages_select on public.mod_chat_messages for select to authenticated
-    using (site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
-        and (site_id <> all ((select chat.my_limited_sites())::uuid[]) or chat.sees_conversation(conversation_id)));
+    using (site_id = any ((select chat.my_whole_sites('live-chat.conversations.view'))::uuid[])
+        or site_id = any ((select chat.my_sites_with('live-chat.conversations.view'))::uuid[])
+            and chat.sees_conversation(conversation_id));
 drop policy if exists chat_messages_insert on public.mod_chat_messages;
 create policy chat_messages_insert on public.mod_chat_messages for insert to authenticated
     with check (site_id = any ((select chat.my_sites_with('live-chat.conversations.reply'))::uuid[]));
@@ -13975,7 +19356,9 @@ grant execute on function
     public.chat_message_history(uuid),
     public.chat_find_canned(uuid, text, integer),
     public.chat_use_canned(uuid, uuid),
-    public.chat_start_conversation(uuid, text, text, text, uuid)
+    public.chat_start_conversation(uuid, text, text, text, uuid),
+    public.chat_send_text(uuid, text, uuid, uuid, boolean),
+    public.chat_send_media(uuid, text, text, text, text, text, integer, uuid, uuid)
 to authenticated;
 -- Both sides; each tells agents and visitors apart itself.
 grant execute on function
@@ -14055,11 +19438,39 @@ grant execute on function public.chat_hours(uuid, uuid, timestamptz), public.cha
 grant execute on function chat.sla_due(uuid) to authenticated, service_role;
 
 -- file: policies/whatsapp.sql
--- What: what of WhatsApp is open to people: sending an unknown or failed message again.
--- Why: apps, accounts, numbers, attempts and leftovers are reached by functions only.
+-- What: what of WhatsApp is open to people: a site's numbers, WhatsApp's own kinds of message, templates, writing first,
+--       sending an unknown or failed message again, windows and costs.
+-- Why: apps, accounts, numbers, attempts and leftovers are reached by functions only, each of which asks for the permission;
+--      no function gives a secret away, sealed or not.
 -- Leaves out: the worker's functions (jobs.sql).
 
-grant execute on function public.chat_resend_message(uuid) to authenticated;
+grant execute on function
+    public.chat_resend_message(uuid),
+    public.chat_send_location(uuid, double precision, double precision, text, text, uuid, uuid),
+    public.chat_send_contacts(uuid, jsonb, uuid, uuid),
+    public.chat_send_interactive(uuid, jsonb, uuid, uuid),
+    public.chat_typing(uuid),
+    public.chat_window(uuid),
+    public.chat_whatsapp_costs(uuid, timestamptz, timestamptz),
+    public.chat_waba_conversations(text, uuid, integer, integer),
+    public.chat_waba_messages(bigint, integer, integer, uuid),
+    public.chat_waba_send_message(bigint, text, text, text, text, text, uuid),
+    public.chat_worker_key(),
+    public.chat_save_whatsapp_number(uuid, text, text, text, text, text, text, boolean, text, boolean),
+    public.chat_disconnect_whatsapp_number(uuid),
+    public.chat_test_whatsapp_number(uuid),
+    public.chat_send_whatsapp_test(uuid, text, text, text),
+    public.chat_whatsapp_numbers(uuid),
+    public.chat_whatsapp_health(uuid),
+    public.chat_set_read_policy(uuid, text),
+    public.chat_whatsapp_told(uuid, text, bigint, integer),
+    public.chat_import_waba(uuid),
+    public.chat_templates(uuid, jsonb),
+    public.chat_preview_template(uuid, text, text, jsonb, uuid),
+    public.chat_sync_whatsapp_templates(uuid, uuid),
+    public.chat_send_template(uuid, text, text, jsonb, uuid, uuid),
+    public.chat_start_whatsapp(uuid, text, text, text, jsonb, uuid, text, uuid)
+to authenticated;
 
 -- file: policies/widget.sql
 -- What: who reads and changes a site's settings.
@@ -14151,10 +19562,44 @@ create policy chat_widget_settings_update on public.mod_chat_widget_settings for
     using (site_id = any ((select chat.my_site_ids())::uuid[]));
 
 -- file: policies/storage.sql
--- What: the bucket of chats' files, and who puts files there.
--- Why: a visitor puts a file only where chat_request_upload told their session to; the bucket is private, so reading needs
---      an address that Storage signs.
+-- What: the bucket of chats' files, and who puts and reads files there.
+-- Why: the bucket is private. A visitor puts a file only where chat_request_upload told their session to, and reads by the
+--      addresses of chat_file_url. Agents read the files of conversations they see and put files to be sent. The worker
+--      comes with the service key, which no policy binds.
 -- Leaves out: installs without Supabase Storage, which have nothing here.
+
+create or replace function chat.may_read_file(p_path text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    site constant uuid := chat.site_of_path(p_path);
+begin
+    return chat.may(site, 'live-chat.conversations.view') is true
+        and (site <> all (chat.my_limited_sites()) or exists (
+            select from public.mod_chat_messages m
+            where m.site_id = site and m.file_url = p_path and chat.sees_conversation(m.conversation_id)));
+end
+$$;
+comment on function chat.may_read_file(text) is
+    'Whether the caller, as an agent, may read a file of bucket chat-media: one of their site, in the part that they see.';
+
+create or replace function chat.may_put_file(p_path text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    return chat.may(chat.site_of_path(p_path), 'live-chat.conversations.reply') is true;
+end
+$$;
+comment on function chat.may_put_file(text) is
+    'Whether the caller, as an agent, may put a file at a path of bucket chat-media: one of a site where they answer.';
 
 do $$
 begin
@@ -14165,9 +19610,18 @@ begin
     drop policy if exists chat_media_upload on storage.objects;
     create policy chat_media_upload on storage.objects for insert to anon
         with check (bucket_id = 'chat-media' and name = any ((select chat.my_upload_paths())::text[]));
+    drop policy if exists chat_media_read on storage.objects;
+    create policy chat_media_read on storage.objects for select to authenticated
+        using (bucket_id = 'chat-media' and (owner_id = (select auth.uid())::text or chat.may_read_file(name)));
+    drop policy if exists chat_media_send on storage.objects;
+    create policy chat_media_send on storage.objects for insert to authenticated
+        with check (bucket_id = 'chat-media' and chat.may_put_file(name));
 end
 $$;
+revoke all on function chat.may_read_file(text), chat.may_put_file(text) from public, anon, authenticated, service_role;
 grant execute on function chat.my_upload_paths() to anon;
+grant execute on function chat.may_read_file(text), chat.may_put_file(text) to authenticated;
+grant execute on function public.chat_file_url(uuid) to anon, authenticated;
 
 -- file: policies/assistant.sql
 -- What: who reads and keeps the knowledge base.
@@ -14204,6 +19658,15 @@ drop policy if exists chat_analytics_select on public.mod_chat_analytics;
 create policy chat_analytics_select on public.mod_chat_analytics for select to authenticated
     using (site_id = any ((select chat.my_sites_with('live-chat.analytics.view'))::uuid[]));
 
+-- file: policies/crm.sql
+-- What: who switches the CRM, and who asks what it knows of a visitor.
+-- Why: each function asks for its right itself.
+-- Leaves out: the tables, which no client role touches. The host's own tables have the host's policies.
+
+grant execute on function
+    public.chat_crm(uuid), public.chat_save_crm(uuid, boolean), public.chat_retry_crm(uuid), public.chat_contact(uuid)
+to authenticated;
+
 -- file: policies/jobs.sql
 -- What: the worker's list, and what people may ask of the queue.
 -- Why: the worker's role has these functions and no table; worker/src/db.rs calls exactly these.
@@ -14212,22 +19675,130 @@ create policy chat_analytics_select on public.mod_chat_analytics for select to a
 grant execute on function
     public.chat_receive_whatsapp(uuid, jsonb),
     public.chat_keep_dead_letter(uuid, text, jsonb),
-    public.chat_claim_jobs(integer),
+    public.chat_claim_jobs(integer, integer),
+    public.chat_renew_lease(bigint, uuid),
+    public.chat_begin_media(bigint, uuid),
+    public.chat_media_ready(uuid, text, bigint, text, text),
+    public.chat_media_failed(uuid, text),
+    public.chat_keep_media_id(uuid, text, text),
+    public.chat_files_to_delete(bigint, uuid),
+    public.chat_files_deleted(bigint[]),
     public.chat_finish_job(bigint, uuid, jsonb),
     public.chat_give_back_jobs(uuid[]),
     public.chat_begin_attempt(bigint, uuid),
     public.chat_finish_attempt(bigint, uuid, uuid, integer, jsonb),
+    public.chat_finish_reaction(bigint, uuid, jsonb),
     public.chat_tick(integer),
     public.chat_register_whatsapp(text, uuid, text, text, text, text),
     public.chat_confirm_number(uuid, jsonb),
-    public.chat_worker_facts()
+    public.chat_begin_template_sync(uuid, bigint),
+    public.chat_store_templates(uuid, uuid, jsonb, text),
+    public.chat_worker_facts(),
+    public.chat_worker_rights(text[]),
+    public.chat_publish_worker_key(text, text, boolean),
+    public.chat_whatsapp_secrets(text),
+    public.chat_secrets_to_reseal(text, text, integer),
+    public.chat_store_resealed(jsonb),
+    public.chat_token_in_use(uuid, text),
+    public.chat_note_number_test(uuid, jsonb, jsonb),
+    public.chat_note_test_send(uuid, jsonb),
+    public.chat_note_webhooks(jsonb),
+    public.chat_next_job()
 to chat_worker;
 
 grant execute on function public.chat_retry_job(bigint) to authenticated;
 
 -- file: policies/live.sql
--- What: tells PostgREST that grants and functions changed.
--- Why: its schema cache is read once; without this a fresh install answers 404 until a restart.
--- Leaves out: who may join which topic, which comes with live itself.
+-- What: who may listen to which topic of Realtime, and who may say something there.
+-- Why: Realtime asks by a row of realtime.messages that it inserts and looks at under the joiner's role and claims, and
+--      keeps the answer until it is asked again. Two policies, each a sentence over one helper, which finds everything by
+--      a key and never raises: an error there would refuse everybody with a shrug.
+--      Policies of realtime.messages lock more than that table on hosted projects, so they are made only when they are
+--      not there as they should be, and wait for locks no longer than a few seconds.
+-- Leaves out: what is told there (docs/live.md); the database itself, which writes past these policies.
 
+create or replace function chat.may_use_topic(p_topic text, p_extension text, p_speaks boolean)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    parts constant text[] := regexp_match(p_topic,
+        '^chat:(site|conversation|visitor|typing|presence):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
+    noun constant text := parts[1];
+    named constant uuid := parts[2];
+    -- Who may view hears; who may reply lets others know that they write.
+    permission constant text := case
+        when p_speaks then 'live-chat.conversations.reply' else 'live-chat.conversations.view' end;
+begin
+    if p_extension = 'presence' or noun = 'presence' then
+        return noun = 'presence' and (p_extension = 'presence' or not p_speaks)
+            and chat.may(named, 'live-chat.conversations.view') is true;
+    elsif noun = 'typing' then
+        if chat.may_in(named, permission) then
+            return true;
+        end if;
+        return exists (
+            select from public.mod_chat_conversations c
+            where c.id = named and c.visitor_id = any (chat.my_visitor_ids()));
+    elsif p_speaks then
+        -- What these say is written by the database alone.
+        return false;
+    end if;
+    return case noun
+        when 'site' then chat.may(named, permission) is true
+        when 'conversation' then chat.may_in(named, permission)
+        when 'visitor' then named = any (chat.my_visitor_ids())
+        else false
+    end;
+exception when others then
+    -- A token that is over, and claims that are none.
+    return false;
+end
+$$;
+comment on function chat.may_use_topic(text, text, boolean) is
+    'Whether the caller may listen to a topic of Realtime (p_speaks: say something there) by broadcast or presence. Never raises. chat:site:<id>, chat:conversation:<id>, chat:visitor:<id> are written by the database; chat:typing:<conversation> by both sides, chat:presence:<site> by agents.';
+
+do $do$
+declare
+    -- As PostgreSQL shows it, without blanks: a policy that reads so is left alone.
+    hears constant text := '((topic=(SELECTrealtime.topic()AStopic))ANDchat.may_use_topic(topic,extension,false))';
+    speaks constant text := '((topic=(SELECTrealtime.topic()AStopic))ANDchat.may_use_topic(topic,extension,true))';
+    people constant name[] := array['anon', 'authenticated'];
+    waits constant text := current_setting('lock_timeout');
+    wanted record;
+begin
+    if to_regclass('realtime.messages') is null then
+        return;
+    end if;
+    perform set_config('lock_timeout', '5s', true);
+    for wanted in
+        select * from (values
+            ('chat_topics_hear', 'SELECT', hears, 'for select to anon, authenticated
+                using (topic = (select realtime.topic()) and chat.may_use_topic(topic, extension, false))'),
+            ('chat_topics_speak', 'INSERT', speaks, 'for insert to anon, authenticated
+                with check (topic = (select realtime.topic()) and chat.may_use_topic(topic, extension, true))')
+        ) p (name, verb, condition, definition)
+        where not exists (
+            select from pg_catalog.pg_policies there
+            where there.schemaname = 'realtime' and there.tablename = 'messages' and there.policyname = p.name
+                and there.cmd = p.verb and there.permissive = 'PERMISSIVE' and there.roles @> people and there.roles <@ people
+                and regexp_replace(coalesce(there.qual, there.with_check), '\s', '', 'g') = p.condition)
+    loop
+        execute format('drop policy if exists %I on realtime.messages', wanted.name);
+        execute format('create policy %I on realtime.messages %s', wanted.name, wanted.definition);
+    end loop;
+    perform set_config('lock_timeout', waits, true);
+exception when insufficient_privilege then
+    raise warning 'pg_chat: nobody may join a topic of Realtime yet: %', sqlerrm
+        using hint = 'apply this migration again as a role that may make policies on realtime.messages';
+end
+$do$;
+
+revoke all on function chat.may_use_topic(text, text, boolean) from public, anon, authenticated, service_role;
+grant execute on function chat.may_use_topic(text, text, boolean) to anon, authenticated;
+
+-- PostgREST reads its schema once; without this a fresh install answers 404 until a restart.
 notify pgrst, 'reload schema';

@@ -5,15 +5,16 @@ use std::process::{Command, Output};
 use anyhow::Result;
 use local_stack::graph::Handle;
 use pg_chat_tests::graph::{self, ACCESS_TOKEN, APP_ID, APP_SECRET, VERIFY_TOKEN};
-use pg_chat_tests::{Number, Site, TestDb, environment, http_client};
+use pg_chat_tests::{Number, Origin, Site, TestDb, environment, http_client};
 
 /// A database, Meta, and the settings of a worker for both.
 struct Desk {
+    _origin: Origin,
     graph: Handle,
     number: Number,
     settings: Vec<(&'static str, String)>,
     /// Dropped last.
-    _db: TestDb,
+    db: TestDb,
 }
 
 /// What was said, and the exit status.
@@ -29,6 +30,7 @@ impl Desk {
         let number = site.number(&db, "106540352242922").await?;
         let graph =
             graph::start(&number, "http://127.0.0.1:9/webhooks/whatsapp".to_owned()).await?;
+        let origin = Origin::of(&db).await?;
         let settings = vec![
             ("CHAT_DATABASE_URL", db.url("chat_worker")),
             ("CHAT_GRAPH_URL", graph.url()),
@@ -39,12 +41,15 @@ impl Desk {
             ("WHATSAPP_ACCESS_TOKEN", ACCESS_TOKEN.to_owned()),
             ("WHATSAPP_APP_SECRET", APP_SECRET.to_owned()),
             ("WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN.to_owned()),
+            ("SUPABASE_URL", origin.url()),
+            ("SUPABASE_SERVICE_ROLE_KEY", origin.key("service_role")),
         ];
         Ok(Self {
+            _origin: origin,
             graph,
             number,
             settings,
-            _db: db,
+            db,
         })
     }
 
@@ -172,5 +177,34 @@ async fn settings_that_are_missing_are_named_by_their_variables() -> Result<()> 
     assert_eq!(said.status, Some(1));
     said.assert_line("missing", &["WHATSAPP_APP_SECRET"]);
     said.assert_line("missing", &["WHATSAPP_VERIFY_TOKEN"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn storage_that_takes_no_files_is_named() -> Result<()> {
+    let desk = Desk::open().await?;
+    for (statement, mark, speaks_of) in [
+        (
+            "update storage.buckets set public = true",
+            "wrong",
+            "public",
+        ),
+        (
+            "delete from storage.buckets",
+            "wrong",
+            "apply the migration",
+        ),
+    ] {
+        desk.db.as_owner(statement).await?;
+        let said = desk.check().await?;
+        assert_eq!(said.status, Some(1), "{}", said.words);
+        said.assert_line(mark, &["Storage", speaks_of]);
+    }
+    let desk = desk.set("SUPABASE_URL", "http://127.0.0.1:9");
+    let said = desk.check().await?;
+    assert_eq!(said.status, Some(2), "{}", said.words);
+    said.assert_line("unknown", &["Storage", "SUPABASE_URL"]);
+    let said = desk.set("SUPABASE_SERVICE_ROLE_KEY", "").check().await?;
+    said.assert_line("missing", &["SUPABASE_SERVICE_ROLE_KEY"]);
     Ok(())
 }

@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::stage::Stage;
-use crate::vectors::{NO_TICK, numbers_of};
+use crate::vectors::{NO_TICK, accounts_of, numbers_of};
 
 /// The folder, if there is one.
 fn corpus() -> Option<PathBuf> {
@@ -66,6 +66,8 @@ async fn every_payload_of_the_corpus_is_taken_as_expected() -> Result<()> {
     );
     let numbers = numbers_of(bodies.iter().map(|(_, body)| body.as_slice()))?;
     let stage = Stage::open_for(&numbers, &NO_TICK).await?;
+    let accounts = accounts_of(bodies.iter().map(|(_, body)| body.as_slice()))?;
+    stage.know_accounts(&accounts).await?;
 
     let mut wrong = Vec::new();
     for (name, body) in bodies {

@@ -148,6 +148,23 @@ async fn too_much_for_one_person_waits_and_goes_out_in_order() -> Result<()> {
 }
 
 #[tokio::test]
+async fn lesson_38_an_unexplained_refusal_is_tried_again_and_each_try_is_kept() -> Result<()> {
+    let (stage, conversation) = stage_with(Misbehaviour::Refuse {
+        code: 131_000,
+        http: None,
+    })
+    .await?;
+    stage.statuses_come()?;
+    let answer = stage.answers(conversation, "Hello Zoe").await?;
+    assert_eq!(stage.once_refused(answer).await?["code"], 131_000);
+    stage.pauses_end().await?;
+    stage.once(answer, "read").await?;
+    assert_eq!(stage.words_on(ZOE), ["Hello Zoe"]);
+    assert_eq!(stage.attempts(answer).await?, ["retry", "accepted"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_expired_token_stops_the_number_and_loses_nothing() -> Result<()> {
     let (stage, conversation) = stage_with(Misbehaviour::Refuse {
         code: 190,
@@ -167,10 +184,49 @@ async fn an_expired_token_stops_the_number_and_loses_nothing() -> Result<()> {
             .any(|line| line.contains("ERROR") && line.contains("190")),
         "it is said aloud"
     );
-    // The operator has put a new token in place, and the number is looked at again.
-    stage.pauses_end().await?;
+    // The operator has put a new token in place, and its worker says so.
+    stage
+        .db
+        .as_owner("do $$ begin perform public.chat_token_in_use(a.id, 'the next one') from chat.whatsapp_accounts a; end $$")
+        .await?;
     stage.once(second, "read").await?;
     assert_eq!(stage.words_on(ZOE), ["first", "second"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_locked_account_holds_its_messages_and_tells_the_owner() -> Result<()> {
+    let (stage, conversation) = stage_with(Misbehaviour::Refuse {
+        code: 131_031,
+        http: None,
+    })
+    .await?;
+    stage.statuses_come()?;
+    let answer = stage.answers(conversation, "Hello again").await?;
+    assert_eq!(stage.once_refused(answer).await?["code"], 131_031);
+    assert_eq!(
+        stage
+            .db
+            .count("chat.number_stops where error ->> 'advice' like '%appeal%'")
+            .await?,
+        1
+    );
+    // The account is free again, and the five minutes are over.
+    stage
+        .db
+        .as_owner("update chat.lanes set next_at = clock_timestamp() where not busy and ready")
+        .await?;
+    stage.once(answer, "read").await?;
+    assert_eq!(
+        stage
+            .db
+            .rows("select name from chat.events where name like 'chat.whatsapp.%' order by id")
+            .await?,
+        [
+            json!({"name": "chat.whatsapp.stopped"}),
+            json!({"name": "chat.whatsapp.resumed"})
+        ]
+    );
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Nothing that Meta delivers is lost: not for one bad item among many, not while the database is away.
 
 use anyhow::Result;
+use local_stack::graph::{Call, Fault, Misbehaviour};
 use local_stack::server::{SUPERUSER, Server};
 use pg_chat_tests::recount::assert_counters_equal_recount;
-use pg_chat_tests::webhook::{body_of_messages, text};
+use pg_chat_tests::webhook::{body_of_messages, status, text};
 use pg_chat_tests::{TestDb, environment, wait_until};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -104,6 +105,46 @@ async fn of_a_thousand_messages_one_bad_one_becomes_a_placeholder() -> Result<()
     assert_eq!(bad["metadata"]["raw"]["text"]["body"], "bad");
     assert_eq!(stage.db.count("public.mod_chat_conversations").await?, 20);
     assert_counters_equal_recount(&stage.db).await
+}
+
+#[tokio::test]
+async fn lesson_07_a_status_that_nobody_can_keep_costs_the_messages_beside_it_nothing() -> Result<()>
+{
+    let stage = Stage::open().await?;
+    sqlx::query("alter table chat.orphan_statuses add constraint bad check (wamid <> 'bad')")
+        .execute(stage.db.owner())
+        .await?;
+    let mut body = body_of_messages(&stage.number, &[text(ZOE, "wamid.1", "Hello")]);
+    let statuses: Vec<_> = ["good", "bad", "fine"]
+        .map(|wamid| status(ZOE, wamid, "sent", ""))
+        .into();
+    body["entry"][0]["changes"][0]["value"]["statuses"] = json!(statuses);
+    assert_eq!(stage.worker.post(&body).await?, StatusCode::OK);
+    assert_eq!(stage.db.count("public.mod_chat_messages").await?, 1);
+    let kept = stage
+        .db
+        .rows("select wamid from chat.orphan_statuses order by 1")
+        .await?;
+    assert_eq!(json!(kept), json!([{"wamid": "fine"}, {"wamid": "good"}]));
+    assert_eq!(stage.db.count("chat.dead_letters").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn lesson_13_while_every_job_hangs_webhooks_are_taken_and_meta_repeats_none() -> Result<()> {
+    let stage = Stage::open().await?;
+    let never = Fault::next(Misbehaviour::NeverAnswer).on(Call::MarkRead);
+    stage.meta().add_fault(never.times(u32::MAX))?;
+    // More than the worker has slots.
+    for n in 0..12 {
+        stage.writes(&format!("165055500{n:02}"), "Hello").await?;
+    }
+    stage.writes(ZOE, "Anybody?").await?;
+    stage.meta().settled().await;
+    let log = stage.meta().deliveries().log;
+    assert_eq!(log.len(), 13);
+    assert!(log.iter().all(|webhook| webhook.tries == 1), "{log:?}");
+    Ok(())
 }
 
 #[tokio::test]

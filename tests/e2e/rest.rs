@@ -1,14 +1,8 @@
 //! A dashboard's requests, over HTTP: sign in, read the inbox, ask why, answer.
 
-use std::net::TcpListener;
-
 use anyhow::{Context, Result};
-use local_stack::api::Api;
-use local_stack::keys::JwtSecret;
-use local_stack::server::Server;
-use local_stack::with_cluster::TEST_JWT_SECRET;
 use pg_chat_tests::webhook::{receive, text};
-use pg_chat_tests::{Agent, AgentIs, Number, Site, TestDb, environment, http_client};
+use pg_chat_tests::{Agent, AgentIs, Number, Origin, Site, TestDb, http_client};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,7 +11,7 @@ const ZOE: &str = "15550100002";
 
 /// A dashboard that Ada is signed in to.
 struct Dashboard {
-    api: Api,
+    origin: Origin,
     anon_key: String,
     /// Ada's access token.
     token: String,
@@ -33,18 +27,10 @@ impl Dashboard {
         let site = Site::make(&db).await?;
         let ada = site.agent("Ada", AgentIs::default()).await?;
         let number = site.number(&db, "106540352242922").await?;
-        let secret = JwtSecret::new(TEST_JWT_SECRET);
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let api = Api::serve(
-            listener,
-            &Server::on(environment().port),
-            db.name(),
-            &secret,
-        )
-        .await?;
-        let anon_key = secret.api_key("anon", jiff::Timestamp::now().as_second());
+        let origin = Origin::of(&db).await?;
+        let anon_key = origin.key("anon");
         let mut dashboard = Self {
-            api,
+            origin,
             anon_key,
             token: String::new(),
             ada,
@@ -59,7 +45,7 @@ impl Dashboard {
     /// A request with the project's key, as everybody has it.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         http_client()
-            .request(method, format!("{}{path}", self.api.url()))
+            .request(method, format!("{}{path}", self.origin.url()))
             .header("apikey", &self.anon_key)
     }
 

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use local_stack::graph::{Author, Bubble, Handle, Say, Simulator};
-use pg_chat_tests::{Agent, AgentIs, Number, Site, TestDb, Worker, http_client, wait_until};
+use pg_chat_tests::{
+    Agent, AgentIs, Number, Origin, Site, TestDb, Worker, http_client, wait_until,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::project::Project;
+use crate::ways::line::Line;
+
 /// Meta's id of the stage's number.
-const NUMBER: &str = "106540352242922";
+pub const NUMBER: &str = "106540352242922";
 
 /// Everything that runs. Dropped in this order: the worker first, the database last.
 pub struct Stage {
@@ -17,6 +22,10 @@ pub struct Stage {
     pub graph: Handle,
     pub number: Number,
     pub ada: Agent,
+    /// The project's origin with Storage; where the stage has it.
+    origin: Option<Origin>,
+    /// What the worker has instead of a connection, and the line to it; where the stage is of feature `edge`.
+    https: Option<(Line, Project)>,
     pub db: TestDb,
 }
 
@@ -31,12 +40,78 @@ impl Stage {
         Self::open_for(&BTreeSet::new(), settings).await
     }
 
+    /// The same with Storage, which the worker puts files into.
+    pub async fn with_storage(settings: &[(&str, &str)]) -> Result<Self> {
+        let db = TestDb::new().await?;
+        let origin = Origin::of(&db).await?;
+        let (url, key) = (origin.url(), origin.key("service_role"));
+        let settings: Vec<_> = settings
+            .iter()
+            .copied()
+            .chain([
+                ("SUPABASE_URL", url.as_str()),
+                ("SUPABASE_SERVICE_ROLE_KEY", &key),
+            ])
+            .collect();
+        let stage = Self::on(db, &BTreeSet::new(), &settings).await?;
+        Ok(Self {
+            origin: Some(origin),
+            ..stage
+        })
+    }
+
+    /// The same with nothing open to the worker but HTTPS, and a line in between that can be cut.
+    pub async fn over_https() -> Result<Self> {
+        let db = TestDb::new().await?;
+        let project = Project::of(&db).await?;
+        let port = project
+            .url()
+            .rsplit(':')
+            .next()
+            .context("a port")?
+            .parse()?;
+        let line = Line::to(port).await?;
+        let https = project.settings(format!("http://{}", line.address));
+        let settings: Vec<_> = https
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain([("CHAT_DATABASE_URL", "")])
+            .collect();
+        let stage = Self::on(db, &BTreeSet::new(), &settings).await?;
+        Ok(Self {
+            https: Some((line, project)),
+            ..stage
+        })
+    }
+
+    /// The line over which the worker has its database.
+    pub fn line(&self) -> Result<&Line> {
+        let (line, _) = self
+            .https
+            .as_ref()
+            .context("this stage is not over HTTPS")?;
+        Ok(line)
+    }
+
+    /// The project's origin.
+    pub fn storage(&self) -> Result<String> {
+        let origin = self.origin.as_ref().context("this stage has no Storage")?;
+        Ok(origin.url())
+    }
+
     /// The same with more numbers, which only receive: Meta knows nothing of them.
     pub async fn open_for(
         more_numbers: &BTreeSet<String>,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
-        let db = TestDb::new().await?;
+        Self::on(TestDb::new().await?, more_numbers, settings).await
+    }
+
+    async fn on(
+        db: TestDb,
+        more_numbers: &BTreeSet<String>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let site = Site::make(&db).await?;
         let ada = site
             .agent(
@@ -57,6 +132,8 @@ impl Stage {
             graph,
             number,
             ada,
+            origin: None,
+            https: None,
             db,
         })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use chat_rules::whatsapp::{Item, What, parse};
+use chat_rules::whatsapp::{About, Item, What, parse};
 use jiff::Timestamp;
 use local_stack::graph::{signature, wire};
 use pg_chat_tests::graph::APP_SECRET;
@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{NUMBER, Stage};
 
 /// A body, as JSON or byte for byte.
 #[derive(Deserialize)]
@@ -60,14 +60,30 @@ pub fn numbers_of<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<BTre
     Ok(numbers)
 }
 
+/// Accounts that fields in these bodies speak of, each with the numbers it is told about: as they read, or Meta's id.
+pub fn accounts_of<'a>(
+    bodies: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<BTreeSet<(String, String)>> {
+    let mut accounts = BTreeSet::new();
+    for body in bodies {
+        for item in parse(body)? {
+            if let (Some(_), Some(account)) = (item.about, item.waba_id) {
+                let shown = item.facts.get("display_number").and_then(Value::as_str);
+                let number = item.phone_number_id.or(shown.map(str::to_owned));
+                accounts.insert((account, number.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(accounts)
+}
+
 /// For a worker whose tables are emptied under it: it does nothing by itself.
 pub const NO_TICK: [(&str, &str); 1] = [("CHAT_QUEUE_TICK_MS", "0")];
 
 impl Stage {
     /// Nobody ever wrote.
     pub async fn forget_everybody(&self) -> Result<()> {
-        let forget =
-            "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters cascade";
+        let forget = "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters, chat.whatsapp_told cascade";
         self.db.as_owner(forget).await?;
         self.db
             .as_owner("update public.mod_chat_agents set current_chat_count = 0")
@@ -75,14 +91,66 @@ impl Stage {
         Ok(())
     }
 
+    /// The site has these accounts and numbers too, all confirmed.
+    pub async fn know_accounts(&self, accounts: &BTreeSet<(String, String)>) -> Result<()> {
+        for (account, number) in accounts {
+            let known = format!(
+                "with account as (
+                    insert into chat.whatsapp_accounts as a (site_id, app_id, waba_id)
+                    select n.site_id, x.app_id, '{account}' from chat.whatsapp_numbers n
+                    join chat.whatsapp_accounts x on x.id = n.account_id
+                    where n.phone_number_id = '{NUMBER}'
+                    on conflict (site_id, waba_id) do update set waba_id = a.waba_id
+                    returning id, site_id)
+                insert into chat.whatsapp_numbers as n (site_id, account_id, phone_number_id, display_number, confirmed_at)
+                select site_id, id, coalesce(nullif('{number}', ''), 'a number of {account}'), '{number}', now()
+                from account
+                on conflict (site_id, phone_number_id) do update set account_id = excluded.account_id"
+            );
+            self.db.as_owner(&known).await?;
+        }
+        Ok(())
+    }
+
     /// Where an item of a body went.
     async fn assert_kept(&self, item: &Item) -> Result<()> {
         let wamid = item.wamid.as_deref().unwrap_or_default();
         let reason = match item.what {
+            What::Field
+                if matches!(
+                    item.about,
+                    Some(About::Person | About::Preference | About::Contact)
+                ) =>
+            {
+                return Ok(());
+            }
+            What::Field if item.about == Some(About::History) => {
+                let shown = "chat.whatsapp_numbers where details ? 'history'";
+                ensure!(self.db.count(shown).await? > 0, "the number shows it");
+                return Ok(());
+            }
+            What::Field if item.about.is_some() => {
+                let field = item.field.as_deref().unwrap_or_default();
+                let kept = format!("chat.whatsapp_told where field = '{field}'");
+                ensure!(self.db.count(&kept).await? == 1, "{field} is kept once");
+                return Ok(());
+            }
             What::Field => item.reason.context("a field has a reason")?,
             _ if item.phone_number_id.is_none() => "no_phone_number_id",
             What::Message if item.identity_key().is_empty() => "no_sender",
-            What::Message => return self.assert_shown(&serde_json::to_value(item)?).await,
+            What::History if item.identity_key().is_empty() && item.file.is_some() => {
+                let waits =
+                    format!("chat.orphan_statuses where wamid = '{wamid}' and status = 'file'");
+                ensure!(
+                    self.db.count(&waits).await? == 1,
+                    "the file waits for its message"
+                );
+                return Ok(());
+            }
+            What::Echo | What::History if item.identity_key().is_empty() => "no_person",
+            What::Message | What::Echo | What::History => {
+                return self.assert_shown(&serde_json::to_value(item)?).await;
+            }
             What::Status => {
                 let word = item.status.as_deref().unwrap_or_default();
                 let status =
@@ -155,6 +223,8 @@ async fn every_vector_is_taken_and_kept_as_expected() -> Result<()> {
     ensure!(!vectors.is_empty(), "there are no vectors");
     let numbers = numbers_of(vectors.iter().map(|(_, body)| body.as_slice()))?;
     let stage = Stage::open_for(&numbers, &NO_TICK).await?;
+    let accounts = accounts_of(vectors.iter().map(|(_, body)| body.as_slice()))?;
+    stage.know_accounts(&accounts).await?;
     let mut wrong = Vec::new();
     for (name, body) in vectors {
         stage.forget_everybody().await?;

@@ -1,20 +1,14 @@
 //! A widget's requests, over HTTP: the configuration, a session, the form, messages, and the refusals as a browser
 //! gets them.
 
-use std::net::TcpListener;
-
 use anyhow::{Context, Result};
-use local_stack::api::Api;
-use local_stack::keys::JwtSecret;
-use local_stack::server::Server;
-use local_stack::with_cluster::TEST_JWT_SECRET;
-use pg_chat_tests::{AgentIs, Site, TestDb, environment, http_client};
+use pg_chat_tests::{AgentIs, Origin, Site, TestDb, http_client};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// A page with the widget on it.
 struct Page {
-    api: Api,
+    origin: Origin,
     anon_key: String,
     /// The session's token, once there is one.
     token: Option<String>,
@@ -27,13 +21,10 @@ impl Page {
     async fn open() -> Result<Self> {
         let db = TestDb::new().await?;
         let site = Site::make(&db).await?;
-        let secret = JwtSecret::new(TEST_JWT_SECRET);
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let server = Server::on(environment().port);
-        let api = Api::serve(listener, &server, db.name(), &secret).await?;
-        let anon_key = secret.api_key("anon", jiff::Timestamp::now().as_second());
+        let origin = Origin::of(&db).await?;
+        let anon_key = origin.key("anon");
         Ok(Self {
-            api,
+            origin,
             anon_key,
             token: None,
             site,
@@ -48,7 +39,7 @@ impl Page {
         body: Option<Value>,
     ) -> Result<(StatusCode, Value)> {
         let mut request = http_client()
-            .request(method, format!("{}/rest/v1/{path}", self.api.url()))
+            .request(method, format!("{}/rest/v1/{path}", self.origin.url()))
             .header("apikey", &self.anon_key)
             .header("x-forwarded-for", "198.51.100.7");
         if let Some(token) = &self.token {

@@ -95,6 +95,11 @@ impl TestDb {
             .await
     }
 
+    /// The server that it is on.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     fn named(name: String, server: &Server) -> Self {
         let pool = |role| {
             let options = server.options(role, &name);
@@ -220,6 +225,7 @@ impl Drop for TestDb {
                 .build()?;
             runtime.block_on(async {
                 let mut admin = server.connect(SUPERUSER, "postgres").await?;
+                stop_streams(&mut admin, &name).await?;
                 admin
                     .execute(AssertSqlSafe(format!(
                         "drop database if exists {name} with (force)"
@@ -235,6 +241,21 @@ impl Drop for TestDb {
             Err(_) => eprintln!("{} was not dropped", self.name),
         }
     }
+}
+
+/// Ends what streams changes out of a database: it cannot be dropped while a slot is in use.
+async fn stop_streams(admin: &mut PgConnection, name: &str) -> Result<()> {
+    wait_until("nobody streams out of the database", async || {
+        let used: i64 = sqlx::query_scalar(
+            "select count(pg_terminate_backend(s.active_pid)) from pg_replication_slots s
+            where s.database = $1 and s.active_pid is not null",
+        )
+        .bind(name)
+        .fetch_one(&mut *admin)
+        .await?;
+        Ok((used == 0).then_some(()))
+    })
+    .await
 }
 
 /// A name that no other database has.

@@ -243,7 +243,8 @@ impl Site {
             jobs[0]["kind"] == "whatsapp.confirm_number",
             "another job stands in the way: {jobs}"
         );
-        let details = json!({"id": phone_number_id, "display_phone_number": "+1 555-010-0001", "verified_name": "Site"});
+        let details = json!({"id": phone_number_id, "display_phone_number": "+1 555-010-0001", "verified_name": "Site",
+            "throughput": {"level": "HIGH"}});
         let said: Value =
             sqlx::query_scalar("select public.chat_confirm_number(($1 ->> 'number')::uuid, $2)")
                 .bind(&known)
@@ -258,6 +259,13 @@ impl Site {
             .bind(&jobs[0])
             .execute(db.as_worker())
             .await?;
+        // Its templates have been looked at: a story about something else finds no job that it did not make.
+        db.as_owner(
+            "insert into chat.template_syncs (account_id, site_id, due_at, complete_at)
+            select a.id, a.site_id, now() + interval '1 day', now() from chat.whatsapp_accounts a
+            on conflict do nothing",
+        )
+        .await?;
         let id = |key: &str| -> Result<Uuid> { Ok(serde_json::from_value(known[key].clone())?) };
         Ok(Number {
             phone_number_id: phone_number_id.to_owned(),

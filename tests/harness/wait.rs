@@ -13,9 +13,18 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// for. `None` means not yet; an error ends the wait at once.
 pub async fn wait_until<T>(
     what: &str,
+    condition: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    wait_within(DEADLINE, what, condition).await
+}
+
+/// The same for what may take longer than a minute.
+pub async fn wait_within<T>(
+    most: Duration,
+    what: &str,
     mut condition: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + most;
     let mut ticks = interval(Duration::from_millis(20));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < deadline {
@@ -24,5 +33,5 @@ pub async fn wait_until<T>(
             return Ok(answer);
         }
     }
-    bail!("waited {} s in vain: {what}", DEADLINE.as_secs())
+    bail!("waited {} s in vain: {what}", most.as_secs())
 }

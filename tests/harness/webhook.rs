@@ -25,6 +25,13 @@ pub fn body_of_statuses(number: &Number, statuses: &[Value]) -> Value {
     body(number, json!({"statuses": statuses}))
 }
 
+/// A webhook body of any field that carries the number's metadata.
+pub fn body_of(number: &Number, field: &str, value: Value) -> Value {
+    let mut body = body(number, value);
+    body["entry"][0]["changes"][0]["field"] = json!(field);
+    body
+}
+
 fn body(number: &Number, mut value: Value) -> Value {
     value["messaging_product"] = json!("whatsapp");
     value["metadata"] =

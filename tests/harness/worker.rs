@@ -20,6 +20,9 @@ use crate::{Number, Site, TestDb, environment, wait_until};
 /// Where Meta posts and asks.
 const WEBHOOK: &str = "/webhooks/whatsapp";
 
+/// Says where a worker listens.
+const ADDRESS: &str = "CHAT_WORKER_ADDRESS";
+
 /// A running worker of one database. Dropped, it is killed and what it logged becomes part of the
 /// test's output.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Worker {
         let (database_url, graph_url) = (db.url("chat_worker"), graph.url());
         let mut variables = vec![
             ("CHAT_DATABASE_URL", database_url.as_str()),
-            ("CHAT_WORKER_ADDRESS", &own),
+            (ADDRESS, &own),
             ("CHAT_GRAPH_URL", &graph_url),
             ("CHAT_WHATSAPP_SITE_ID", &site),
             ("CHAT_WHATSAPP_APP_ID", APP_ID),
@@ -66,6 +69,19 @@ impl Worker {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        Ok((graph, Self::run(address, variables).await?))
+    }
+
+    /// A second one beside it: of the same database, with the same settings and the same simulator.
+    pub async fn beside(&self) -> Result<Self> {
+        let address = free_address()?;
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| name != ADDRESS);
+        variables.push((ADDRESS.to_owned(), address.to_string()));
+        Self::run(address, variables).await
+    }
+
+    async fn run(address: SocketAddr, variables: Vec<(String, String)>) -> Result<Self> {
         let log = NamedTempFile::new().context("cannot make a file for the worker's log")?;
         let process = spawn(&variables, &log)?;
         let mut worker = Self {
@@ -76,7 +92,12 @@ impl Worker {
             client: http_client(),
         };
         worker.ready().await?;
-        Ok((graph, worker))
+        Ok(worker)
+    }
+
+    /// Where Meta posts to it.
+    pub fn callback(&self) -> String {
+        self.url(WEBHOOK)
     }
 
     /// Where one of its paths answers.
@@ -137,6 +158,12 @@ impl Worker {
     pub async fn restart(&mut self) -> Result<()> {
         self.process = spawn(&self.variables, &self.log)?;
         self.ready().await
+    }
+
+    /// One of its settings, by its name in the environment, from its next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Everything it has logged.

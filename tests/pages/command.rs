@@ -5,9 +5,9 @@ use clap::Parser;
 use pg_chat_tests::{TestDb, repository};
 
 mod catalog;
+mod client_types;
 mod errors;
 mod sql_api;
-mod types;
 mod written;
 
 #[derive(Parser)]

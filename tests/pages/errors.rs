@@ -60,7 +60,11 @@ pub fn codes(functions: &[Function]) -> Result<BTreeMap<String, Said>> {
                 match ruled {
                     Some(why) => {
                         said.messages.insert(why.clone());
-                        said.hints.extend(choice(way_out, &code));
+                        // A rule that knows the field says the way out itself.
+                        said.hints.insert(
+                            choice(way_out, &code)
+                                .unwrap_or_else(|| "the hint names it".to_owned()),
+                        );
                     }
                     None => {
                         let mut texts = literals(before).into_iter().filter(|text| !is_code(text));

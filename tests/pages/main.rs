@@ -1,9 +1,9 @@
 //! Pages and types that are written from the catalog are what it gives, and each error they name is tried by a test.
 
 mod catalog;
+mod client_types;
 mod errors;
 mod sql_api;
-mod types;
 mod written;
 
 use anyhow::{Result, ensure};

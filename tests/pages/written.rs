@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use pg_chat_tests::{TestDb, repository};
 
-use crate::{catalog, errors, sql_api, types};
+use crate::{catalog, client_types, errors, sql_api};
 
 /// Which of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,7 +24,7 @@ pub async fn files(db: &TestDb, which: Which) -> Result<Vec<(&'static str, Strin
         ],
         Which::Types => vec![(
             "web/client/src/database.ts",
-            types::file(&functions, &relations)?,
+            client_types::file(&functions, &relations)?,
         )],
     })
 }

@@ -9,6 +9,7 @@ mod deliveries;
 mod forgetting;
 mod hands;
 mod newcomers;
+mod phone_app;
 mod presence;
 mod staffing;
 mod storm;
@@ -41,6 +42,8 @@ enum Name {
     Hands,
     /// Many first messages of one new person at once
     Newcomers,
+    /// A number's past is imported while people write and the business answers in its phone
+    PhoneApp,
     /// Agents fall silent and are heard again while several ticks clear up behind them
     Presence,
     /// Capacities, departments, rules, skills and shares of the hour change while people arrive, under every strategy
@@ -66,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Forgetting => forgetting::race(race).await?,
         Name::Hands => hands::race(race).await?,
         Name::Newcomers => newcomers::race(race).await?,
+        Name::PhoneApp => phone_app::race(race).await?,
         Name::Presence => presence::race(race).await?,
         Name::Staffing => staffing::race(race).await?,
         Name::Talk => talk::race(race).await?,

@@ -6,6 +6,7 @@ mod deliveries;
 mod forgetting;
 mod hands;
 mod newcomers;
+mod phone_app;
 mod presence;
 mod staffing;
 mod storm;

@@ -38,7 +38,7 @@ async fn main() -> Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(rand::random);
     println!("seed {seed}");
     let report = Campaign {
-        seed,
+        seed: Some(seed),
         time: None,
         only: args.only,
         is_list: args.list,

@@ -4,8 +4,8 @@
 use anyhow::{Result, bail};
 
 use crate::attacks::{
-    across_sites, authors, claims, limits, lists, numbers, rights, roles, routing, sessions,
-    settings, statuses, talk, visitors, widget,
+    across_sites, authors, claims, files, limits, lists, numbers, rights, roles, routing, secrets,
+    sessions, settings, statuses, talk, topics, visitors, widget,
 };
 use crate::world::World;
 
@@ -36,6 +36,17 @@ fn gets_through(attack: Result<()>) -> Result<()> {
 }
 
 gets_through! {
+    no_grant_on_secrets: secrets::reading_them_from_tables,
+        "grant select on chat.sealed_secrets to authenticated";
+    the_grants_of_the_worker_alone: secrets::asking_as_the_worker_does,
+        "grant execute on function chat_secrets_to_reseal(text, text, integer) to authenticated";
+    no_secret_in_the_list_of_numbers: secrets::asking_for_them_by_any_function,
+        edit("chat_whatsapp_numbers", "a.site_id is null,", "a.sealed_secret,");
+    no_secret_in_a_refusal: secrets::seeing_one_in_a_refusal,
+        edit("chat.sealed", "the % is not sealed', p_what", "the % is not sealed', p_envelope");
+    the_site_of_an_app: secrets::replacing_those_of_a_foreign_app,
+        edit("chat.app_to_save", "or a.site_id = any (mine) and", "or"),
+        edit("chat.app_to_save", "(p_secret is null or app.site_id = any (mine))", "true");
     the_author_from_the_token: authors::speaking_as_somebody_else,
         "drop trigger _100_author on mod_chat_messages";
     the_lookup_of_an_id: authors::an_id_that_stands_elsewhere,
@@ -223,6 +234,22 @@ gets_through! {
         edit("chat.take_upload", "and u.session_id = p_session.id", "");
     the_place_of_a_file: widget::a_file_anywhere,
         "alter policy chat_media_upload on storage.objects with check (true)";
+    the_readers_of_files: files::files_of_a_foreign_site,
+        "alter policy chat_media_read on storage.objects using (true)";
+    the_right_to_put_a_file: files::a_file_for_a_foreign_site,
+        "alter policy chat_media_send on storage.objects with check (true)";
+    the_part_of_a_site_that_files_lie_in: files::files_beyond_a_limit,
+        edit("chat.may_read_file", "site <> all (chat.my_limited_sites())", "true");
+    the_right_to_a_file_that_is_sent: files::a_colleagues_file_carried_away,
+        edit("chat.file_to_send", "or chat.may_read_file(p_path)", "or true");
+    the_site_of_a_file_that_is_sent: files::a_foreign_sites_file_carried_away,
+        edit("chat.require_own_file", "'chat/' || p_site || '/'", "'chat/'");
+    the_readers_of_a_files_address: files::the_address_of_a_foreign_file,
+        edit("public.chat_file_url", "chat.may_in(m.conversation_id, 'live-chat.conversations.view')", "true");
+    the_messages_that_a_visitor_reads_files_of: files::the_address_of_a_file_beside_a_note,
+        edit("public.chat_file_url", "exists (select from public.chat_my_messages v where v.id = m.id)", "true");
+    the_site_of_a_signed_path: files::the_address_of_another_sites_path,
+        edit("public.chat_file_url", "inside := chat.site_of_path(m.file_url) = m.site_id", "inside := true");
     the_proof_of_an_identity: widget::a_proof_that_is_none,
         edit("public.chat_identify", "not chat.identity_proven(user_id, user_hash, key)", "false");
     the_form_before_a_chat: widget::no_form,
@@ -231,6 +258,26 @@ gets_through! {
         edit("public.chat_open_session", "perform chat.require_domain(settings);", "");
     the_right_to_an_identity_key: widget::a_key_for_oneself,
         edit("public.chat_rotate_identity_key", "perform chat.require(chat_rotate_identity_key.site, 'live-chat.settings.manage');", "");
+    the_listeners_of_topics: topics::hearing_what_is_not_ones_own,
+        "alter policy chat_topics_hear on realtime.messages using (true)";
+    the_speakers_of_topics: topics::speaking_where_the_database_does,
+        "alter policy chat_topics_speak on realtime.messages with check (true)";
+    the_topic_of_a_row: topics::rows_of_another_topic,
+        "alter policy chat_topics_hear on realtime.messages using (chat.may_use_topic(topic, extension, false))";
+    the_session_of_a_topic: topics::hearing_with_a_token_that_is_over,
+        edit("chat.my_session", "or session.ended_at is not null", "");
+    the_part_that_a_topic_is_of: topics::hearing_beyond_a_limit,
+        edit("chat.may_use_topic", "chat.may_in(named, permission)", "true");
+    the_speaker_that_is_the_database: topics::speaking_where_the_database_does,
+        edit("chat.may_use_topic", "elsif p_speaks then", "elsif false then");
+    the_visitor_who_types: topics::typing_in_a_foreign_chat,
+        edit("chat.may_use_topic", "and c.visitor_id = any (chat.my_visitor_ids())", "");
+    the_right_to_type: topics::typing_without_the_right_to_answer,
+        edit("chat.may_use_topic", "when p_speaks then 'live-chat.conversations.reply'", "when false then 'live-chat.conversations.reply'");
+    the_site_of_who_is_present: topics::being_present_at_a_foreign_site,
+        edit("chat.may_use_topic", "and chat.may(named, 'live-chat.conversations.view') is true", "");
+    claims_that_are_none: topics::tokens_and_topics_that_make_no_sense,
+        edit("chat.may_use_topic", "exception when others then", "exception when division_by_zero then");
     names_bound_to_their_schemas: claims::a_table_in_front_of_ours,
         edit("chat.my_sites_with", "public.mod_chat_agents", "mod_chat_agents"),
         "alter function chat.my_sites_with(text) reset search_path";

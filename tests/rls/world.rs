@@ -63,6 +63,16 @@ impl World {
         let b = House::make(&db).await?;
         let c = House::make(&db).await?;
         let world = Self { db, a, b, c };
+        // A host's own tables, which chat_import_waba reads.
+        world
+            .as_owner(
+                "create table public.waba_accounts (waba_id text, user_id uuid, access_token text);
+                create table public.phone_numbers (waba_id text, phone_number_id text);
+                alter table public.waba_accounts enable row level security;
+                alter table public.phone_numbers enable row level security;
+                revoke all on public.waba_accounts, public.phone_numbers from anon, authenticated, service_role;",
+            )
+            .await?;
         world
             .as_owner(&format!(
                 "insert into chat.role_limits (site_id, role, sees) values ('{site}', 'supervisor', 'own');
@@ -252,6 +262,7 @@ impl House {
             ("mod_chat_messages", "reply_to_id") => quoted(self.message),
             ("mod_chat_messages", "mentions") => "'{}'".to_owned(),
             ("mod_chat_messages", "status") => "'read'".to_owned(),
+            ("mod_chat_messages", "file_url") => "'https://example.org/a.jpg'".to_owned(),
             (_, "channel") => "'api'".to_owned(),
             (_, "merged_into") => quoted(self.visitor),
             (_, "blocked_ips") => "'{192.0.2.1}'".to_owned(),

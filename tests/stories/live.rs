@@ -1,9 +1,9 @@
 //! What is broadcast: once a topic and change, gap-free for whoever may see it, and never in a message's way.
 
 use anyhow::{Context, Result, ensure};
-use pg_chat_tests::AgentIs;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::status;
+use pg_chat_tests::{AgentIs, Refusal, TestDb};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -178,6 +178,74 @@ async fn each_happening_has_its_name() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_visitor_hears_that_an_agent_joined_and_that_nobody_is_there_any_more() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    scene.turns(ada, "offline").await?;
+    let visitor = scene.site.visitor("Ivy").await?;
+    let chat = scene.site.conversation(visitor).await?;
+    scene.turns(ada, "online").await?;
+    scene
+        .as_owner(&format!(
+            "update mod_chat_conversations set assigned_agent_id = null, status = 'pending' where id = '{chat}'"
+        ))
+        .await?;
+    let types = |told: Vec<Value>| -> Vec<String> {
+        let types = told.iter().filter_map(|payload| payload["type"].as_str());
+        types.map(str::to_owned).collect()
+    };
+    let to_visitor = types(scene.told(&format!("chat:visitor:{visitor}")).await?);
+    let to_agents = types(scene.told(&format!("chat:conversation:{chat}")).await?);
+    assert_eq!(to_visitor[..2], ["agent_joined", "agent_left"]);
+    assert_eq!(to_agents[..2], ["conversation_assigned", "agent_left"]);
+    assert_eq!(to_visitor.len(), to_agents.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn tables_are_told_by_postgres_changes_once_the_owner_says_so() -> Result<()> {
+    let db = TestDb::new().await?;
+    let published = "select tablename from pg_publication_tables where pubname = 'supabase_realtime' order by 1";
+    assert!(db.rows(published).await?.is_empty(), "off by itself");
+    let enable = "select unnest(chat.enable_postgres_changes()) as told";
+    let tables = [
+        json!({"told": "public.mod_chat_conversations"}),
+        json!({"told": "public.mod_chat_messages"}),
+    ];
+    for _ in 0..2 {
+        assert_eq!(db.rows(enable).await?, tables);
+    }
+    assert_eq!(db.rows(published).await?.len(), 2);
+    // What is streamed of a row that goes is its id: no policy is asked about it.
+    let identities = db
+        .rows("select relreplident from pg_class where relname in ('mod_chat_messages', 'mod_chat_conversations')")
+        .await?;
+    assert!(identities.iter().all(|row| row["relreplident"] == "d"));
+    for statement in [
+        "create table public.of_the_host ()",
+        "alter publication supabase_realtime add table public.of_the_host",
+    ] {
+        db.as_owner(statement).await?;
+    }
+    let end = "select coalesce(cardinality(chat.enable_postgres_changes(false)), -1) as left";
+    assert_eq!(db.rows(end).await?, [json!({"left": 0})]);
+    assert_eq!(
+        db.rows(published).await?,
+        [json!({"tablename": "of_the_host"})]
+    );
+    sqlx::query("drop schema realtime cascade")
+        .execute(db.superuser())
+        .await?;
+    let refused = db.as_owner("select chat.enable_postgres_changes()").await;
+    let refused = refused.expect_err("there is no Realtime");
+    let refusal = refused
+        .downcast_ref()
+        .and_then(Refusal::of)
+        .context(refused.to_string())?;
+    assert_eq!(refusal.detail.as_deref(), Some("chat/no_realtime"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_site_hears_when_an_agent_comes_and_goes() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     scene.turns(ada, "away").await?;
@@ -236,4 +304,73 @@ async fn everything_works_where_there_is_no_realtime() -> Result<()> {
         .await?;
     assert_eq!(facts["broadcast_failures"], 0);
     assert_counters_equal_recount(&scene.db).await
+}
+
+#[tokio::test]
+async fn a_broadcast_says_ids_and_numbers_and_nothing_to_hide() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.lively().await?;
+    let told = scene
+        .rows("select distinct k.key from realtime.messages m, jsonb_each(m.payload) k order by 1")
+        .await?;
+    let keys: Vec<&str> = told.iter().filter_map(|row| row["key"].as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "change",
+            "conversation_id",
+            "message_id",
+            "prev",
+            "type",
+            "v"
+        ]
+    );
+    Ok(())
+}
+
+const POLICIES: &str = "select p.oid::bigint as id, p.polname as name from pg_policy p
+    where p.polrelid = 'realtime.messages'::regclass order by 2";
+
+#[tokio::test]
+async fn policies_of_topics_are_made_once_and_mended_when_they_differ() -> Result<()> {
+    let db = TestDb::new().await?;
+    let made = db.rows(POLICIES).await?;
+    let names: Vec<&str> = made.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["chat_topics_hear", "chat_topics_speak"]);
+    db.install().await?;
+    assert_eq!(
+        db.rows(POLICIES).await?,
+        made,
+        "what is right is not touched"
+    );
+    db.as_owner("alter policy chat_topics_hear on realtime.messages using (true)")
+        .await?;
+    db.install().await?;
+    let mended = db.rows(POLICIES).await?;
+    assert_ne!(mended[0], made[0], "what was changed is made anew");
+    assert_eq!(mended[1], made[1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_right_to_make_policies_or_without_realtime_the_rest_is_installed() -> Result<()>
+{
+    let db = TestDb::new().await?;
+    for take_away in [
+        "drop policy chat_topics_hear on realtime.messages",
+        "alter table realtime.messages owner to supabase_admin",
+    ] {
+        sqlx::query(take_away).execute(db.superuser()).await?;
+    }
+    db.install().await?;
+    assert_eq!(
+        db.rows(POLICIES).await?.len(),
+        1,
+        "nobody hears, rather than everybody"
+    );
+    sqlx::query(AssertSqlSafe("drop schema realtime cascade"))
+        .execute(db.superuser())
+        .await?;
+    db.install().await?;
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! Each module is a room. A story begins with a [`scene::Scene`]; [`queue`] is what a worker does with it.
 
 mod conversations;
+mod crm;
 mod jobs;
 mod live;
 mod queue;

@@ -68,7 +68,7 @@ impl Scene {
     /// Leases one job, which must be a send: those come before everything else.
     pub async fn claim_send(&self) -> Result<Job> {
         let job = self.claim(1).await?.pop();
-        let Some(job) = job.filter(|job| job.kind == "whatsapp.send_text") else {
+        let Some(job) = job.filter(|job| job.kind == "whatsapp.send_message") else {
             anyhow::bail!("there is no send to be had");
         };
         Ok(job)
@@ -146,6 +146,13 @@ impl Scene {
         self.as_owner("update chat.lanes set next_at = clock_timestamp() where not busy")
             .await?;
         Ok(())
+    }
+
+    /// The same, and no pair was too fast.
+    pub async fn pairs_rested(&self) -> Result<()> {
+        self.as_owner("update chat.lanes set owed_until = null where not busy")
+            .await?;
+        self.pauses_end().await
     }
 
     /// Everything that was unknown has been so for eleven minutes.

@@ -14,6 +14,9 @@ cross join lateral (values
         || array(select x.id::text from (
             select c.id, c.site_id from public.mod_chat_conversations c where c.id > gen_random_uuid() order by c.id limit 20) x
             where x.site_id = s.id limit 5)),
+    ('whatsapp_conversations', array(
+        select c.id::text from public.mod_chat_conversations c where c.site_id = s.id and c.channel = 'whatsapp'
+            and c.archived_at is null order by c.last_message_at desc nulls last limit 10)),
     ('messages',
         array(select m.id::text from (
             select c.id from public.mod_chat_conversations c where c.site_id = s.id and c.archived_at is null
@@ -60,5 +63,12 @@ cross join lateral (values
     ('dead_jobs', array(select j.id::text from chat.jobs j where j.site_id = s.id and j.died_at is not null limit 10)),
     ('numbers', array(select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = s.id)),
     ('number_ids', array(select n.id::text from chat.whatsapp_numbers n where n.site_id = s.id)),
+    ('waba_ids', array(select w.id::text from chat.waba_ids w where w.site_id = s.id order by w.id desc limit 10)),
+    ('waba_rows', array(select w.id || '/' || c.phone_number_id || '/' || a.value from chat.waba_ids w
+        join public.mod_chat_conversations c on c.id = w.conversation_id and c.archived_at is null
+        join chat.identity_aliases a on a.identity_id = c.identity_id and a.kind = 'phone'
+        where w.site_id = s.id order by w.id desc limit 10)),
+    ('account_ids', array(select a.id::text from chat.whatsapp_accounts a where a.site_id = s.id)),
+    ('template_passes', array(select y.pass::text from chat.template_syncs y where y.site_id = s.id and y.pass is not null)),
     ('public_departments', array(select d.id::text from public.mod_chat_departments d where d.site_id = s.id and d.is_active limit 20))
 ) k (kind, ids)

@@ -18,7 +18,12 @@ pub struct Lease {
 impl Lease {
     /// Whether it hands a message to Graph.
     pub fn sends(&self) -> bool {
-        self.kind == "whatsapp.send_text"
+        self.kind == "whatsapp.send_message"
+    }
+
+    /// Whether it hands a reaction to Graph.
+    pub fn reacts(&self) -> bool {
+        self.kind == "whatsapp.send_reaction"
     }
 }
 

@@ -20,7 +20,7 @@ use run::Torture;
 /// About a minute and a half where nothing else runs: bounded by calls, not by the clock.
 const SHORT: Torture = Torture {
     seed: 1,
-    calls: 20_000,
+    calls: 40_000,
     connections: 8,
     recount_every: 4_000,
     crashes: 2,

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use local_stack::graph::signature;
-use pg_chat_tests::{Person, Session, TestDb, rows_at_once};
+use local_stack::server::OWNER;
+use pg_chat_tests::{Person, Session, TestDb, rows_at_once, wait_until};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -162,6 +163,15 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Waits until PostgreSQL answers again.
+    pub async fn wait_for_postgresql(&self) -> Result<()> {
+        wait_until("PostgreSQL is back", async || {
+            Ok(self.db.connect_as(OWNER).await.ok())
+        })
+        .await?;
+        Ok(())
+    }
+
     /// PostgreSQL is gone, and with it all connections and what the worker held.
     pub fn lose_connections(&mut self) {
         self.doors = None;
@@ -289,7 +299,7 @@ impl<'a> Player<'a> {
             0 => "null".to_owned(),
             1 => {
                 // A dead id is of the kind's own type.
-                if kind == "dead_jobs" {
+                if ["dead_jobs", "waba_ids"].contains(&kind) {
                     "987654321".to_owned()
                 } else {
                     self.dead_id()

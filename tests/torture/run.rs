@@ -1,6 +1,6 @@
 //! A run: rounds of calls, each with a recount at its end, some with a crash in the middle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use futures_util::future::try_join_all;
 use local_stack::cluster::Cluster;
 use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_equal_recount;
-use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_until};
-use serde_json::Value;
+use pg_chat_tests::rest::{assert_nothing_is_amiss, come_to_rest};
+use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_within};
 use sqlx::AssertSqlSafe;
 
 use crate::callers::{Caller, claims};
@@ -22,6 +22,11 @@ use crate::player::Player;
 use crate::verdict::{Pages, Verdict};
 use crate::wording;
 use crate::world::World;
+
+/// So often is called by itself, on average, what never succeeded among the others.
+const MORE: usize = 400;
+/// No round takes longer.
+const LONGEST_ROUND: Duration = Duration::from_secs(3600);
 
 /// How large a run is.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +74,7 @@ impl Torture {
         let mut players: Vec<_> = (0..self.connections)
             .map(|n| Player::new(&db, &world, Chance::new(race.chance(n))))
             .collect();
-        let stage = Stage {
+        let mut stage = Stage {
             torture: *self,
             kinds: calls::all(),
             pages: Pages::read()?,
@@ -102,6 +107,9 @@ impl Torture {
             assert_all(&db, &mut judged).await?;
             stage.report(round, counted - rested, counted.elapsed());
         }
+        stage.call_what_never_succeeded(&db, &mut players).await?;
+        come_to_rest(&db).await?;
+        assert_all(&db, &mut judged).await?;
         stage.assert_each_succeeded(&db).await
     }
 }
@@ -143,7 +151,7 @@ impl Stage {
             let call = match player.next(&self.kinds).await {
                 Ok(call) => call,
                 Err(_) if self.down.load(Ordering::Relaxed) => {
-                    self.rest(player).await;
+                    self.rest(player).await?;
                     continue;
                 }
                 Err(error) => return Err(error).context("cannot look around"),
@@ -165,7 +173,7 @@ impl Stage {
                         Verdict::Again => self.tally(|tally| tally.again += 1),
                         Verdict::Uncertain if self.down.load(Ordering::Relaxed) => {
                             self.tally(|tally| tally.uncertain += 1);
-                            self.rest(player).await;
+                            self.rest(player).await?;
                         }
                         Verdict::Uncertain | Verdict::Fault => {
                             return Err(self.fault(number, &call, &error));
@@ -177,19 +185,17 @@ impl Stage {
     }
 
     /// PostgreSQL is gone for a moment.
-    async fn rest(&self, player: &mut Player<'_>) {
+    async fn rest(&self, player: &mut Player<'_>) -> Result<()> {
         player.lose_connections();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        player.wait_for_postgresql().await
     }
 
     /// Kills PostgreSQL when the round is so far, and starts it again.
     async fn crash(&self, cluster: &mut Cluster, at: usize) -> Result<()> {
-        loop {
-            if self.made.load(Ordering::Relaxed) >= at {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait_within(LONGEST_ROUND, "the round is half over", async || {
+            Ok((self.made.load(Ordering::Relaxed) >= at).then_some(()))
+        })
+        .await?;
         self.down.store(true, Ordering::Relaxed);
         cluster.crash().await?;
         cluster.start().await?;
@@ -251,15 +257,41 @@ impl Stage {
         });
     }
 
+    /// Chance alone leaves out one of many: what never succeeded is called some more, by itself.
+    async fn call_what_never_succeeded(
+        &mut self,
+        db: &TestDb,
+        players: &mut [Player<'_>],
+    ) -> Result<()> {
+        let never = self.never_succeeded(db).await?;
+        self.kinds.retain(|kind| never.contains(kind.name));
+        if self.kinds.is_empty() {
+            return Ok(());
+        }
+        let more = self.kinds.len() * MORE;
+        self.until
+            .store(self.torture.calls + more, Ordering::Relaxed);
+        let names: Vec<_> = never.iter().map(String::as_str).collect();
+        println!(
+            "{more} more calls of what never succeeded: {}",
+            names.join(", ")
+        );
+        try_join_all(players.iter_mut().map(|player| self.play(player))).await?;
+        Ok(())
+    }
+
+    async fn never_succeeded(&self, db: &TestDb) -> Result<BTreeSet<String>> {
+        let mut never = catalog::public_functions(db).await?;
+        self.tally(|tally| never.retain(|name| !tally.done.contains_key(name.as_str())));
+        Ok(never)
+    }
+
     /// A function that is always refused is not tested at all.
     async fn assert_each_succeeded(&self, db: &TestDb) -> Result<()> {
+        let names = self.never_succeeded(db).await?;
         let mut never: Vec<String> = Vec::new();
-        let functions = catalog::public_functions(db).await?;
         self.tally(|tally| {
-            for name in functions
-                .iter()
-                .filter(|name| !tally.done.contains_key(name.as_str()))
-            {
+            for name in &names {
                 let why = tally.refused.iter().filter(|((of, _), _)| of == name);
                 let why: Vec<_> = why
                     .map(|((_, code), count)| format!("{count} {code}"))
@@ -286,57 +318,11 @@ fn deadlocks(cluster: &Cluster) -> Option<String> {
     Some(met.join("\n"))
 }
 
-/// Ends every pause and ticks until there is nothing left to do.
-async fn come_to_rest(db: &TestDb) -> Result<()> {
-    db.as_owner(
-        "do $$ declare p record; begin
-            for p in select * from chat.pauses loop
-                if p.what = 'kind' then perform chat.resume(kind => p.name); else perform chat.resume(number => p.name); end if;
-            end loop;
-        end $$",
-    )
-    .await?;
-    let mut last = Value::Null;
-    wait_until("ticks have nothing left to do", async || {
-        let done: Value = sqlx::query_scalar("select chat_tick(200)")
-            .fetch_one(db.as_worker())
-            .await?;
-        let left: i64 = ["orphans", "settled", "returned", "unanswered", "sent", "woken", "resolved", "missed", "lost", "counted", "routed", "sla"]
-            .iter()
-            .filter_map(|word| done[word].as_i64())
-            .sum();
-        let unread = db
-            .count(
-                "chat.words_progress p where p.event_id < coalesce((select max(id) from chat.events), 0)
-                or exists (select from chat.words_due) or exists (select from chat.sla_changes)
-                or exists (select from chat.sla_policies)
-                    and (select event_id from chat.sla_progress) < (select max(id) from chat.events)",
-            )
-            .await?;
-        last = done;
-        Ok((left == 0 && unread == 0).then_some(()))
-    })
-    .await
-    .with_context(|| format!("the last tick did {last}"))
-}
-
 /// Everything that holds when nobody does anything. Choices up to the `judged` one never change any more and were looked
 /// at before.
 async fn assert_all(db: &TestDb, judged: &mut i64) -> Result<()> {
     assert_counters_equal_recount(db).await?;
-    let wrong: Vec<String> = sqlx::query_scalar(include_str!("invariants.sql"))
-        .bind(*judged)
-        .fetch_all(db.owner())
-        .await?;
-    ensure!(
-        wrong.is_empty(),
-        "{} things are not as they must be:\n  {}",
-        wrong.len(),
-        wrong.join("\n  ")
-    );
-    *judged = sqlx::query_scalar("select coalesce(max(h.id), 0) from chat.choices h")
-        .fetch_one(db.owner())
-        .await?;
+    *judged = assert_nothing_is_amiss(db, *judged).await?;
     // Nobody listens here.
     sqlx::query("truncate realtime.messages")
         .execute(db.superuser())

@@ -61,6 +61,13 @@ pub struct World {
 
 impl World {
     pub async fn make(db: &TestDb) -> Result<Self> {
+        // A host's own tables, which chat_import_waba takes over.
+        sqlx::raw_sql(
+            "create table public.waba_accounts (waba_id text primary key, user_id uuid, owner_business_id text);
+            create table public.phone_numbers (waba_id text, phone_number_id text, display_phone_number text, verified_name text)",
+        )
+        .execute(db.owner())
+        .await?;
         let mut places = Vec::new();
         for n in 0..3 {
             let site = Site::make(db).await?;

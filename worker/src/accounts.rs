@@ -1,30 +1,52 @@
-//! Apps, accounts and numbers of the configuration, and the ids that the database gave them.
+//! Apps, accounts and numbers: those of the configuration with the ids that the database gave them, and those that
+//! people saved in the database.
 //!
-//! Secrets and tokens stay here; the database gets only names and Meta's ids.
+//! Secrets of the configuration stay here; the database gets only names and Meta's ids. Secrets of the database come
+//! sealed and are opened here.
 
 use crate::{
     backoff::Backoff,
     config::{Account, App},
     db::{Db, DbError, Failure, Registered, Registration},
     queue::wake::{Source, Wake},
+    sealed::{self, KeyRing, SealError},
     secret::Secret,
     shutdown::Stop,
+    webhooks::verify::{Signer, token_hash},
 };
+use saved::Saved;
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Notify, watch};
 use tracing::{error, info, warn};
 use uuid::Uuid;
+
+mod saved;
+
+/// How often the database's apps and accounts are looked at though nothing called.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// The least time between two looks, however often somebody calls.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(300);
 
 /// Everything known of Meta's side.
 #[derive(Debug)]
 pub struct Accounts {
     apps: Vec<App>,
     graph_version: String,
+    keys: KeyRing,
+    public_url: String,
     ids: RwLock<Ids>,
+    saved: RwLock<Arc<Saved>>,
+    /// Both kinds of apps, as webhooks need them.
+    signers: RwLock<Arc<Vec<Signer>>>,
+    /// One look at the database at a time.
+    looking: Mutex<()>,
+    /// Rung when people changed something.
+    changed: Notify,
     /// Whether the database has heard of everything once, taken or refused.
     told: watch::Sender<bool>,
 }
@@ -49,26 +71,46 @@ struct Ids {
     tokens: HashMap<Uuid, (Uuid, Secret)>,
 }
 
+/// What opens an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The token itself.
+    pub secret: Secret,
+    /// What the database tells it from the next one by.
+    pub mark: String,
+}
+
 /// Why an account's token may not be used for a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoToken {
-    /// Not in this worker's configuration, or not registered yet.
+    /// Neither in this worker's configuration nor saved, or not registered yet.
     #[error("this worker has no access token for the account")]
     Missing,
+    /// It is there and does not open.
+    #[error("this worker cannot open the account's access token: {0}")]
+    Sealed(SealError),
     /// The job is of another site than the token.
     #[error("the account belongs to another site")]
     OtherSite,
 }
 
 impl Accounts {
-    /// Of the configuration; nothing is registered yet.
-    pub fn new(apps: Vec<App>, graph_version: &str) -> Self {
-        Self {
+    /// Of the configuration; nothing is registered or read yet. `public_url` may be empty.
+    pub fn new(apps: Vec<App>, graph_version: &str, keys: KeyRing, public_url: &str) -> Self {
+        let accounts = Self {
             apps,
             graph_version: graph_version.to_owned(),
+            keys,
+            public_url: public_url.to_owned(),
             ids: RwLock::default(),
+            saved: RwLock::default(),
+            signers: RwLock::default(),
+            looking: Mutex::default(),
+            changed: Notify::new(),
             told: watch::Sender::default(),
-        }
+        };
+        accounts.gather();
+        accounts
     }
 
     /// The configured apps.
@@ -76,14 +118,24 @@ impl Accounts {
         &self.apps
     }
 
-    /// The database's id of an app, by its place in [`Accounts::apps`]; none before registration.
-    pub fn app_id(&self, place: usize) -> Option<Uuid> {
-        self.read(|ids| ids.apps.get(&place).copied())
+    /// Every app whose webhooks are believed.
+    pub fn signers(&self) -> Arc<Vec<Signer>> {
+        Arc::clone(&self.signers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether every app has its id, so that webhooks can be stored.
+    /// The app of a confirmed number.
+    pub fn app_of(&self, phone_number_id: &str) -> Option<Uuid> {
+        self.saved().numbers.get(phone_number_id).copied()
+    }
+
+    /// Whether every app has its id and what people saved has been read, so that webhooks can be believed and stored.
     pub fn is_registered(&self) -> bool {
-        self.read(|ids| ids.apps.len() == self.apps.len())
+        !self.saved().version.is_empty() && self.read(|ids| ids.apps.len() == self.apps.len())
+    }
+
+    /// People may have changed something: look soon.
+    pub fn look(&self) {
+        self.changed.notify_one();
     }
 
     /// Ends when the database has heard of everything once. A job that is claimed before could want a token whose
@@ -93,13 +145,26 @@ impl Accounts {
         let _ = self.told.subscribe().wait_for(|told| *told).await;
     }
 
-    /// The token of an account, for a job of `site` (when the job says which).
-    pub fn token(&self, account: Uuid, site: Option<Uuid>) -> Result<Secret, NoToken> {
+    /// The token of an account, for a job of `site` (when the job says which). What people saved stands above the
+    /// configuration.
+    pub fn token(&self, account: Uuid, site: Option<Uuid>) -> Result<Token, NoToken> {
+        let foreign = |owner: Uuid| site.is_some_and(|site| site != owner);
+        if let Some(held) = self.saved().tokens.get(&account) {
+            if foreign(held.site) {
+                return Err(NoToken::OtherSite);
+            }
+            let secret = held.token.clone().map_err(NoToken::Sealed)?;
+            let mark = held.mark.clone();
+            return Ok(Token { secret, mark });
+        }
         self.read(|ids| match ids.tokens.get(&account) {
             None => Err(NoToken::Missing),
-            Some((owner, _)) if site.is_some_and(|site| site != *owner) => Err(NoToken::OtherSite),
+            Some((owner, _)) if foreign(*owner) => Err(NoToken::OtherSite),
             Some((_, token)) if token.is_empty() => Err(NoToken::Missing),
-            Some((_, token)) => Ok(token.clone()),
+            Some((_, token)) => Ok(Token {
+                secret: token.clone(),
+                mark: sealed::mark_of(token),
+            }),
         })
     }
 
@@ -107,7 +172,16 @@ impl Accounts {
     pub async fn register(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
         loop {
-            let pass = self.register_once(&db).await;
+            let mut pass = self.register_once(&db).await;
+            for step in [
+                self.publish(&db).await,
+                self.read_saved(&db).await.map(drop),
+            ] {
+                if let Err(refused) = step {
+                    warn!(error = %refused, "the database's apps and accounts are not known yet; trying on");
+                    pass = pass.then(refused.failure());
+                }
+            }
             if pass != Pass::Interrupted {
                 self.told.send_replace(true);
             }
@@ -121,6 +195,91 @@ impl Accounts {
         }
         info!(apps = self.apps.len(), "apps and numbers are registered");
         wake.call(Source::Database);
+    }
+
+    /// Reads what people saved whenever they say so, and now and then besides.
+    pub async fn follow(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
+        self.told().await;
+        loop {
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.requested() => return,
+            }
+            match self.read_saved(&db).await {
+                Ok(true) => wake.call(Source::Database),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!(%error, "the database's apps and accounts cannot be read; going on with those of before");
+                }
+            }
+            // Strangers at the webhook's door must not make us ask all the time.
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AT_MOST_EVERY) => {}
+                () = stop.requested() => return,
+            }
+        }
+    }
+
+    /// Publishes the key that clients are to seal for.
+    async fn publish(&self, db: &Db) -> Result<(), DbError> {
+        let Some(key) = self.keys.own() else {
+            return Ok(());
+        };
+        let public = key.public();
+        let published = db
+            .publish_worker_key(&public.to_base64(), &self.public_url, false)
+            .await?;
+        if published.current != published.key_id {
+            error!(
+                own = published.key_id,
+                current = published.current,
+                "people seal secrets for another worker's key: give this worker that key, or run `worker rotate-key` with both"
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads what people saved. Returns whether anything is new.
+    async fn read_saved(&self, db: &Db) -> Result<bool, DbError> {
+        let _one_at_a_time = self.looking.lock().await;
+        let known = self.saved().version.clone();
+        let read = db.whatsapp_secrets(&known).await?;
+        if read.version == known {
+            return Ok(false);
+        }
+        let (saved, complaints) = Saved::open(read, &self.keys);
+        for complaint in complaints {
+            error!("{complaint}");
+        }
+        info!(
+            apps = saved.apps.len(),
+            accounts = saved.tokens.len(),
+            "apps and accounts of the database are read"
+        );
+        *self.saved.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(saved);
+        self.gather();
+        Ok(true)
+    }
+
+    /// Puts both kinds of apps together.
+    fn gather(&self) {
+        let mut signers: Vec<Signer> = self.read(|ids| {
+            let apps = self.apps.iter().enumerate();
+            apps.map(|(place, app)| Signer {
+                id: ids.apps.get(&place).copied(),
+                name: app.name.clone(),
+                secret: app.secret.clone(),
+                verify_token_hash: token_hash(&app.verify_token),
+            })
+            .collect()
+        });
+        signers.extend(self.saved().apps.iter().cloned());
+        *self.signers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signers);
+    }
+
+    fn saved(&self) -> Arc<Saved> {
+        Arc::clone(&self.saved.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One pass over the configuration. What one number is refused does not keep the others out.
@@ -144,7 +303,18 @@ impl Accounts {
                         .register_whatsapp(&self.registration(app, Some(account), Some(number)))
                         .await
                     {
-                        Ok(registered) => self.note(place, &registered, Some(account)),
+                        Ok(registered) => {
+                            self.note(place, &registered, Some(account));
+                            if let Some(id) = registered.account
+                                && !account.access_token.is_empty()
+                                && let Err(refused) = db
+                                    .token_in_use(id, &sealed::mark_of(&account.access_token))
+                                    .await
+                            {
+                                complain(app, Some(number), &refused);
+                                pass = pass.then(refused.failure());
+                            }
+                        }
                         Err(refused) => {
                             complain(app, Some(number), &refused);
                             pass = pass.then(refused.failure());
@@ -178,12 +348,15 @@ impl Accounts {
     }
 
     fn note(&self, place: usize, registered: &Registered, account: Option<&Account>) {
-        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
-        ids.apps.insert(place, registered.app);
-        if let (Some(id), Some(account)) = (registered.account, account) {
-            ids.tokens
-                .insert(id, (account.site_id, account.access_token.clone()));
+        {
+            let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+            ids.apps.insert(place, registered.app);
+            if let (Some(id), Some(account)) = (registered.account, account) {
+                ids.tokens
+                    .insert(id, (account.site_id, account.access_token.clone()));
+            }
         }
+        self.gather();
     }
 
     fn read<T>(&self, look: impl FnOnce(&Ids) -> T) -> T {
@@ -220,6 +393,10 @@ fn complain(app: &App, number: Option<&str>, refused: &DbError) {
 mod tests {
     use super::*;
 
+    fn of(apps: Vec<App>) -> Accounts {
+        Accounts::new(apps, "v26.0", KeyRing::default(), "")
+    }
+
     fn account(site: Uuid, token: &str) -> Account {
         Account {
             site_id: site,
@@ -243,7 +420,7 @@ mod tests {
     #[test]
     fn a_token_serves_its_own_site_only() {
         let (site, other, id) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
-        let accounts = Accounts::new(vec![app(vec![account(site, "t")])], "v26.0");
+        let accounts = of(vec![app(vec![account(site, "t")])]);
         assert_eq!(
             accounts.token(id, Some(site)).unwrap_err(),
             NoToken::Missing
@@ -256,8 +433,12 @@ mod tests {
             confirmed: false,
         };
         accounts.note(0, &registered, Some(&accounts.apps[0].accounts[0]));
-        assert!(accounts.is_registered());
-        assert_eq!(accounts.token(id, Some(site)).unwrap().expose(), "t");
+        assert_eq!(accounts.signers()[0].id, Some(registered.app));
+        assert!(
+            !accounts.is_registered(),
+            "what people saved is not read yet"
+        );
+        assert_eq!(accounts.token(id, Some(site)).unwrap().secret.expose(), "t");
         assert_eq!(
             accounts.token(id, Some(other)).unwrap_err(),
             NoToken::OtherSite
@@ -273,7 +454,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_nothing_told_the_queue_waits() {
-        let accounts = Accounts::new(Vec::new(), "v26.0");
+        let accounts = of(Vec::new());
         tokio::select! {
             biased;
             () = accounts.told() => panic!("nothing was told yet"),
@@ -286,7 +467,7 @@ mod tests {
     #[test]
     fn an_empty_token_is_none() {
         let (site, id) = (Uuid::new_v4(), Uuid::new_v4());
-        let accounts = Accounts::new(vec![app(vec![account(site, "")])], "v26.0");
+        let accounts = of(vec![app(vec![account(site, "")])]);
         let registered = Registered {
             app: Uuid::new_v4(),
             account: Some(id),

@@ -1,3 +1,4 @@
 //! Services outside, one file each.
 
 pub mod graph;
+pub mod storage;

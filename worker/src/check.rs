@@ -12,6 +12,7 @@ mod clock;
 mod database;
 mod graph;
 mod settings;
+mod storage;
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +86,20 @@ pub async fn report(config: &Config) -> Report {
     let mut report = Report::default();
     let apps: Vec<App> = config.apps();
     settings::check(config, &mut report);
-    if !config.database.url.is_empty() {
-        match Db::new(&config.database) {
+    if !config.database.url.is_empty() || !config.edge.url.is_empty() {
+        match Db::new(config) {
             Ok(db) => {
                 database::check(&db, &mut report).await;
                 db.close().await;
             }
-            Err(error) => report.add(Mark::Wrong, "database.url", error.to_string()),
+            Err(error) => report.add(Mark::Wrong, "database", error.to_string()),
         }
     }
     match Graph::new(&config.graph) {
         Ok(client) => graph::check(&client, &apps, &mut report).await,
         Err(error) => report.add(Mark::Wrong, "graph.url", error.to_string()),
     }
+    storage::check(&config.storage, &mut report).await;
     report
 }
 

@@ -3,7 +3,10 @@
 //! The default file is the one list of keys. A key that it does not have is refused, in a file by
 //! name; its type there says how the text of an environment variable is read.
 
-use crate::secret::Secret;
+use crate::{
+    sealed::{KeyRing, OpeningKey, SealError},
+    secret::Secret,
+};
 use serde::Deserialize;
 use std::{collections::HashSet, path::Path, time::Duration};
 use toml::Value;
@@ -60,10 +63,13 @@ pub enum ConfigError {
 #[allow(missing_docs)] // config.default.toml is the documentation of each key
 pub struct Config {
     pub database: Database,
+    pub edge: Edge,
     pub worker: Worker,
     pub webhooks: Webhooks,
+    pub secrets: Secrets,
     pub queue: Queue,
     pub graph: Graph,
+    pub storage: Storage,
     pub log: Log,
     pub whatsapp: Whatsapp,
 }
@@ -77,6 +83,19 @@ pub struct Database {
     pub connections: u32,
     pub acquire_ms: u64,
     pub statement_ms: u64,
+}
+
+/// `[edge]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Edge {
+    pub url: String,
+    pub key: Secret,
+    pub email: String,
+    pub password: Secret,
+    pub timeout_ms: u64,
+    pub poll_ms: u64,
 }
 
 /// `[worker]`
@@ -93,10 +112,20 @@ pub struct Worker {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Webhooks {
+    pub public_url: String,
     pub body_bytes: usize,
     pub at_once: usize,
     pub read_ms: u64,
     pub tries: u32,
+}
+
+/// `[secrets]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Secrets {
+    pub private_key: Secret,
+    pub old_private_key: Secret,
 }
 
 /// `[queue]`
@@ -105,6 +134,7 @@ pub struct Webhooks {
 #[allow(missing_docs)]
 pub struct Queue {
     pub slots: usize,
+    pub bulk_slots: usize,
     pub poll_ms: u64,
     pub tick_ms: u64,
     pub tick_batch: i32,
@@ -119,6 +149,19 @@ pub struct Graph {
     pub version: String,
     pub connect_ms: u64,
     pub timeout_ms: u64,
+    pub download_ms: u64,
+    pub media_hosts: Vec<String>,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Storage {
+    pub url: String,
+    pub service_key: Secret,
+    pub timeout_ms: u64,
+    pub transfer_ms: u64,
 }
 
 /// `[log]`
@@ -244,6 +287,18 @@ impl Config {
         apps
     }
 
+    /// What opens the secrets of the database: our key, then the one before.
+    pub fn keys(&self) -> Result<KeyRing, SealError> {
+        let key = |text: &Secret, name| {
+            (!text.is_empty())
+                .then(|| OpeningKey::parse(text, name))
+                .transpose()
+        };
+        let own = key(&self.secrets.private_key, "secrets.private_key")?;
+        let old = key(&self.secrets.old_private_key, "secrets.old_private_key")?;
+        Ok(KeyRing::new(own.into_iter().chain(old)))
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |why: &str| Err(ConfigError::Wrong(why.to_owned()));
         if self.queue.slots == 0 || self.webhooks.at_once == 0 || self.webhooks.tries == 0 {
@@ -254,6 +309,17 @@ impl Config {
                 "database.connections, queue.poll_ms and queue.tick_batch must be at least 1",
             );
         }
+        if !self.edge.url.is_empty() && !self.database.url.is_empty() {
+            return wrong(
+                "database.url (CHAT_DATABASE_URL) and edge.url (CHAT_EDGE_URL) are two ways to one database; set one",
+            );
+        }
+        if self.edge.timeout_ms == 0 || self.edge.poll_ms == 0 {
+            return wrong("edge.timeout_ms and edge.poll_ms must be at least 1");
+        }
+        if self.queue.bulk_slots == 0 {
+            return wrong("queue.bulk_slots must be at least 1, or files are never fetched");
+        }
         if self.graph.timeout_ms <= self.graph.connect_ms {
             return wrong(
                 "graph.timeout_ms covers the whole call and must be more than graph.connect_ms",
@@ -261,6 +327,14 @@ impl Config {
         }
         if !self.whatsapp.site_id.is_empty() && Uuid::parse_str(&self.whatsapp.site_id).is_err() {
             return wrong("whatsapp.site_id (CHAT_WHATSAPP_SITE_ID) must be the UUID of a site");
+        }
+        if let Err(error) = self.keys() {
+            return Err(ConfigError::Wrong(error.to_string()));
+        }
+        if self.secrets.private_key.is_empty() && !self.secrets.old_private_key.is_empty() {
+            return wrong(
+                "secrets.old_private_key is for the time of `worker rotate-key`; set secrets.private_key, too",
+            );
         }
         let mut names = HashSet::from([ENVIRONMENT_APP]);
         for app in &self.whatsapp.apps {

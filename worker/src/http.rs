@@ -18,7 +18,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
-/// Where Meta delivers. The other two are the addresses that the dashboards asked for; they are the same door.
+/// Where Meta delivers, for all apps, or with `/<app>` behind it for one. The other two are the addresses that the
+/// dashboards asked for; they are the same door.
 pub const WEBHOOK_PATHS: [&str; 3] = [
     "/webhooks/whatsapp",
     "/api/modules/live-chat/webhooks/whatsapp",
@@ -41,7 +42,10 @@ pub struct Health {
 pub fn router(health: Health, webhook: Webhook) -> Router {
     let mut webhooks = Router::new();
     for path in WEBHOOK_PATHS {
-        webhooks = webhooks.route(path, get(receive::challenge).post(receive::deliver));
+        let door = get(receive::challenge).post(receive::deliver);
+        webhooks = webhooks
+            .route(path, door.clone())
+            .route(&format!("{path}/{{app}}"), door);
     }
     let health = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -1,8 +1,11 @@
 //! The kinds of job, one file each, and what they have in common.
 
 use crate::{
-    accounts::{Accounts, NoToken},
-    apis::graph::{CallError, Caller, Graph, Refusal},
+    accounts::{Accounts, NoToken, Token},
+    apis::{
+        graph::{CallError, Caller, Graph, Refusal},
+        storage::Storage,
+    },
     backoff::Backoff,
     db::{ClaimedJob, Db, DbError, Failure, JobOutcome},
     metrics::Metrics,
@@ -22,8 +25,18 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub mod confirm_number;
+pub mod delete_files;
+pub mod fetch_media;
+mod long;
 pub mod mark_read;
-pub mod send_text;
+mod send_file;
+pub mod send_message;
+pub mod send_reaction;
+pub mod send_test;
+pub mod spool;
+pub mod sync_templates;
+pub mod test_number;
+pub mod typing;
 
 /// Kept back from a lease for telling the database how the call ended.
 const BOOKKEEPING: Duration = Duration::from_secs(4);
@@ -34,6 +47,8 @@ const BOOKKEEPING: Duration = Duration::from_secs(4);
 pub struct Context {
     pub db: Db,
     pub graph: Graph,
+    /// None where none is configured: files wait.
+    pub storage: Option<Storage>,
     pub accounts: Arc<Accounts>,
     pub held: Arc<Held>,
     pub metrics: Arc<Metrics>,
@@ -109,12 +124,20 @@ struct GraphPayload {
 }
 
 /// Runs a job and tells the database how it ended.
-pub async fn run(context: &Context, job: &ClaimedJob, lease: Lease) -> Outcome {
+pub async fn run(context: &Context, job: &ClaimedJob, mut lease: Lease) -> Outcome {
     let outcome = match JobKind::of_word(&job.kind) {
         // It records attempts, so it ends its job itself.
-        Some(JobKind::SendText) => return send_text::run(context, job, lease).await,
+        Some(JobKind::SendMessage) => return send_message::run(context, job, lease).await,
+        // It keeps a failure beside the reaction, so it ends its job itself, too.
+        Some(JobKind::SendReaction) => return send_reaction::run(context, job, lease).await,
+        Some(JobKind::Typing) => typing::run(context, job, lease).await,
         Some(JobKind::MarkRead) => mark_read::run(context, job, lease).await,
         Some(JobKind::ConfirmNumber) => confirm_number::run(context, job, lease).await,
+        Some(JobKind::FetchMedia) => fetch_media::run(context, job, &mut lease).await,
+        Some(JobKind::DeleteFiles) => delete_files::run(context, job, &mut lease).await,
+        Some(JobKind::TestNumber) => test_number::run(context, job, lease).await,
+        Some(JobKind::SendTest) => send_test::run(context, job, lease).await,
+        Some(JobKind::SyncTemplates) => sync_templates::run(context, job, lease).await,
         // While versions change, a newer worker beside this one knows it.
         None => retry_or(
             job,
@@ -177,12 +200,17 @@ fn payload<T: DeserializeOwned>(job: &ClaimedJob) -> Result<T, Outcome> {
 
 /// The token for a job, or how the job ends without one: put off for a missing one, because a restart with the
 /// token mends that, and dead for another site's.
-fn token(context: &Context, job: &ClaimedJob, payload: &GraphPayload) -> Result<Secret, Outcome> {
+fn token(context: &Context, job: &ClaimedJob, payload: &GraphPayload) -> Result<Token, Outcome> {
     context
         .accounts
         .token(payload.account_id, payload.site_id)
         .map_err(|no| match no {
-            NoToken::Missing => retry_or(job, 60, &no.to_string(), |why| Outcome::Dead { why }),
+            NoToken::Missing | NoToken::Sealed(_) => {
+                // It may have been saved just now.
+                context.accounts.look();
+                let after = if job.tries < 3 { 2 } else { 60 };
+                retry_or(job, after, &no.to_string(), |why| Outcome::Dead { why })
+            }
             NoToken::OtherSite => Outcome::Dead {
                 why: no.to_string(),
             },

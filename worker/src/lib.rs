@@ -17,26 +17,34 @@ pub mod jobs;
 pub mod log;
 pub mod metrics;
 pub mod queue;
+pub mod rotate;
+pub mod sealed;
 pub mod secret;
 pub mod shutdown;
 pub mod webhooks;
 
 use accounts::Accounts;
-use apis::graph::{Graph, GraphError};
+use apis::{
+    graph::{Graph, GraphError},
+    storage::{NoStorage, Storage},
+};
 use config::Config;
 use db::{Db, DbError};
 use http::Health;
 use jobs::Context;
 use metrics::Metrics;
 use queue::{
-    Queue, tick,
+    Queue,
+    pace::Pace,
+    tick,
     wake::{self, Wake},
 };
+use sealed::SealError;
 use shutdown::{Stop, Stopper};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tracing::{error, info, warn};
-use webhooks::receive::Webhook;
+use webhooks::{heard::Heard, receive::Webhook};
 
 /// Given to the tasks beyond [`config::Worker::stop_ms`], to give back leases and to close connections.
 const LAST_STEPS: Duration = Duration::from_secs(5);
@@ -57,9 +65,15 @@ pub enum StartError {
     /// The connection string.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// A key of the configuration.
+    #[error(transparent)]
+    Key(#[from] SealError),
     /// The Graph client.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The Storage client.
+    #[error(transparent)]
+    Storage(#[from] NoStorage),
 }
 
 /// A running worker.
@@ -83,16 +97,27 @@ impl Worker {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let db = Db::new(&config.database)?;
+        let db = Db::new(&config)?;
         let graph = Graph::new(&config.graph)?;
+        let storage = Storage::new(&config.storage)?;
+        if storage.is_none() {
+            warn!("no Storage is configured: files wait; `worker check` says what is missing");
+        }
         let metrics = Arc::new(Metrics::default());
         let wake = Arc::new(Wake::new(Arc::clone(&metrics)));
-        let accounts = Arc::new(Accounts::new(config.apps(), &config.graph.version));
-        if accounts.apps().is_empty() {
+        let keys = config.keys()?;
+        if config.apps().is_empty() && keys.own().is_none() {
             warn!(
-                "no app is configured: every webhook is refused; `worker check` says what is missing"
+                "no app and no key for saved ones is configured: every webhook is refused; `worker check` says what is missing"
             );
         }
+        let accounts = Arc::new(Accounts::new(
+            config.apps(),
+            &config.graph.version,
+            keys,
+            &config.webhooks.public_url,
+        ));
+        let heard = Arc::new(Heard::default());
 
         let (stopper, stop) = shutdown::stop();
         let mut tasks = JoinSet::new();
@@ -105,12 +130,27 @@ impl Worker {
             &config.webhooks,
             Arc::clone(&accounts),
             db.clone(),
+            Arc::clone(&heard),
             Arc::clone(&wake),
             Arc::clone(&metrics),
         );
         tasks.spawn(serve(listener, http::router(health, webhook), stop.clone()));
         tasks.spawn(Arc::clone(&accounts).register(db.clone(), Arc::clone(&wake), stop.clone()));
-        tasks.spawn(wake::listen(db.clone(), Arc::clone(&wake), stop.clone()));
+        tasks.spawn(Arc::clone(&accounts).follow(db.clone(), Arc::clone(&wake), stop.clone()));
+        let (told, until) = (db.clone(), stop.clone());
+        tasks.spawn(async move { heard.tell(&told, until).await });
+        let poll = Duration::from_millis(config.queue.poll_ms);
+        let pace = if let Some(connection) = db.connection() {
+            tasks.spawn(wake::listen(
+                connection.clone(),
+                Arc::clone(&wake),
+                Arc::clone(&accounts),
+                stop.clone(),
+            ));
+            Pace::steady(poll)
+        } else {
+            Pace::adaptive(Duration::from_millis(config.edge.poll_ms), poll)
+        };
         if config.queue.tick_ms > 0 {
             let every = Duration::from_millis(config.queue.tick_ms);
             let (wake, metrics) = (Arc::clone(&wake), Arc::clone(&metrics));
@@ -127,11 +167,12 @@ impl Worker {
         let context = Context {
             db: db.clone(),
             graph,
+            storage,
             accounts: Arc::clone(&accounts),
             held: Arc::default(),
             metrics,
         };
-        let queue = Queue::new(context, wake, &config.queue, stop_after);
+        let queue = Queue::new(context, wake, &config.queue, pace, stop_after);
         tasks.spawn(async move {
             tokio::select! {
                 () = accounts.told() => queue.run(stop).await,

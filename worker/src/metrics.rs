@@ -33,7 +33,7 @@ pub struct ReasonLabels {
 /// A kind of job and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct JobLabels {
-    /// e.g. `whatsapp.send_text`; `other` for a kind this worker does not know.
+    /// e.g. `whatsapp.send_message`; `other` for a kind this worker does not know.
     pub kind: &'static str,
     /// e.g. `done`
     pub outcome: &'static str,

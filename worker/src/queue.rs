@@ -11,8 +11,10 @@ use crate::{
 };
 use chat_rules::jobs::JobKind;
 use lease::Lease;
+use pace::Pace;
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
@@ -20,11 +22,18 @@ use tracing::{debug, error, info, warn};
 use wake::Wake;
 
 pub mod lease;
+pub mod pace;
 pub mod tick;
 pub mod wake;
 
+/// The queue is not looked at again sooner than this without a call, however near the next job is.
+const AT_LEAST: Duration = Duration::from_millis(20);
+
 /// Jobs running now; each gives the time at which it wants to be looked at again, if any.
 type Running = JoinSet<Option<Instant>>;
+
+/// Holds one of the slots for bulk work, until its job ends, however it ends.
+type BulkSlot = Option<OwnedSemaphorePermit>;
 
 /// The queue of one worker.
 #[derive(Debug)]
@@ -32,7 +41,9 @@ pub struct Queue {
     context: Context,
     wake: Arc<Wake>,
     slots: usize,
+    bulk_slots: Arc<Semaphore>,
     poll: Duration,
+    pace: Pace,
     stop_after: Duration,
 }
 
@@ -42,26 +53,33 @@ impl Queue {
         context: Context,
         wake: Arc<Wake>,
         config: &config::Queue,
+        pace: Pace,
         stop_after: Duration,
     ) -> Self {
         Self {
             context,
             wake,
             slots: config.slots,
+            bulk_slots: Arc::new(Semaphore::new(
+                config.bulk_slots.min(config.slots.saturating_sub(1)).max(1),
+            )),
             poll: Duration::from_millis(config.poll_ms),
+            pace,
             stop_after,
         }
     }
 
     /// Works until the stop, then lets running jobs end.
-    pub async fn run(self, stop: Stop) {
+    pub async fn run(mut self, stop: Stop) {
         let mut running = Running::new();
         let mut due = BinaryHeap::new();
         let mut backoff = Backoff::new(Duration::from_millis(200), self.poll);
         while !stop.is_requested() {
-            let mut look_at = Instant::now() + self.poll;
-            if let Some(pause) = self.claim(&mut running, &mut backoff).await {
-                look_at = look_at.min(Instant::now() + pause);
+            let pause = self.claim(&mut running, &mut backoff).await;
+            let now = Instant::now();
+            let mut look_at = now + self.pace.pause(now);
+            if let Some(pause) = pause {
+                look_at = look_at.min(now + pause.max(AT_LEAST));
             } else if let Some(Reverse(retry_at)) = due.peek() {
                 look_at = look_at.min(*retry_at);
             }
@@ -71,7 +89,7 @@ impl Queue {
                 .set(i64::try_from(running.len()).unwrap_or(i64::MAX));
             tokio::select! {
                 Some(ended) = running.join_next(), if !running.is_empty() => due.extend(retry_at(ended).map(Reverse)),
-                () = self.wake.called(), if running.len() < self.slots => {}
+                () = self.wake.called(), if running.len() < self.slots => self.pace.stir(Instant::now()),
                 () = sleep_until(look_at) => {}
                 () = stop.requested() => {}
             }
@@ -82,8 +100,9 @@ impl Queue {
         self.end(running).await;
     }
 
-    /// Fills the free slots. Returns how long to wait when the database could not be asked.
-    async fn claim(&self, running: &mut Running, backoff: &mut Backoff) -> Option<Duration> {
+    /// Fills the free slots. Returns how long to wait: when the database could not be asked, or has nothing to do until
+    /// then. What waits notifies nobody when its time comes.
+    async fn claim(&mut self, running: &mut Running, backoff: &mut Backoff) -> Option<Duration> {
         let free = self.slots.saturating_sub(running.len());
         if free == 0 {
             return None;
@@ -92,7 +111,10 @@ impl Queue {
         let jobs = match self
             .context
             .db
-            .claim_jobs(i32::try_from(free).unwrap_or(i32::MAX))
+            .claim_jobs(
+                i32::try_from(free).unwrap_or(i32::MAX),
+                i32::try_from(self.bulk_slots.available_permits()).unwrap_or(i32::MAX),
+            )
             .await
         {
             Ok(jobs) => jobs,
@@ -103,10 +125,17 @@ impl Queue {
             }
         };
         backoff.reset();
+        if jobs.is_empty() {
+            return self.context.db.next_job().await.unwrap_or_default();
+        }
+        self.pace.stir(Instant::now());
         for job in jobs {
             let lease = Lease::of(&job, asked_at);
             self.context.held.take(lease.token);
-            running.spawn(work(self.context.clone(), job, lease));
+            let slot = JobKind::of_word(&job.kind)
+                .filter(|kind| kind.is_bulk())
+                .and_then(|_| Arc::clone(&self.bulk_slots).try_acquire_owned().ok());
+            running.spawn(work(self.context.clone(), job, lease, slot));
         }
         None
     }
@@ -133,7 +162,12 @@ impl Queue {
 }
 
 /// Runs one job to its end.
-async fn work(context: Context, job: ClaimedJob, lease: Lease) -> Option<Instant> {
+async fn work(
+    context: Context,
+    job: ClaimedJob,
+    lease: Lease,
+    _until_it_ends: BulkSlot,
+) -> Option<Instant> {
     let began = Instant::now();
     let outcome = jobs::run(&context, &job, lease).await;
     context.held.release(lease.token);

@@ -1,5 +1,6 @@
 //! What Meta calls.
 
+pub mod heard;
 pub mod receive;
 pub mod store;
 pub mod verify;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{build, command, packages, repo, stack};
+use crate::{build, command, javascript, packages, repo, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,6 +27,12 @@ pub fn run(args: &Args) -> Result<()> {
         .args(["build", "--release", "-p", "bench"])
         .args(build::TOGETHER);
     command::run(&mut cargo)?;
+    if args.name == "whatsapp" {
+        javascript::install("bench/node")?;
+    }
+    if args.name == "live" {
+        javascript::client()?;
+    }
     // The local stack installs the extension that stands beside it.
     let released = repo::metadata()?.target_directory.join("release");
     let mut bench = stack::with_cluster(&released, "15");

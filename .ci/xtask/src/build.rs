@@ -12,14 +12,17 @@ pub fn run() -> Result<()> {
 }
 
 /// What stands in every build of the demo and the tests. Cargo settles the features of shared dependencies for the
-/// crates that are built together; with these among them it is settled alike each time, and nothing is built twice.
-pub const TOGETHER: [&str; 6] = [
+/// crates that are built together; with these among them it is settled alike each time, and nothing is built twice. The
+/// worker has its optional way to the database (docs/edge.md), as the tests need it.
+pub const TOGETHER: [&str; 8] = [
     "-p",
     "pg_chat_ext",
     "-p",
     "chat_worker",
     "-p",
     "local_stack",
+    "--features",
+    "chat_worker/edge",
 ];
 
 /// Builds all three. Gives the folder they are in.

@@ -53,6 +53,23 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs it to its end; what it wrote is shown where it ends badly. For programs of Node's: they make a pipe that they were
+/// given one that does not wait, and nobody can rely on writing to it afterwards.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {}", words(command)))?;
+    ensure!(
+        output.status.success(),
+        "{} ended with {}:\n{}{}",
+        words(command),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
 /// Runs it to its end and gives what it wrote to standard output.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = command

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, command, stack};
+use crate::{build, command, javascript, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,6 +20,9 @@ pub struct Args {
 /// Builds, then becomes `local_stack demo`.
 pub fn run(args: &Args) -> Result<()> {
     let programs = build::programs()?;
+    if !args.once {
+        javascript::demo_pages_if_possible();
+    }
     let mut demo = stack::program(&programs);
     demo.arg("demo")
         .arg("--worker-bin")

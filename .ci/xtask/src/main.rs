@@ -9,11 +9,14 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod build;
+mod chaos;
 mod command;
 mod demo;
 mod deps;
 mod down;
 mod features;
+mod fuzz;
+mod javascript;
 mod migrations;
 mod packages;
 mod pages;
@@ -44,8 +47,12 @@ enum Verb {
     Test(test::Args),
     /// Run one race with a size and a seed of your choice
     Race(race::Args),
+    /// Let everything go wrong at once and prove that no message was lost, doubled or misordered
+    Chaos(chaos::Args),
     /// Make random calls of everything public while PostgreSQL crashes, and recount everything
     Torture(torture::Args),
+    /// Give what strangers can send random bytes, led by coverage
+    Fuzz(fuzz::Args),
     /// Run one measurement, built for release
     Bench(bench::Args),
     /// Build the extension, the worker and the local stack
@@ -54,7 +61,7 @@ enum Verb {
     Migrations(migrations::Args),
     /// Freeze what stands there as a release: nobody changes its migration and scripts any more
     Release(release::Args),
-    /// Write docs/features.md from tests/features.toml
+    /// Write docs/features.md and docs/lessons.md from tests/features.toml and tests/lessons.toml
     Features(features::Args),
     /// Write docs/sql-api.md and docs/errors.md from the database's catalog
     Docs(pages::Args),
@@ -73,7 +80,9 @@ fn main() -> ExitCode {
         Verb::Up(args) => up::run(&args),
         Verb::Down(args) => down::run(&args),
         Verb::Race(args) => race::run(&args),
+        Verb::Chaos(args) => chaos::run(&args),
         Verb::Torture(args) => torture::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Build => build::run(),
         Verb::Migrations(args) => migrations::run(&args),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::command;
 
@@ -21,6 +21,9 @@ const NEEDED: &[(&str, &str)] = &[
     ),
 ];
 
+/// What the tests of the demo's pages need besides.
+const BROWSER: &[(&str, &str)] = &[("chromium", "the browser that tries the demo's pages")];
+
 /// A package of PostgreSQL makes a cluster `main` and starts it, unless told before. The sentence is needed
 /// only while apt runs and is taken away after, so the machine keeps its own settings.
 const INSTALL: &str = r#"set -eu
@@ -35,10 +38,30 @@ apt-get install -y -q --no-install-recommends "$@"
 
 /// Installs what is missing.
 pub fn run() -> Result<()> {
-    if !command::succeeds(Command::new("dpkg-query").arg("--version")) {
-        return not_debian();
+    if is_debian() {
+        return install(NEEDED);
     }
-    let missing: Vec<_> = NEEDED
+    not_debian()
+}
+
+/// Installs a browser, unless `CHROMIUM` says where one is.
+pub fn browser() -> Result<()> {
+    if std::env::var_os("CHROMIUM").is_some() {
+        return Ok(());
+    }
+    ensure!(
+        is_debian(),
+        "this machine has no apt; install Chromium and set CHROMIUM to its program"
+    );
+    install(BROWSER)
+}
+
+fn is_debian() -> bool {
+    command::succeeds(Command::new("dpkg-query").arg("--version"))
+}
+
+fn install(packages: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<_> = packages
         .iter()
         .filter(|(name, _)| !is_installed(name))
         .collect();

@@ -34,6 +34,8 @@ pub struct Package {
     pub id: String,
     /// Its name in Cargo.toml.
     pub name: String,
+    /// Its version.
+    pub version: String,
     /// Its libraries, programs and test binaries.
     pub targets: Vec<Target>,
 }
@@ -90,10 +92,14 @@ pub fn metadata() -> Result<Metadata> {
 
 /// The workspace's crates and everything they depend on when built for this machine.
 pub fn metadata_with_graph() -> Result<Metadata> {
+    read_metadata(&["--locked", "--filter-platform", &host()?])
+}
+
+/// This machine, as the compiler calls it.
+pub fn host() -> Result<String> {
     let version = command::read(command::rustc().arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("`rustc -vV` names no host")?;
-    read_metadata(&["--locked", "--filter-platform", host])
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }
 
 fn read_metadata(args: &[&str]) -> Result<Metadata> {

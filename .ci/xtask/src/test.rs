@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{build, command, deps, features, migrations, packages, repo};
+use crate::{build, command, deps, features, javascript, migrations, packages, repo};
 
 mod databases;
 mod mutate;
@@ -20,6 +20,9 @@ use runner::Wanted;
 
 /// The crates whose tests need no database.
 const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", "xtask"];
+
+/// What tries our own rules for minutes and says little of the server: in the usual run on one version only.
+const ONCE: &[&str] = &["after_any_calls_by_anybody_and_crashes", "mutate::sample::"];
 
 /// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
 /// unit tests, then on PostgreSQL 15 and on 17 everything that needs a database, licences and advisories, and whether
@@ -59,10 +62,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         checks(&mut report);
     }
     let wanted = Wanted::by(args.filter.as_deref())?;
+    report.step("web client", javascript::client);
     if let Some(tests) = wanted.of(WITHOUT_DATABASE) {
         report.tests("unit tests", "-", || tests.run(None));
     }
     if let Some(tests) = wanted.of(&[names::WITH_DATABASE]) {
+        javascript(&mut report);
+        if tests.has(names::ALL_PROCESSES) {
+            browser(&mut report);
+        }
         let programs = report.step("worker, local stack and tests built", || {
             let programs = build::programs()?;
             tests.build()?;
@@ -71,6 +79,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(programs) = programs {
             let asked = |version: &&str| args.pg.as_ref().is_none_or(|pg| pg == version);
             for version in ["15", "17"].iter().filter(|version| asked(version)) {
+                let once = *version == "17" && args.filter.is_none();
+                let tests = tests.clone().without(if once { ONCE } else { &[] });
                 databases::run(&mut report, &programs, version, &tests);
             }
         }
@@ -99,12 +109,36 @@ fn checks(report: &mut Report) {
             "warnings",
         ])
     });
+    // The workspace has it with every feature, for the tests; what people build has none.
+    report.step("clippy, worker without feature edge", || {
+        let mut without = vec!["clippy", "-p", "pg_chat_ext", "-p", "local_stack"];
+        without.extend(["-p", "chat_worker", "--all-targets", "--", "-D", "warnings"]);
+        cargo(&without)
+    });
     report.step("deps", deps::run);
     report.step("migrations", || {
         migrations::run(&migrations::Args { check: true })
     });
     report.step("features", || {
         features::run(&features::Args { check: true })
+    });
+}
+
+/// The official clients that tests run in Node.
+fn javascript(report: &mut Report) {
+    report.step("JavaScript packages", || {
+        ["tests/javascript", "tests/realtime"]
+            .iter()
+            .try_for_each(|folder| javascript::install(folder))
+    });
+}
+
+/// The demo's two pages, and what tries them.
+fn browser(report: &mut Report) {
+    report.step("browser", packages::browser);
+    report.step("the demo's pages", || {
+        javascript::install("tests/browser")?;
+        javascript::demo_pages()
     });
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{build, command, stack};
+use crate::{build, command, javascript, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,6 +29,7 @@ pub struct Args {
 /// Builds, then becomes `local_stack up`.
 pub fn run(args: &Args) -> Result<()> {
     let programs = build::programs()?;
+    javascript::demo_pages_if_possible();
     let mut up = stack::program(&programs);
     up.arg("up")
         .arg("--worker-bin")

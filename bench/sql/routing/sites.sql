@@ -26,11 +26,21 @@ select bench.id('0b', site * 100000 + n), bench.id('05', site), bench.id('0c', s
     case when is_full and n = agents then 1 else 5 end, case when is_full and n < agents then 5 else 0 end
 from place, generate_series(1, agents) n;
 insert into public.mod_chat_visitors (id, site_id, name) select bench.id('0e', site), bench.id('05', site), 'Visitor' from place;
+-- Whoever comes is somebody else than who came just before: one person's chats would wait for each other.
+insert into public.mod_chat_visitors (id, site_id, name) select bench.id('0e', 1000 + n), bench.id('05', 1), 'Visitor' from generate_series(0, 399) n;
+create sequence bench.came;
+create function bench.somebody() returns uuid language sql volatile
+as $$ select bench.id('0e', 1000 + nextval('bench.came') % 400) $$;
 insert into public.mod_chat_conversations (id, site_id, visitor_id, department_id, status, pending_since, created_at, session_number)
 select bench.id('0f', site * 1000000 + n), bench.id('05', site), bench.id('0e', site),
     bench.id('0d', site * 10 + case when is_full then 1 else 2 end), 'pending',
     now() - make_interval(secs => n), now() - make_interval(secs => n), 'WAIT-' || n
 from place, generate_series(1, waiting) n;
+-- Both have a past, as every site has after its first day: plans that were made for empty tables are no site's for long.
+insert into public.mod_chat_conversations (id, site_id, visitor_id, department_id, status, archived_at, created_at, session_number)
+select bench.id('0f', site * 1000000 + 500000 + n), bench.id('05', site), bench.id('0e', site), bench.id('0d', site * 10 + 1),
+    'closed', now() - make_interval(mins => n), now() - make_interval(mins => n + 10), 'PAST-' || n
+from place, generate_series(1, 2000) n;
 insert into chat.routing (site_id) select bench.id('05', site) from place;
 
 -- What it is compared with: the same tables with their indexes and nothing else, and the statement that first comes to mind.
@@ -71,3 +81,4 @@ $$;
 
 grant usage on schema bench to public;
 grant all on all tables in schema bench to public;
+grant usage on all sequences in schema bench to public;

@@ -8,7 +8,6 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::{Uuid, uuid};
 
 use super::Case;
-use crate::Size;
 use crate::cluster::{Cluster, OWNER, SUPERUSER, TEMPLATE, WORKER};
 use crate::messages::{self, Message, phone_of};
 
@@ -42,9 +41,9 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes the site in a database of its own. The people and their history come through the path itself, so
-    /// everything stands as it would in production.
-    pub async fn make(cluster: &Cluster, size: Size) -> Result<Self> {
+    /// Makes the site in a database of its own. The people and their history of so many messages each come through the
+    /// path itself, so everything stands as it would in production.
+    pub async fn make(cluster: &Cluster, history: usize) -> Result<Self> {
         let database = Case::Ours.database();
         cluster.clone_database(database, TEMPLATE).await?;
         let mut admin = cluster.connect(SUPERUSER, database).await?;
@@ -58,7 +57,6 @@ impl Site {
             written: 0,
             chance: StdRng::seed_from_u64(1),
         };
-        let history = if size == Size::Large { 40 } else { 4 };
         println!("{PEOPLE} people write {history} messages each ...");
         let mut worker = cluster.connect(WORKER, database).await?;
         for round in 0..history {
@@ -87,7 +85,7 @@ impl Site {
         Ok(site)
     }
 
-    /// Makes the same site without Realtime, and the tables of the floor and of the seeds' way with the same rows.
+    /// Makes the same site without Realtime, and the peers' tables.
     pub async fn make_peers(&self, cluster: &Cluster) -> Result<()> {
         let quiet = Case::OursQuiet.database();
         cluster.clone_database(quiet, Case::Ours.database()).await?;
@@ -97,7 +95,11 @@ impl Site {
             .await?;
         admin.execute("vacuum (analyze)").await?;
         admin.close().await?;
+        self.make_tables(cluster).await
+    }
 
+    /// Makes the tables of the floor and of the seeds' way, with the same rows.
+    pub async fn make_tables(&self, cluster: &Cluster) -> Result<()> {
         let mut owner = cluster.connect(OWNER, Case::Ours.database()).await?;
         for (file, sql) in [
             ("floor.sql", include_str!("../../sql/path/floor.sql")),

@@ -4,11 +4,12 @@
 ///
 /// The database keeps words (checked text columns, no Postgres enums), so each such enum needs the
 /// same four things: its words, the way back, all its values in order, and serialising as the word.
+/// A word that was another in an earlier release names that one, too (`= "new" | "earlier"`); it is read, never written.
 macro_rules! words {
     (
         $(#[$about:meta])*
         $vis:vis enum $name:ident {
-            $( $(#[$says:meta])* $value:ident = $word:literal, )+
+            $( $(#[$says:meta])* $value:ident = $word:literal $( | $earlier:literal )*, )+
         }
     ) => {
         $(#[$about])*
@@ -31,7 +32,7 @@ macro_rules! words {
             /// The value of a word; `None` for a word that is not one of ours.
             pub fn of_word(word: &str) -> Option<Self> {
                 match word {
-                    $( $word => Some(Self::$value), )+
+                    $( $word $( | $earlier )* => Some(Self::$value), )+
                     _ => None,
                 }
             }

@@ -59,16 +59,20 @@ fn every_payload_of_the_corpus_is_read_as_expected() {
 fn summary(body: &[u8]) -> Value {
     let items = parse(body).expect("the corpus holds no body that is not JSON");
     let dead = items.iter().filter(|item| {
-        let is_field = item.what == What::Field || item.phone_number_id.is_none();
-        let has_no_sender = item.what == What::Message && item.identity_key().is_empty();
-        is_field || has_no_sender
+        let is_field = item.what == What::Field && item.about.is_none();
+        let is_nowhere = item.what != What::Field && item.phone_number_id.is_none();
+        let is_of_nobody = matches!(item.what, What::Message | What::Echo | What::History)
+            && item.identity_key().is_empty();
+        is_field || is_nowhere || is_of_nobody
     });
     let dead = dead.count();
     let stored = items.len() - dead;
     let items: Vec<_> = items
         .iter()
         .map(|item| match item.what {
-            What::Message => json!({"what": "message", "kind": item.kind}),
+            What::Message | What::Echo | What::History => {
+                json!({"what": item.what, "kind": item.kind})
+            }
             What::Status => json!({"what": "status", "status": item.status}),
             What::Field => json!({"what": "field", "field": item.field}),
         })

@@ -100,9 +100,13 @@ fn every_retry_of_a_send_ends() {
         .chain(130_000..140_000)
         .chain([368, 80_007, 2_494_100])
     {
-        let stops =
-            errors::known(code).is_some_and(|known| known.class == errors::ErrorClass::Stop);
-        let last = retry::decide(Some(code), Some(400), 10_000, "whatsapp.send_text");
+        let stops = errors::known(code).is_some_and(|known| {
+            matches!(
+                known.class,
+                errors::ErrorClass::Stop | errors::ErrorClass::Token
+            )
+        });
+        let last = retry::decide(Some(code), Some(400), 10_000, "whatsapp.send_message");
         match last {
             Decision::StopNumber { .. } => assert!(stops, "{code}"),
             last => assert!(

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use chat_rules::Timestamp;
 use chat_rules::conversations::{self, Kind, Origin, SenderType};
@@ -120,9 +121,28 @@ fn time(at: Option<Timestamp>) -> Value {
     }
 }
 
+/// The value of a rule's answer that is a JSON text.
+fn read_json(answer: &Result<String, whatsapp::Error>) -> Value {
+    let answer = answer.as_ref().expect("the arguments are JSON");
+    serde_json::from_str(answer).expect("the answer is JSON")
+}
+
 /// Asks a rule as the glue of the extension does.
 fn ask(rule: &str, args: &Args<'_>) -> Value {
     match rule {
+        "template_message" => read_json(&whatsapp::template::template_message_json(
+            &args.json("components").unwrap_or_default(),
+            args.text("parameter_format"),
+            args.json("parameters").as_deref(),
+        )),
+        "template_form" => read_json(&whatsapp::template::template_form_json(
+            &args.json("components").unwrap_or_default(),
+            args.text("parameter_format"),
+        )),
+        "dialled_phone" => json!(whatsapp::dialled_phone(args.word("typed")).map(|phone| {
+            let variants = whatsapp::phone_variants(&phone);
+            json!({"phone": phone, "variants": variants})
+        })),
         "message_effect" => message_effect(args),
         "preview_text" => json!(conversations::preview_text(
             args.word("kind"),
@@ -249,6 +269,35 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
             args.word("kind"),
             args.time("at").unwrap_or(Timestamp::MAX),
         )),
+        "kept_type" => {
+            json!(whatsapp::media::kept_type(args.text("said"), args.text("found")).ok())
+        }
+        "sent_type" => {
+            let sent = whatsapp::media::sent_type(
+                args.word("kind"),
+                args.text("said"),
+                args.text("found"),
+                u64::try_from(args.number("size").expect("a size")).expect("bytes"),
+                args.flag("animated"),
+            );
+            match sent {
+                Ok(mime) => json!(mime),
+                Err(unfit) => json!({"what": unfit.what, "advice": unfit.advice}),
+            }
+        }
+        "file_name" => json!(whatsapp::media::file_name(
+            args.text("given"),
+            args.word("kind"),
+            args.word("mime"),
+        )),
+        "same_digest" => {
+            // Of no bytes at all.
+            let digest = <sha2::Sha256 as sha2::Digest>::digest(b"");
+            json!(whatsapp::media::same_digest(
+                args.word("said"),
+                &digest.into()
+            ))
+        }
         "unknown_outcome" => json!(
             args.time("at")
                 .map_or(whatsapp::UnknownOutcome::Wait, |at| {
@@ -256,6 +305,33 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
                     whatsapp::unknown_outcome(args.text("policy"), args.time("since"), at, wait)
                 })
         ),
+        "check_outgoing" => {
+            match whatsapp::check_outgoing(&outgoing(args), args.flag("has_file")) {
+                Ok(()) => Value::Null,
+                Err(refused) => json!({
+                    "code": refused.code, "message": refused.message, "hint": refused.hint,
+                }),
+            }
+        }
+        "outgoing_words" => json!(whatsapp::outgoing_words(
+            args.word("kind"),
+            args.text("content"),
+            &args.0["metadata"],
+        )),
+        "outgoing_body" => {
+            let envelope = whatsapp::outgoing::Envelope {
+                to: args.text("to"),
+                recipient: args.text("recipient"),
+                reply_to: args.text("reply_to"),
+                callback: args.text("callback"),
+            };
+            let message = outgoing(args);
+            let media = whatsapp::outgoing::Media::of(message.metadata, args.text("file_url"));
+            match whatsapp::outgoing::body(&message, &envelope, media.as_ref()) {
+                Ok(body) => body,
+                Err(refused) => json!(refused.code),
+            }
+        }
         "session_token" => json!(visitors::session_token(
             args.word("claims"),
             args.word("key"),
@@ -296,6 +372,17 @@ fn ask(rule: &str, args: &Args<'_>) -> Value {
         "hold_seconds" => json!(retry::hold_seconds(args.word("kind"))),
         "decide" => decide(args),
         unknown => panic!("{unknown} is no rule"),
+    }
+}
+
+/// The facts of a row; metadata that is not named is an empty object.
+fn outgoing<'a>(args: &Args<'a>) -> whatsapp::outgoing::Message<'a> {
+    static NOTHING: LazyLock<Value> = LazyLock::new(|| json!({}));
+    whatsapp::outgoing::Message {
+        kind: args.word("kind"),
+        content: args.text("content"),
+        metadata: args.0.get("metadata").unwrap_or(&NOTHING),
+        file_name: args.text("file_name"),
     }
 }
 

@@ -26,4 +26,6 @@ $$;
 
 grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role, authenticator to postgres with admin option;
+-- As on self-hosted images; on hosted projects supautils lets postgres make policies on realtime.messages instead.
+grant supabase_realtime_admin to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;

@@ -122,6 +122,10 @@ pub enum Error {
     #[error("the REST double: {0}")]
     Rest(String),
 
+    /// The Realtime double's stream from the database ended.
+    #[error("the replication of realtime.messages: {0}")]
+    Replication(String),
+
     /// The Graph simulator did not do what it was asked.
     #[error(transparent)]
     Graph(#[from] crate::graph::Error),
@@ -165,6 +169,12 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
+}
+
+impl From<pgwire_replication::PgWireError> for Error {
+    fn from(error: pgwire_replication::PgWireError) -> Self {
+        Self::Replication(error.to_string())
+    }
 }
 
 /// Result of this crate.

@@ -1,11 +1,13 @@
 //! A Supabase-shaped stack on one machine, without containers: PostgreSQL in a
-//! cluster of our own, *doubles* of Supabase's REST and Auth on one origin, and
-//! a simulator of Meta's Graph API. For the demo, for tests and for benches; in
+//! cluster of our own, *doubles* of Supabase's REST, Auth, Storage and Realtime on one origin,
+//! and a simulator of Meta's Graph API. For the demo, for tests and for benches; in
 //! production the real services serve the same paths.
 //!
 //! - [`cluster`], [`server`], [`migrate`], [`pg17`]: a server of PostgreSQL 15 or
 //!   17 with Supabase's roles and schemas and our migrations.
-//! - [`api`], [`auth`], [`rest`]: `/rest/v1` and `/auth/v1`.
+//! - [`api`], [`auth`], [`rest`], [`storage`], [`realtime`]: `/rest/v1`, `/auth/v1`, `/storage/v1` and
+//!   `/realtime/v1`.
+//! - [`demo_pages`]: two pages to try a chat on, `/demo/visitor` and `/demo/agent`.
 //! - [`graph`]: the Graph simulator.
 //! - [`stack`]: all of it with the worker, as `cargo x up` runs it; [`play`] plays
 //!   the main job on it.
@@ -14,6 +16,7 @@
 pub mod api;
 pub mod auth;
 pub mod cluster;
+pub mod demo_pages;
 pub mod error;
 pub mod graph;
 mod http_client;
@@ -25,9 +28,11 @@ pub mod play;
 pub mod ports;
 mod private_file;
 pub mod process;
+pub mod realtime;
 pub mod rest;
 pub mod server;
 pub mod stack;
+pub mod storage;
 pub mod with_cluster;
 
 use std::path::PathBuf;

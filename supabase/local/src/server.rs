@@ -153,6 +153,16 @@ impl Server {
         Ok(())
     }
 
+    /// Lets PostgREST become that role, as docs/edge.md says; without it nobody comes over HTTPS as the worker.
+    pub async fn let_edge_worker_in(&self) -> Result<()> {
+        let mut connection = self.connect(OWNER, "postgres").await?;
+        connection
+            .execute("grant chat_worker to authenticator")
+            .await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     async fn set_password(&self, connection: &mut PgConnection, role: &str) -> Result<()> {
         connection
             .execute(AssertSqlSafe(format!(

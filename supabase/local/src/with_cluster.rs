@@ -43,6 +43,7 @@ pub async fn cluster_with_templates(
         freeze(server, template).await?;
     }
     server.let_worker_in().await?;
+    server.let_edge_worker_in().await?;
     Ok(cluster)
 }
 

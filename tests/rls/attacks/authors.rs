@@ -147,7 +147,8 @@ pub async fn numbers_that_count(world: &World) -> Result<()> {
             "sent_at",
             "delivery_state",
             "whatsapp_message_id",
-            "metadata",
+            "reactions",
+            "file_state",
         ] {
             let insert = format!(
                 "insert into mod_chat_messages (conversation_id, content, {column}) values ('{}', 'x', null)",

@@ -10,16 +10,19 @@ use crate::world::World;
 pub mod across_sites;
 pub mod authors;
 pub mod claims;
+pub mod files;
 pub mod limits;
 pub mod lists;
 pub mod numbers;
 pub mod rights;
 pub mod roles;
 pub mod routing;
+pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod statuses;
 pub mod talk;
+pub mod topics;
 pub mod visitors;
 pub mod widget;
 
@@ -41,16 +44,19 @@ pub fn all() -> Vec<Attack> {
         across_sites::ATTACKS,
         authors::ATTACKS,
         claims::ATTACKS,
+        files::ATTACKS,
         limits::ATTACKS,
         lists::ATTACKS,
         numbers::ATTACKS,
         rights::ATTACKS,
         roles::ATTACKS,
         routing::ATTACKS,
+        secrets::ATTACKS,
         sessions::ATTACKS,
         settings::ATTACKS,
         statuses::ATTACKS,
         talk::ATTACKS,
+        topics::ATTACKS,
         visitors::ATTACKS,
         widget::ATTACKS,
     ]

@@ -14,7 +14,8 @@ super::held_off!(
     an_app_that_signs_for_a_foreign_number,
     a_number_not_confirmed,
     a_number_confirmed_twice,
-    sending_after_disconnection
+    sending_after_disconnection,
+    the_queue_of_a_number_that_one_claims
 );
 
 /// Makes an app, an account and a claimed number known, as the worker does at its start.
@@ -142,9 +143,9 @@ pub async fn a_number_confirmed_twice(world: &World) -> Result<()> {
     Ok(())
 }
 
-pub async fn sending_after_disconnection(world: &World) -> Result<()> {
-    let ours = connect(world, &world.a, "first", "777").await?;
-    webhook::receive(&world.db, &ours, &[text("15550001", "wamid.1", "Hi")]).await?;
+/// Somebody wrote to a number of site A, and the agent's "Hello" to them is to be sent.
+async fn an_answer_waits(world: &World, number: &Number) -> Result<()> {
+    webhook::receive(&world.db, number, &[text("15550001", "wamid.1", "Hi")]).await?;
     let mut agent = world.db.as_user(world.a.agent.user).await?;
     agent
         .execute(
@@ -152,6 +153,12 @@ pub async fn sending_after_disconnection(world: &World) -> Result<()> {
             select id, 'Hello' from mod_chat_conversations where channel = 'whatsapp'",
         )
         .await?;
+    Ok(())
+}
+
+pub async fn sending_after_disconnection(world: &World) -> Result<()> {
+    let ours = connect(world, &world.a, "first", "777").await?;
+    an_answer_waits(world, &ours).await?;
     world
         .as_owner("update chat.whatsapp_numbers set confirmed_at = null")
         .await?;
@@ -167,6 +174,20 @@ pub async fn sending_after_disconnection(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Whoever claims a number that is another's is not told what waits to be sent by it.
+pub async fn the_queue_of_a_number_that_one_claims(world: &World) -> Result<()> {
+    let claimed = register(world, &world.b, "second", "777").await?;
+    let theirs = connect(world, &world.a, "first", "777").await?;
+    an_answer_waits(world, &theirs).await?;
+    let mut admin = world.db.as_user(world.b.admin.user).await?;
+    let id: Uuid = serde_json::from_value(claimed["number"].clone())?;
+    let asked = format!("select chat_whatsapp_health('{id}') as health");
+    let rows = admin.rows(&asked).await?;
+    let queue = &rows[0]["health"]["queue"];
+    ensure!(queue["waiting"] == 0, "the queue is told: {queue}");
+    Ok(())
+}
+
 /// Claims the waiting send and begins its attempt. Gives what the database answered, with `job` as it was claimed.
 pub async fn begin_send(world: &World) -> Result<Value> {
     let jobs: Value = sqlx::query_scalar("select chat_claim_jobs(10)")
@@ -174,7 +195,10 @@ pub async fn begin_send(world: &World) -> Result<Value> {
         .await?;
     let job = jobs
         .as_array()
-        .and_then(|jobs| jobs.iter().find(|job| job["kind"] == "whatsapp.send_text"))
+        .and_then(|jobs| {
+            jobs.iter()
+                .find(|job| job["kind"] == "whatsapp.send_message")
+        })
         .cloned();
     let Some(job) = job else {
         bail!("no send waits: {jobs}")

@@ -119,9 +119,10 @@ async fn an_agent_is_told_why_whatsapp_takes_no_message() -> Result<()> {
         )
     };
     for (columns, values, said) in [
+        ("content, kind", "'x', 'image'", "PT422 chat/file_missing"),
         (
             "content, kind",
-            "'x', 'image'",
+            "'x', 'order'",
             "PT422 chat/kind_not_sendable",
         ),
         ("content", "''", "PT422 chat/text_length"),

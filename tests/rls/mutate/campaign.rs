@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -19,8 +20,8 @@ const BENCHES: usize = 2;
 
 /// How much is tried, and in what order.
 pub struct Campaign {
-    /// Whence the order.
-    pub seed: u64,
+    /// Whence the order. None: from what there is to mutate, so that one tree always gives one order.
+    pub seed: Option<u64>,
     /// No mutation is begun after this; what was begun is judged.
     pub time: Option<Duration>,
     /// Only mutations whose name has this in it, or of the kind that is called so.
@@ -55,7 +56,9 @@ impl Campaign {
                 mutation.name.contains(only.as_str()) || mutation.kind.words() == only
             });
         }
-        mutations.shuffle(&mut StdRng::seed_from_u64(self.seed));
+        mutations.sort_by(|one, other| one.name.cmp(&other.name));
+        let seed = self.seed.unwrap_or_else(|| seed_of(&mutations));
+        mutations.shuffle(&mut StdRng::seed_from_u64(seed));
         let mut report = Report::default();
         for mutation in &mutations {
             *report.of.entry(mutation.kind).or_default() += 1;
@@ -100,6 +103,14 @@ impl Campaign {
             .sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         Ok(report)
     }
+}
+
+fn seed_of(mutations: &[Mutation]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for mutation in mutations {
+        mutation.name.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn tell(done: usize, of: usize, began: Instant, mutation: &Mutation, verdict: &Verdict) {

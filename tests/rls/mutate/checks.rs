@@ -263,7 +263,7 @@ impl Patterns {
             )?,
             asks: Regex::new(ASKS)?,
             variable: Regex::new(
-                r"\b(\w+) constant [\w.\[\]]+ := (?:auth\.uid\(\)|chat\.(?:my_sites_with|my_visitor_ids|my_limited_sites|visitors_of|inbox_sites))\b",
+                r"\b(\w+) constant [\w.\[\]]+ := (?:auth\.uid\(\)|chat\.(?:my_sites_with|my_whole_sites|my_visitor_ids|my_limited_sites|visitors_of|inbox_sites))\b",
             )?,
             among: Regex::new(r"[\w.]+ (= any|<> all) \(")?,
             theirs: Regex::new(r"chat\.my_\w+\(|chat\.sites_in_charge\(|\bp_mine\b")?,

@@ -1,4 +1,5 @@
-//! As many mutations as fit into the time of a test.
+//! As many mutations as fit into the time of a test. One tree always tries them in one order, so a run can be repeated; a
+//! change of any rule brings another order.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::campaign::Campaign;
 #[tokio::test]
 async fn every_rule_of_a_sample_is_missed_when_it_is_gone() -> Result<()> {
     let report = Campaign {
-        seed: rand::random(),
+        seed: None,
         time: Some(Duration::from_secs(45)),
         only: None,
         is_list: false,

@@ -144,7 +144,7 @@ async fn whatsapp_takes_nothing_back_and_notes_are_ours() -> Result<()> {
     refused(scene.delete(ada, &answer).await, "PT409 chat/already_sent");
     refused(
         scene.react(ada, &answer, "'👍'").await,
-        "PT422 chat/kind_not_sendable",
+        "PT409 chat/not_sent_yet",
     );
     let note = format!(
         "insert into mod_chat_messages (conversation_id, content, kind) values ({}, 'VIP', 'note') returning *",

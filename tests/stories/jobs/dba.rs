@@ -190,7 +190,7 @@ async fn a_number_that_is_paused_sends_nothing_while_another_does() -> Result<()
     scene
         .psql("chat.resume(number => '106540352242922')")
         .await?;
-    assert_eq!(scene.claim_send().await?.kind, "whatsapp.send_text");
+    assert_eq!(scene.claim_send().await?.kind, "whatsapp.send_message");
     Ok(())
 }
 

@@ -199,7 +199,7 @@ async fn what_is_handed_over_makes_room_and_tells_both_sides() -> Result<()> {
     );
     let told = scene
         .count(&format!(
-            "realtime.messages where event = 'conversation_assigned' and payload ->> 'conversation_id' = {}
+            "realtime.messages where event in ('conversation_assigned', 'agent_joined') and payload ->> 'conversation_id' = {}
                 and topic in ('chat:site:{}', 'chat:visitor:{}')",
             id(&chat), scene.site.id, given["visitor_id"].as_str().expect("a visitor")
         ))

@@ -62,6 +62,21 @@ async fn a_site_without_hours_is_always_open() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_site_that_never_saved_settings_has_their_defaults_and_asking_makes_none() -> Result<()> {
+    let scene = Scene::open().await?;
+    let unsaved = scene.hours("").await?;
+    assert_eq!(scene.count("mod_chat_widget_settings").await?, 0);
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_widget_settings (site_id) values ('{}')",
+            scene.site.id
+        ))
+        .await?;
+    assert_eq!(scene.hours("").await?, unsaved);
+    Ok(())
+}
+
+#[tokio::test]
 async fn everybody_learns_whether_a_site_is_open_and_when_that_changes() -> Result<()> {
     let (scene, adam) = scene().await?;
     scene

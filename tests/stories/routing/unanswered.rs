@@ -123,7 +123,7 @@ async fn a_chat_that_its_agent_does_not_answer_goes_to_somebody_else() -> Result
     ] {
         let told = scene
             .count(&format!(
-                "realtime.messages where topic = '{topic}' and event in ('agent_left', 'conversation_assigned')"
+                "realtime.messages where topic = '{topic}' and event in ('agent_left', 'conversation_assigned', 'agent_joined')"
             ))
             .await?;
         assert_eq!(told, 2, "{topic} hears that Ada lost it and Ben got it");

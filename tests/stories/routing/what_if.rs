@@ -186,6 +186,30 @@ async fn under_other_rules_of_the_site() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_request_that_may_only_read_may_simulate() -> Result<()> {
+    let (scene, adam, _) = Scene::with_recording(&two_in_a_row()).await?;
+    assert_eq!(
+        scene.count("mod_chat_widget_settings").await?,
+        0,
+        "rules that ask for hours find no settings"
+    );
+    let rules = json!({"rules": [{"name": "Day", "if": {"hours": [{"is": "open"}]}, "then": {"priority": "high"}}]});
+    let mut adam = scene.db.as_user(adam.user).await?;
+    let mut request = adam.begin().await?;
+    sqlx::raw_sql("set transaction read only")
+        .execute(&mut *request)
+        .await?;
+    let changed: Value = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select chat_simulate_routing('{}', {END} - interval '1 hour', {END}, '{rules}') -> 'changed'",
+        scene.site.id
+    )))
+    .fetch_one(&mut *request)
+    .await?;
+    assert_eq!(changed["arrivals"], 2, "{changed}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn other_rules_are_asked_of_chats_as_they_came() -> Result<()> {
     let (scene, adam, ada) = Scene::with_recording(&[]).await?;
     let mut ids = Vec::new();

@@ -1,8 +1,8 @@
 //! Forgetting a person, the proof of it, and what is handed out of them before.
 
 use anyhow::{Context, Result};
-use pg_chat_tests::webhook::image;
-use pg_chat_tests::{Agent, Refusal, wait_until};
+use pg_chat_tests::webhook::{image, text};
+use pg_chat_tests::{Agent, Refusal, wait_until, webhook};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
@@ -23,9 +23,10 @@ async fn known_all_over(scene: &Scene, ada: Agent) -> Result<Uuid> {
     scene
         .as_owner(&format!(
             "insert into mod_chat_messages (conversation_id, sender_type, content, kind, file_url) values
-                ({0}, 'visitor', 'zebra crossing', 'image', 'chat/1/zebra.png'),
+                ({0}, 'visitor', 'zebra crossing', 'image', 'chat/{1}/zebra.png'),
                 ({0}, 'agent', 'a zebra, says Ada', 'note', null)",
-            id(&chat)
+            id(&chat),
+            scene.site.id
         ))
         .await?;
     scene.answer(ada, &chat, "Dear zebra").await?;
@@ -44,6 +45,21 @@ async fn known_all_over(scene: &Scene, ada: Agent) -> Result<Uuid> {
             scene.site.id
         ))
         .await?;
+    // The phone's address book has the number in another spelling; a group names them.
+    let mut body = webhook::body_of(
+        &scene.number,
+        "smb_app_state_sync",
+        json!({"state_sync": [{"type": "contact", "action": "add", "metadata": {"timestamp": "1760000000"},
+            "contact": {"full_name": "Zebra Zoe", "phone_number": ZOE}}]}),
+    );
+    scene.take(&body).await?;
+    body = webhook::body_of(
+        &scene.number,
+        "group_participants_update",
+        json!({"groups": [{"group_id": "Y2hhdF8x", "type": "group_participants_add", "timestamp": "1760000000",
+            "added_participants": [{"wa_id": ZOE}]}]}),
+    );
+    scene.take(&body).await?;
     scene
         .boss_gets(&format!("chat_block_visitor('{home}', 'zebra stripes')"))
         .await?;
@@ -90,7 +106,9 @@ async fn nothing_of_an_erased_person_is_left_but_the_proof() -> Result<()> {
     assert_eq!(
         proof["counts"],
         json!({"visitors": 2, "identities": 1, "aliases": 1, "conversations": 1, "messages": 4, "attempts": 0,
-            "choices": 1, "visits": 0, "page_views": 0, "sessions": 0, "blocks": 1, "orphan_statuses": 1, "dead_letters": 1, "files": 1, "jobs": 2,
+            "choices": 1, "visits": 0, "page_views": 0, "sessions": 0, "blocks": 1, "orphan_statuses": 1, "dead_letters": 1,
+            "phone_contacts": 1, "told_of_groups": 1, "files": 1, "jobs": 2,
+            "contacts": 0, "activities": 0,
             "answered_by": {ada.id.to_string(): 1}})
     );
     assert_eq!(proof["erased_by"], json!(scene.site.owner));
@@ -217,6 +235,29 @@ async fn who_holds_a_chat_may_change_it_twice_while_an_erasing_waits_for_it() ->
 }
 
 #[tokio::test]
+async fn who_quotes_somebody_that_is_just_being_erased_is_heard_without_the_quote() -> Result<()> {
+    let scene = Scene::open().await?;
+    let chat = scene.visit(ZOE).await?;
+    let quoted = scene
+        .row("select whatsapp_message_id as wamid from mod_chat_messages")
+        .await?;
+    let mut erases = scene.db.owner().begin().await?;
+    let gone = format!(
+        "delete from mod_chat_conversations where id = {}",
+        id(&chat)
+    );
+    erases.execute(AssertSqlSafe(gone)).await?;
+    let mut quoting = text("15550100077", "wamid.quoting", "Zoe wrote this");
+    quoting["context"] = json!({"from": ZOE, "id": quoted["wamid"]});
+    scene.while_open(erases, scene.hear(&[quoting])).await??;
+    let heard = scene.message("wamid.quoting").await?;
+    assert_eq!(heard["content"], "Zoe wrote this");
+    assert_eq!(heard["reply_to_id"], Value::Null);
+    assert_eq!(heard["metadata"]["context"]["wamid"], quoted["wamid"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_worker_that_holds_a_job_of_an_erased_person_finds_it_gone() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let chat = scene.visit(ZOE).await?;
@@ -226,7 +267,10 @@ async fn a_worker_that_holds_a_job_of_an_erased_person_finds_it_gone() -> Result
         .await?;
     let send = jobs
         .as_array()
-        .and_then(|jobs| jobs.iter().find(|job| job["kind"] == "whatsapp.send_text"))
+        .and_then(|jobs| {
+            jobs.iter()
+                .find(|job| job["kind"] == "whatsapp.send_message")
+        })
         .context("no send was claimed")?;
     scene
         .boss_gets(&format!(

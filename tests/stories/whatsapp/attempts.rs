@@ -163,13 +163,14 @@ async fn what_is_tried_again_holds_its_lane() -> Result<()> {
     );
     assert_eq!(scene.message_now(&first).await?["status"], "sending");
 
-    scene.pauses_end().await?;
+    scene.pairs_rested().await?;
     let again = scene.begin_send().await?;
     assert_eq!(
         (&again.said["text"], again.number(), again.job.tries),
         (&json!("first"), 2, 2)
     );
     scene.end_send(&again, accepted("wamid.1")).await?;
+    scene.pairs_rested().await?;
     assert_eq!(scene.begin_send().await?.said["text"], "second");
     let outcomes = scene
         .rows("select outcome, code from chat.attempts order by number limit 2")

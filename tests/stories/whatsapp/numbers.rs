@@ -144,11 +144,11 @@ async fn a_message_from_nobody_is_kept_aside() -> Result<()> {
 async fn a_field_that_is_not_handled_is_kept_aside() -> Result<()> {
     let scene = Scene::open().await?;
     let body = json!({"object": "whatsapp_business_account", "entry": [{"id": scene.number.waba_id, "changes": [
-        {"field": "message_template_status_update", "value": {"event": "APPROVED", "message_template_id": 1}}]}]});
+        {"field": "automatic_events", "value": {"event_name": "LeadSubmitted"}}]}]});
     assert_eq!(scene.take(&body).await?["dead"], 1);
     let letter = scene.dead_letter().await?;
     assert_eq!(letter["reason"], "field_not_handled");
-    assert_eq!(letter["item"]["field"], "message_template_status_update");
+    assert_eq!(letter["item"]["field"], "automatic_events");
     Ok(())
 }
 

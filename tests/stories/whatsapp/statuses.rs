@@ -167,7 +167,7 @@ async fn a_status_before_the_answer_finds_its_message_by_our_own_mark() -> Resul
     );
     assert_eq!(
         scene
-            .count("chat.jobs where kind = 'whatsapp.send_text'")
+            .count("chat.jobs where kind = 'whatsapp.send_message'")
             .await?,
         0
     );

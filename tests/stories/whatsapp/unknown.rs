@@ -194,7 +194,7 @@ async fn one_that_is_sent_again_while_a_worker_holds_it_is_settled_all_the_same(
     assert_eq!(scene.send("wamid.second").await?.said["text"], "second");
     assert_eq!(
         scene
-            .count("chat.jobs where kind = 'whatsapp.send_text'")
+            .count("chat.jobs where kind = 'whatsapp.send_message'")
             .await?,
         0
     );

@@ -104,6 +104,58 @@ async fn a_file_is_sent_once_by_the_session_that_put_it_there() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_was_put_there_counts_whatever_was_said_of_it_before() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene
+        .set("max_file_size_mb = 1, allowed_file_types = '{image/*}'")
+        .await?;
+    let mut zoe = scene.guest_without_form().await?;
+    for (is, answer) in [
+        (
+            r#"{"size": 1048577, "mimetype": "image/png"}"#,
+            Err("chat/file_too_large"),
+        ),
+        (
+            r#"{"size": 9999999999, "mimetype": "image/png"}"#,
+            Err("chat/file_too_large"),
+        ),
+        (
+            r#"{"size": 10, "mimetype": "text/html"}"#,
+            Err("chat/file_type"),
+        ),
+        (r#"{"size": 10}"#, Err("chat/file_type")),
+        (
+            r#"{"size": 1048576, "mimetype": "image/JPEG; q=1"}"#,
+            Ok(json!([1_048_576, "image/jpeg"])),
+        ),
+    ] {
+        let upload = zoe
+            .gets("chat_request_upload('a.png', 10, 'image/png')")
+            .await?;
+        sqlx::query("insert into storage.objects (bucket_id, name, metadata) values ('chat-media', $1, $2::jsonb)")
+            .bind(upload["path"].as_str())
+            .bind(is)
+            .execute(scene.db.owner())
+            .await?;
+        let send = format!(
+            "chat_post_message('', gen_random_uuid(), null, null, {})",
+            upload["upload"].to_string().replace('"', "'")
+        );
+        match answer {
+            Err(code) => assert_eq!(zoe.is_refused(&send).await, said("PT422", code), "{is}"),
+            Ok(shown) => {
+                let message = zoe.gets(&send).await?;
+                assert_eq!(
+                    json!([message["file_size"], message["file_mime_type"]]),
+                    shown
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn storage_takes_a_visitors_file_only_where_they_asked_for_a_place() -> Result<()> {
     let scene = Scene::open().await?;
     let mut zoe = scene.guest_without_form().await?;

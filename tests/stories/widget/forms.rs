@@ -134,6 +134,25 @@ async fn the_department_chosen_gets_the_chat() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_department_that_is_just_being_deleted_is_unknown() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.set("pre_chat_department_selector = true").await?;
+    let sales = scene.site.department("Sales", 5).await?;
+    let mut zoe = scene.guest_without_form().await?;
+    let mut deletes = scene.db.owner().begin().await?;
+    let delete = format!("delete from mod_chat_departments where id = '{sales}'");
+    sqlx::query(sqlx::AssertSqlSafe(delete))
+        .execute(&mut *deletes)
+        .await?;
+    let form = format!(
+        "chat_submit_form('pre_chat', '{{\"message\": \"Hi\", \"department_id\": \"{sales}\"}}')"
+    );
+    let answer = scene.while_open(deletes, zoe.gets(&form)).await??;
+    assert_eq!(problems(&answer), ["department_id unknown"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn whoever_finds_nobody_there_leaves_a_message_and_an_address() -> Result<()> {
     let scene = Scene::open().await?;
     let mut zoe = scene.guest_without_form().await?;

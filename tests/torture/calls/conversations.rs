@@ -27,6 +27,34 @@ pub const CALLS: &[Kind] = &[
         let emoji = p.chance.word(&["👍", "❤️", "👩‍👩‍👧‍👦"]);
         vec![("message", p.one("messages")), ("emoji", emoji)]
     }),
+    function("chat_send_text", 15, staff, |p| {
+        let mut args = vec![
+            ("conversation", p.one("conversations")),
+            ("content", p.chance.text()),
+            ("preview_url", p.chance.truth()),
+        ];
+        if p.chance.one_in(2) {
+            args.push(("id", p.fresh_or("messages")));
+            args.push(("reply_to", p.one("messages")));
+        }
+        args
+    }),
+    function("chat_send_media", 10, staff, |p| {
+        let kinds = ["image", "video", "audio", "voice", "document", "sticker"];
+        let urls = ["https://example.org/a.jpg", "chat/nobody/a.jpg", "a.jpg"];
+        let mut args = vec![
+            ("conversation", p.one("conversations")),
+            ("kind", p.chance.word(&kinds)),
+            ("file_url", p.chance.word(&urls)),
+        ];
+        if p.chance.one_in(2) {
+            args.push(("content", p.chance.text()));
+            args.push(("file_name", p.chance.text()));
+            args.push(("file_size", p.chance.number(0, 1_000)));
+            args.push(("id", p.fresh_or("messages")));
+        }
+        args
+    }),
     function("chat_message_history", 5, staff, |p| {
         vec![("message", p.one("messages"))]
     }),

@@ -24,6 +24,29 @@ pub const CALLS: &[Kind] = &[
         args.push(("outcome", wording::json(&outcome)));
         args
     }),
+    function("chat_renew_lease", 6, worker, |p| {
+        p.leases.args_of_lease(&mut p.chance)
+    }),
+    function("chat_begin_media", 6, worker, |p| {
+        p.leases.args_of_lease(&mut p.chance)
+    }),
+    function("chat_files_to_delete", 6, worker, |p| {
+        p.leases.args_of_lease(&mut p.chance)
+    }),
+    function("chat_files_deleted", 3, worker, |p| {
+        let id = p.chance.below(200);
+        vec![("ids", format!("'{{{id}}}'"))]
+    }),
+    function("chat_finish_reaction", 8, worker, |p| {
+        p.leases.take_up(|lease| lease.reacts());
+        let mut outcome = p.leases.outcome_of_job(&mut p.chance);
+        if outcome["is"] == "dead" {
+            outcome["is"] = "failed".into();
+        }
+        let mut args = p.leases.args_of_lease(&mut p.chance);
+        args.push(("outcome", wording::json(&outcome)));
+        args
+    }),
     function("chat_finish_job", 20, worker, |p| {
         p.leases.take_up(|lease| !lease.sends());
         let outcome = p.leases.outcome_of_job(&mut p.chance);
@@ -37,6 +60,10 @@ pub const CALLS: &[Kind] = &[
         vec![("lease_tokens", wording::array(&[token]))]
     }),
     function("chat_worker_facts", 2, worker, |_| vec![]),
+    function("chat_worker_rights", 1, worker, |_| {
+        let known = wording::array(&["public.chat_tick(integer)".to_owned()]);
+        vec![("functions", known)]
+    }),
     function("chat_retry_job", 6, retries, |p| {
         vec![("job_id", p.one("dead_jobs"))]
     }),

@@ -106,6 +106,20 @@ pub const CALLS: &[Kind] = &[
     bends(function("chat_erase_visitor", 5, boss, one_visitor)),
     function("chat_erasures", 2, boss, |p| vec![("site", p.site())]),
     function("chat_export_visitor", 2, boss, one_visitor),
+    function("chat_contact", 4, staff, one_visitor),
+    function("chat_crm", 2, boss, |p| vec![("site", p.site())]),
+    function("chat_save_crm", 1, boss, |p| {
+        vec![
+            ("site", p.site()),
+            (
+                "is_on",
+                p.chance
+                    .one_of(&["true", "true", "false", "null"])
+                    .to_owned(),
+            ),
+        ]
+    }),
+    function("chat_retry_crm", 1, boss, |p| vec![("site", p.site())]),
 ];
 
 fn one_visitor(p: &mut Player<'_>) -> Args {

@@ -1,7 +1,23 @@
 // The rows and words of the database, with LC-01's names: columns in camelCase, as mapRecord gives them.
-// Written by `cargo x types` from the catalog. What the catalog does not know stands in types.ts.
+// Written by `cargo x types` from the catalog. What the catalog does not know stands in shapes.ts.
 
-import type { BusinessHoursConfig, ConversationFilters } from './types'
+import type {
+  BusinessHoursConfig,
+  ConversationChanges,
+  ConversationCounts,
+  ConversationFilters,
+  FileAddress,
+  Heartbeat,
+  OpenedSession,
+  QueuePosition,
+  ReadCursor,
+  SubmittedForm,
+  TypingShown,
+  UploadPlace,
+  VisitorReaction,
+  WidgetConfig,
+  WorkerKey,
+} from './shapes.js'
 
 export type AgentRole = 'agent' | 'supervisor' | 'admin'
 export type AgentStatus = 'online' | 'away' | 'busy' | 'offline'
@@ -273,6 +289,10 @@ export interface ChatConversation {
   ipAddress: string | null
   /** Whether the assistant answers here, as a rule of the site said; null: as the site does. */
   assistant: boolean | null
+  /** Until when Meta charges nothing, because the person came by an ad or a page's button; null: it does. */
+  whatsappFreeEntryUntil: string | null
+  /** What was said before the number came to us, imported (whatsapp/history.sql): it began over and was never routed. */
+  isHistory: boolean
   visitor?: ChatVisitor
   assignedAgent?: ChatAgent
   department?: ChatDepartment
@@ -320,7 +340,7 @@ export interface ChatMessage {
   deliveryState: DeliveryState
   readAt: string | null
   replyToId: string | null
-  /** {"visitor:<id>" or "agent:<id>": {"emoji", "at"}}; emoji null after removal. */
+  /** {"visitor:<id>", "agent:<id>" or "agent:phone_app": {"emoji", "at"}}; emoji null after removal. */
   reactions: Record<string, unknown>
   /** What the columns do not hold: media, interactive, location, statuses (first time of each), error {code,title,details,advice}, pricing, raw. */
   metadata: Record<string, unknown>
@@ -435,20 +455,20 @@ export interface ConversationListItem {
 
 /** The caller's own conversations, for visitors: by a session's token or a Supabase login. PT401 as chat.my_session. */
 export interface ChatMyConversations {
-  id: string | null
-  siteId: string | null
-  visitorId: string | null
+  id: string
+  siteId: string
+  visitorId: string
   sessionNumber: string | null
-  status: ConversationStatus | null
-  channel: ConversationChannel | null
+  status: ConversationStatus
+  channel: ConversationChannel
   subject: string | null
   lastMessageText: string | null
   lastMessageAt: string | null
   lastMessageBy: MessageSenderType | null
-  lastPublicSeq: number | null
-  lastPublicChange: number | null
-  unreadVisitorCount: number | null
-  hasAgent: boolean | null
+  lastPublicSeq: number
+  lastPublicChange: number
+  unreadVisitorCount: number
+  hasAgent: boolean
   agentName: string | null
   agentAvatar: string | null
   departmentName: string | null
@@ -456,38 +476,38 @@ export interface ChatMyConversations {
   rating: number | null
   ratingComment: string | null
   ratedAt: string | null
-  createdAt: string | null
+  createdAt: string
   archivedAt: string | null
 }
 
 /** Messages of the caller's own conversations, for visitors; never notes. Read on with `change` greater than the last seen. */
 export interface ChatMyMessages {
-  id: string | null
-  conversationId: string | null
-  siteId: string | null
-  publicSeq: number | null
-  change: number | null
-  changeBefore: number | null
-  senderType: MessageSenderType | null
+  id: string
+  conversationId: string
+  siteId: string
+  publicSeq: number
+  change: number
+  changeBefore: number
+  senderType: MessageSenderType
   senderName: string | null
   senderAvatar: string | null
   content: string | null
-  contentType: MessageContentType | null
-  kind: MessageKind | null
+  contentType: MessageContentType
+  kind: MessageKind
   fileUrl: string | null
   fileName: string | null
   fileSize: number | null
   fileMimeType: string | null
   fileState: FileState | null
-  status: MessageStatus | null
-  sentAt: string | null
+  status: MessageStatus
+  sentAt: string
   readAt: string | null
   editedAt: string | null
   deletedAt: string | null
   replyToId: string | null
-  reactions: string | null
-  createdAt: string | null
-  updatedAt: string | null
+  reactions: VisitorReaction[]
+  createdAt: string
+  updatedAt: string
 }
 
 /** Named filters for chat_inbox: those shared with the caller's sites and the caller's own. */
@@ -503,6 +523,23 @@ export interface ChatSavedViews {
   updatedAt: string
 }
 
+/** What a table or view holds, row by row. */
+export interface ChatTables {
+  mod_chat_departments: ChatDepartment
+  mod_chat_agents: ChatAgent
+  mod_chat_widget_settings: ChatWidgetSettings
+  mod_chat_visitors: ChatVisitor
+  mod_chat_conversations: ChatConversation
+  mod_chat_messages: ChatMessage
+  mod_chat_canned_responses: CannedResponse
+  mod_chat_knowledge_base: KnowledgeBaseArticle
+  mod_chat_analytics: ChatAnalytics
+  chat_conversation_list: ConversationListItem
+  chat_my_conversations: ChatMyConversations
+  chat_my_messages: ChatMyMessages
+  chat_saved_views: ChatSavedViews
+}
+
 /** What `rpc` takes and answers; rows are as mapRecords gives them. docs/sql-api.md says what each does. */
 export interface ChatFunctions {
   chat_agent_load: { args: { site: string; since: string; until: string }; returns: unknown }
@@ -512,24 +549,29 @@ export interface ChatFunctions {
   chat_blocks: { args: { site: string }; returns: unknown }
   chat_bulk: { args: { conversations: string[]; change: unknown }; returns: unknown }
   chat_cancel_scheduled: { args: { id: string }; returns: unknown }
-  chat_changes: { args: { conversation: string; since: number; page_size?: number }; returns: unknown }
+  chat_changes: { args: { conversation: string; since: number; page_size?: number }; returns: ConversationChanges }
   chat_claim: { args: { conversation: string; override?: boolean }; returns: ChatConversation[] }
   chat_consent: { args: { version: number }; returns: unknown }
-  chat_counts: { args: { site: string }; returns: unknown }
+  chat_contact: { args: { visitor: string }; returns: unknown }
+  chat_counts: { args: { site: string }; returns: ConversationCounts }
+  chat_crm: { args: { site: string }; returns: unknown }
   chat_delete_message: { args: { message: string }; returns: unknown }
   chat_delete_sla: { args: { site: string; policy: string }; returns: unknown }
   chat_delete_view: { args: { view: string }; returns: unknown }
+  chat_disconnect_whatsapp_number: { args: { number: string }; returns: unknown }
   chat_edit_message: { args: { message: string; content: string }; returns: unknown }
-  chat_end: { args: { conversation: string; rating?: number | null; comment?: string | null }; returns: unknown }
+  chat_end: { args: { conversation: string; rating?: number | null; comment?: string | null }; returns: ChatMyConversations }
   chat_end_session: { args: Record<string, never>; returns: null }
   chat_erase_visitor: { args: { visitor: string }; returns: unknown }
   chat_erasures: { args: { site: string }; returns: unknown }
   chat_explain_assignment: { args: { conversation: string }; returns: unknown }
   chat_export_visitor: { args: { visitor: string }; returns: unknown }
+  chat_file_url: { args: { message: string }; returns: FileAddress }
   chat_find_canned: { args: { site: string; query?: string; page_size?: number }; returns: CannedResponse[] }
-  chat_heartbeat: { args: { site: string }; returns: unknown }
+  chat_heartbeat: { args: { site: string }; returns: Heartbeat }
   chat_hours: { args: { site: string; department?: string | null; at?: string }; returns: unknown }
-  chat_identify: { args: { user_id: string; user_hash: string; profile?: unknown }; returns: unknown }
+  chat_identify: { args: { user_id: string; user_hash: string; profile?: unknown }; returns: OpenedSession }
+  chat_import_waba: { args: { site: string }; returns: unknown }
   chat_inbox: { args: { filters?: ConversationFilters; after?: unknown | null; page_size?: number }; returns: ConversationListItem[] }
   chat_inbox_count: { args: { filters?: ConversationFilters; most?: number }; returns: unknown }
   chat_live_visitors: { args: { site: string; within_seconds?: number; page_size?: number; before?: string | null }; returns: unknown }
@@ -538,22 +580,25 @@ export interface ChatFunctions {
   chat_merge_visitors: { args: { visitor: string; into_visitor: string }; returns: ChatVisitor[] }
   chat_message_history: { args: { message: string }; returns: unknown }
   chat_messages: { args: { conversation: string; before?: number | null; after?: number | null; page_size?: number }; returns: ChatMessage[] }
-  chat_open_session: { args: { site: string; key?: string | null; page?: unknown }; returns: unknown }
+  chat_open_session: { args: { site: string; key?: string | null; page?: unknown }; returns: OpenedSession }
   chat_permissions: { args: { site: string }; returns: unknown }
   chat_person: { args: { visitor: string }; returns: unknown }
-  chat_post_message: { args: { content: string; id?: string; conversation?: string | null; reply_to?: string | null; upload?: string | null }; returns: unknown }
+  chat_post_message: { args: { content: string; id?: string; conversation?: string | null; reply_to?: string | null; upload?: string | null }; returns: ChatMyMessages }
+  chat_preview_template: { args: { site: string; name: string; language?: string | null; parameters?: unknown | null; number?: string | null }; returns: unknown }
   chat_queue: { args: { site: string; page_size?: number }; returns: unknown }
-  chat_queue_position: { args: { conversation: string }; returns: unknown }
-  chat_rate: { args: { conversation: string; rating: number; comment?: string | null }; returns: unknown }
+  chat_queue_position: { args: { conversation: string }; returns: QueuePosition }
+  chat_rate: { args: { conversation: string; rating: number; comment?: string | null }; returns: ChatMyConversations }
   chat_react: { args: { message: string; emoji: string }; returns: unknown }
-  chat_read: { args: { conversation: string; up_to?: number | null; only_delivered?: boolean }; returns: unknown }
-  chat_request_upload: { args: { name: string; size_bytes: number; mime_type: string }; returns: unknown }
+  chat_read: { args: { conversation: string; up_to?: number | null; only_delivered?: boolean }; returns: ReadCursor }
+  chat_request_upload: { args: { name: string; size_bytes: number; mime_type: string }; returns: UploadPlace }
   chat_resend_message: { args: { message: string }; returns: ChatMessage[] }
+  chat_retry_crm: { args: { site: string }; returns: unknown }
   chat_retry_job: { args: { job_id: number }; returns: unknown }
   chat_rotate_identity_key: { args: { site: string }; returns: unknown }
   chat_routing: { args: { site: string }; returns: unknown }
   chat_routing_rules: { args: { site: string }; returns: unknown }
   chat_save_agent: { args: { site: string; user_id: string; display_name: string; role?: string; department_id?: string | null; max_concurrent_chats?: number; is_active?: boolean; email?: string | null; avatar_url?: string | null }; returns: ChatAgent[] }
+  chat_save_crm: { args: { site: string; is_on: boolean }; returns: unknown }
   chat_save_department: { args: { site: string; name: string; id?: string | null; description?: string | null; is_default?: boolean; is_active?: boolean; auto_assign?: boolean; max_concurrent_chats?: number; sort_order?: number }; returns: ChatDepartment[] }
   chat_save_permission: { args: { site: string; role: string; permission: string; allowed: boolean }; returns: unknown }
   chat_save_presence: { args: { site: string; silent_seconds?: number; offline_chats?: string }; returns: unknown }
@@ -563,26 +608,49 @@ export interface ChatFunctions {
   chat_save_skills: { args: { site: string; agent: string; skills: string[] }; returns: ChatAgent[] }
   chat_save_sla: { args: { site: string; department?: string | null; priority?: string | null; tag?: string | null; first_response_seconds?: number | null; next_response_seconds?: number | null; resolution_seconds?: number | null; in_business_hours?: boolean; warn_percent?: number }; returns: unknown }
   chat_save_view: { args: { site: string; name: string; filters: ConversationFilters; is_shared?: boolean; view?: string | null; sort_order?: number }; returns: ChatSavedViews[] }
+  chat_save_whatsapp_number: { args: { site: string; phone_number_id: string; waba_id: string; access_token?: string | null; app_secret?: string | null; meta_app_id?: string | null; graph_version?: string | null; is_default?: boolean | null; unknown_policy?: string | null; renew_verify_token?: boolean }; returns: unknown }
   chat_schedule_message: { args: { conversation: string; content: string; at: string; unless_answered?: boolean; id?: string }; returns: unknown }
   chat_scheduled: { args: { conversation: string }; returns: unknown[] }
   chat_search: { args: { site: string; query: string; after?: unknown | null; page_size?: number; conversation?: string | null }; returns: unknown }
+  chat_send_contacts: { args: { conversation: string; contacts: unknown; id?: string | null; reply_to?: string | null }; returns: ChatMessage[] }
+  chat_send_interactive: { args: { conversation: string; interactive: unknown; id?: string | null; reply_to?: string | null }; returns: ChatMessage[] }
+  chat_send_location: { args: { conversation: string; latitude: number; longitude: number; name?: string | null; address?: string | null; id?: string | null; reply_to?: string | null }; returns: ChatMessage[] }
+  chat_send_media: { args: { conversation: string; kind: string; file_url: string; content?: string | null; file_name?: string | null; file_mime_type?: string | null; file_size?: number | null; id?: string | null; reply_to?: string | null }; returns: ChatMessage[] }
+  chat_send_template: { args: { conversation: string; name: string; language?: string | null; parameters?: unknown | null; reply_to?: string | null; id?: string }; returns: ChatMessage[] }
+  chat_send_text: { args: { conversation: string; content: string; id?: string | null; reply_to?: string | null; preview_url?: boolean }; returns: ChatMessage[] }
+  chat_send_whatsapp_test: { args: { number: string; "to": string; template?: string; language?: string }; returns: unknown }
   chat_set_custom_data: { args: { visitor: string; changes: unknown }; returns: ChatVisitor[] }
   chat_set_module: { args: { site: string; enabled: boolean }; returns: unknown }
   chat_set_page: { args: { page: unknown }; returns: null }
+  chat_set_read_policy: { args: { number: string; read_policy: string }; returns: unknown }
   chat_set_status: { args: { site: string; status: string }; returns: ChatAgent[] }
   chat_simulate_routing: { args: { site: string; since: string; until: string; changes?: unknown }; returns: unknown }
   chat_sla: { args: { site: string }; returns: unknown }
   chat_sla_of: { args: { conversation: string }; returns: unknown }
   chat_snooze: { args: { conversation: string; until: string }; returns: ChatConversation[] }
   chat_start_conversation: { args: { site: string; external_id: string; content?: string | null; subject?: string | null; id?: string }; returns: ChatConversation[] }
-  chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: unknown }
+  chat_start_whatsapp: { args: { site: string; "to": string; template?: string | null; language?: string | null; parameters?: unknown | null; number?: string | null; name?: string | null; id?: string }; returns: ChatConversation[] }
+  chat_submit_form: { args: { form: string; given: unknown; message_id?: string }; returns: SubmittedForm }
+  chat_sync_whatsapp_templates: { args: { site: string; number?: string | null }; returns: unknown }
   chat_tag_visitor: { args: { visitor: string; add?: string[]; remove?: string[] }; returns: ChatVisitor[] }
+  chat_templates: { args: { site: string; filters?: ConversationFilters }; returns: unknown[] }
+  chat_test_whatsapp_number: { args: { number: string }; returns: unknown }
   chat_transfer: { args: { conversation: string; agent?: string | null; department?: string | null; note?: string | null; override?: boolean }; returns: ChatConversation[] }
   chat_try_routing_rules: { args: { site: string; rules?: unknown | null; days?: number }; returns: unknown }
+  chat_typing: { args: { conversation: string }; returns: TypingShown }
   chat_unassign: { args: { conversation: string }; returns: ChatConversation[] }
   chat_unblock: { args: { block: string }; returns: unknown }
   chat_unmerge_visitor: { args: { visitor: string }; returns: ChatVisitor[] }
   chat_use_canned: { args: { response: string; conversation: string }; returns: unknown }
   chat_visits: { args: { visitor: string; page_size?: number; before?: number | null }; returns: unknown }
-  chat_widget_config: { args: { site: string }; returns: unknown }
+  chat_waba_conversations: { args: { phone_number_id?: string | null; user_id?: string | null; "limit"?: number; "offset"?: number }; returns: unknown }
+  chat_waba_messages: { args: { conversation_id: number; "limit"?: number; "offset"?: number; user_id?: string | null }; returns: unknown }
+  chat_waba_send_message: { args: { conversation_id: number; phone_number_id: string; "to": string; message?: string | null; message_type?: string; media_url?: string | null; id?: string }; returns: unknown }
+  chat_whatsapp_costs: { args: { site: string; since: string; until?: string | null }; returns: unknown }
+  chat_whatsapp_health: { args: { number: string }; returns: unknown }
+  chat_whatsapp_numbers: { args: { site: string }; returns: unknown }
+  chat_whatsapp_told: { args: { site: string; field?: string | null; before?: number | null; page_size?: number }; returns: unknown[] }
+  chat_widget_config: { args: { site: string }; returns: WidgetConfig }
+  chat_window: { args: { conversation: string }; returns: unknown }
+  chat_worker_key: { args: Record<string, never>; returns: WorkerKey }
 }

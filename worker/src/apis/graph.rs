@@ -5,16 +5,25 @@
 
 use crate::{config, secret::Secret};
 use reqwest::{Method, RequestBuilder, Response, Url, header, redirect, retry};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 mod answer;
+mod media;
 pub use answer::{Accepted, Answer, CallError, Refusal};
+pub use media::{DownloadError, Media};
 
 /// Fields asked of a number; what `chat_confirm_number` keeps.
 const NUMBER_FIELDS: &str = "id,display_phone_number,verified_name,quality_rating,name_status,\
-                             code_verification_status,throughput,platform_type";
+                             code_verification_status,throughput,platform_type,is_on_biz_app,\
+                             webhook_configuration,whatsapp_business_manager_messaging_limit";
+
+/// Fields asked of a template; what `chat_rules::whatsapp::template::of_graph` reads.
+const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components,parameter_format,\
+                               quality_score,rejected_reason";
+
+/// So that a page of the longest templates stays well below [`ANSWER_BYTES`].
+const TEMPLATES_A_PAGE: &str = "50";
 
 /// Largest answer read, in bytes; a proxy's error page is cut off there.
 const ANSWER_BYTES: usize = 1024 * 1024;
@@ -41,43 +50,17 @@ pub struct Caller<'a> {
     pub within: Duration,
 }
 
-/// A text to send.
-#[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    /// Phone digits. Meta prefers it when a BSUID is there too.
-    pub to: Option<&'a str>,
-    /// BSUID.
-    pub recipient: Option<&'a str>,
-    /// At most 4,096 characters.
-    pub body: &'a str,
-    /// The wamid quoted.
-    pub reply_to: Option<&'a str>,
-    /// Comes back on every status.
-    pub callback: &'a str,
-}
-
-#[derive(Serialize)]
-struct SendBody<'a> {
-    messaging_product: &'static str,
-    recipient_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recipient: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<Value>,
-    r#type: &'static str,
-    text: Value,
-    biz_opaque_callback_data: &'a str,
-}
-
 /// A client of the Graph API.
 #[derive(Clone, Debug)]
 pub struct Graph {
     http: reqwest::Client,
+    /// For files, which may take long while they keep coming.
+    files: reqwest::Client,
     base: Url,
     version: String,
     timeout: Duration,
+    download: Duration,
+    media_hosts: Vec<String>,
 }
 
 impl Graph {
@@ -90,19 +73,22 @@ impl Graph {
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(GraphError::Address);
         }
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("pg_chat/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_millis(config.connect_ms))
-            .timeout(Duration::from_millis(config.timeout_ms))
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .build()?;
         let timeout = Duration::from_millis(config.timeout_ms);
+        let client = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("pg_chat/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(Duration::from_millis(config.connect_ms))
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+        };
         Ok(Self {
-            http,
+            http: client().timeout(timeout).build()?,
+            files: client().read_timeout(timeout).build()?,
             base,
             version: config.version.clone(),
             timeout,
+            download: Duration::from_millis(config.download_ms),
+            media_hosts: config.media_hosts.clone(),
         })
     }
 
@@ -120,41 +106,26 @@ impl Graph {
         self.base.scheme() == "http" && !loopback
     }
 
-    /// Sends a text from a number. `Ok` means accepted, not delivered.
-    pub async fn send_text(
+    /// Sends a message from a number, a body of `chat_rules::whatsapp::outgoing`. `Ok` means accepted, not delivered.
+    pub async fn send(
         &self,
         caller: Caller<'_>,
         number: &str,
-        text: &Text<'_>,
+        body: &Value,
     ) -> Result<Accepted, CallError> {
-        let body = SendBody {
-            messaging_product: "whatsapp",
-            recipient_type: "individual",
-            to: text.to,
-            recipient: text.recipient,
-            context: text.reply_to.map(|wamid| json!({ "message_id": wamid })),
-            r#type: "text",
-            text: json!({ "preview_url": false, "body": text.body }),
-            biz_opaque_callback_data: text.callback,
-        };
-        let request = self
-            .request(Method::POST, caller, &[number, "messages"])
-            .json(&body);
-        answer::accepted(call(request).await?)
+        answer::accepted(self.signal(caller, number, body).await?)
     }
 
-    /// Marks a received message, and so all earlier ones, as read.
-    pub async fn mark_read(
+    /// The same for what is no message and gets no id: a read mark, that somebody types.
+    pub async fn signal(
         &self,
         caller: Caller<'_>,
         number: &str,
-        wamid: &str,
+        body: &Value,
     ) -> Result<Answer, CallError> {
-        let body =
-            json!({ "messaging_product": "whatsapp", "status": "read", "message_id": wamid });
         call(
             self.request(Method::POST, caller, &[number, "messages"])
-                .json(&body),
+                .json(body),
         )
         .await
     }
@@ -168,6 +139,22 @@ impl Graph {
         .await
     }
 
+    /// One page of an account's templates, from the beginning or after a cursor.
+    pub async fn templates(
+        &self,
+        caller: Caller<'_>,
+        account: &str,
+        after: Option<&str>,
+    ) -> Result<Answer, CallError> {
+        let mut query = vec![("fields", TEMPLATE_FIELDS), ("limit", TEMPLATES_A_PAGE)];
+        query.extend(after.map(|after| ("after", after)));
+        call(
+            self.request(Method::GET, caller, &[account, "message_templates"])
+                .query(&query),
+        )
+        .await
+    }
+
     /// The apps that get an account's webhooks.
     pub async fn subscribed_apps(
         &self,
@@ -175,6 +162,15 @@ impl Graph {
         account: &str,
     ) -> Result<Answer, CallError> {
         call(self.request(Method::GET, caller, &[account, "subscribed_apps"])).await
+    }
+
+    /// What Meta says of a token to its own holder: whether it is valid, until when, and what it may do.
+    pub async fn debug_token(&self, caller: Caller<'_>) -> Result<Answer, CallError> {
+        call(
+            self.request(Method::GET, caller, &["debug_token"])
+                .query(&[("input_token", caller.token.expose())]),
+        )
+        .await
     }
 
     fn request(&self, method: Method, caller: Caller<'_>, path: &[&str]) -> RequestBuilder {

@@ -1,7 +1,7 @@
 //! Does the database answer, in the right role, without a pooler in between, and is it ours?
 
 use super::{Mark, Report, clock};
-use crate::db::{Db, DbError, FUNCTIONS, Facts, Failure};
+use crate::db::{Connection, Db, DbError, FUNCTIONS, Facts, Failure, Rights};
 use std::time::Duration;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -15,29 +15,29 @@ const ROUND_TRIP: Duration = Duration::from_secs(3);
 /// Asks the database; the rest is left out when it does not answer.
 pub(super) async fn check(db: &Db, report: &mut Report) {
     if let Err(error) = db.ping().await {
-        let says = format!(
-            "{error}; check CHAT_DATABASE_URL, and that the server runs and lets this machine in"
-        );
-        return report.add(Mark::Wrong, "database", says);
+        return report.add(Mark::Wrong, "database", no_answer(db, &error));
     }
     report.add(Mark::Ok, "database", "it answers");
-    match db.role().await {
-        Ok((name, true)) if name == ROLE => report.add(Mark::Ok, "database role", name),
-        Ok((name, bound)) => {
-            let more = if bound {
-                ""
-            } else {
-                ", which passes by every policy"
-            };
-            let says = format!(
-                "it is {name}{more}; connect as {ROLE}, which may call the worker's functions and nothing else"
-            );
-            report.add(Mark::Wrong, "database role", says);
-        }
-        Err(error) => unknown(report, "database role", &error),
+    match db.connection() {
+        Some(connection) => pooler(connection, report).await,
+        None => report.add(
+            Mark::Ok,
+            "NOTIFY",
+            "not over HTTPS; the queue is looked at instead",
+        ),
     }
-    pooler(db, report).await;
-    let complete = functions(db, report).await;
+    let complete = match db.rights().await {
+        Ok(rights) => check_rights(&rights, report),
+        Err(error) if error.is_missing_function() => {
+            let says = "apply the migrations of this version of pg_chat";
+            report.add(Mark::Missing, "functions", says);
+            false
+        }
+        Err(error) => {
+            unknown(report, "database role", &error);
+            false
+        }
+    };
     if complete {
         match db.facts().await {
             Ok(facts) => check_facts(&facts, report),
@@ -46,13 +46,32 @@ pub(super) async fn check(db: &Db, report: &mut Report) {
     }
 }
 
+/// What to look at when the database does not answer.
+fn no_answer(db: &Db, error: &DbError) -> String {
+    if db.connection().is_some() {
+        return format!(
+            "{error}; check CHAT_DATABASE_URL, and that the server runs and lets this machine in"
+        );
+    }
+    match error.sqlstate().as_deref() {
+        Some("42501") => format!(
+            "{error}; let PostgREST become the worker, once, as postgres: grant {ROLE} to authenticator"
+        ),
+        Some(_) => error.to_string(),
+        None if error.is_missing_function() => format!(
+            "{error}; apply the migrations of this version of pg_chat, then: notify pgrst, 'reload schema'"
+        ),
+        None => format!("{error}; check CHAT_EDGE_URL, and that this machine may reach it"),
+    }
+}
+
 /// A notification sent on one connection must arrive on another.
-async fn pooler(db: &Db, report: &mut Report) {
+async fn pooler(connection: &Connection, report: &mut Report) {
     let what = "NOTIFY";
     let channel = format!("chat_check_{}", Uuid::new_v4().simple());
     let round = async {
-        let mut listener = db.listen(&channel).await?;
-        db.notify(&channel).await?;
+        let mut listener = connection.listen(&[&channel]).await?;
+        connection.notify(&channel).await?;
         listener.recv().await?;
         Ok::<_, DbError>(())
     };
@@ -67,32 +86,34 @@ async fn pooler(db: &Db, report: &mut Report) {
     }
 }
 
-/// Every function that the worker calls. Returns whether all are there and ours to call.
-async fn functions(db: &Db, report: &mut Report) -> bool {
-    let mut complete = true;
-    for signature in FUNCTIONS {
-        match db.function(signature).await {
-            Ok((true, true)) => continue,
-            Ok((true, false)) => report.add(
-                Mark::Wrong,
-                signature,
-                "this role may not call it; apply the migrations again",
-            ),
-            Ok((false, _)) => report.add(
-                Mark::Missing,
-                signature,
-                "apply the migrations of this version of pg_chat",
-            ),
-            Err(error) => unknown(report, signature, &error),
-        }
-        complete = false;
-    }
-    if complete {
-        report.add(
-            Mark::Ok,
-            "functions",
-            format!("all {} are there", FUNCTIONS.len()),
+/// Our role, and every function that the worker calls. Returns whether all are there and ours to call.
+fn check_rights(rights: &Rights, report: &mut Report) -> bool {
+    if rights.role == ROLE && rights.bound {
+        report.add(Mark::Ok, "database role", ROLE);
+    } else {
+        let more = if rights.bound {
+            ""
+        } else {
+            ", which passes by every policy"
+        };
+        let says = format!(
+            "it is {}{more}; connect as {ROLE}, which may call the worker's functions and nothing else",
+            rights.role
         );
+        report.add(Mark::Wrong, "database role", says);
+    }
+    for signature in &rights.missing {
+        let says = "apply the migrations of this version of pg_chat";
+        report.add(Mark::Missing, signature, says);
+    }
+    for signature in &rights.refused {
+        let says = "this role may not call it; apply the migrations again";
+        report.add(Mark::Wrong, signature, says);
+    }
+    let complete = rights.missing.is_empty() && rights.refused.is_empty();
+    if complete {
+        let says = format!("all {} are there", FUNCTIONS.len());
+        report.add(Mark::Ok, "functions", says);
     }
     complete
 }

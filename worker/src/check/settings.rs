@@ -1,16 +1,20 @@
 //! Is everything given that cannot be guessed?
 
 use super::{Mark, Report};
-use crate::config::{App, Config, Whatsapp};
+use crate::config::{App, Config, Edge, Whatsapp};
 
 /// Looks at the configuration alone.
 pub(super) fn check(config: &Config, report: &mut Report) {
-    given(
-        report,
-        !config.database.url.is_empty(),
-        "database.url",
-        "set CHAT_DATABASE_URL to the connection string of the login role chat_worker",
-    );
+    if config.edge.url.is_empty() {
+        given(
+            report,
+            !config.database.url.is_empty(),
+            "database.url",
+            "set CHAT_DATABASE_URL to the connection string of the login role chat_worker; where only HTTPS is open, CHAT_EDGE_URL to the project's address",
+        );
+    } else {
+        edge(&config.edge, report);
+    }
     let own = &config.whatsapp;
     if is_used(own) || own.apps.is_empty() {
         for (is_given, name, meaning) in [
@@ -51,11 +55,56 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     for app in &own.apps {
         listed(app, report);
     }
+    for (is_given, name, meaning) in [
+        (
+            !config.storage.url.is_empty(),
+            "SUPABASE_URL",
+            "the project's address; without it files of chats are not kept",
+        ),
+        (
+            !config.storage.service_key.is_empty(),
+            "SUPABASE_SERVICE_ROLE_KEY",
+            "the project's service key, which puts files into Storage",
+        ),
+    ] {
+        given(report, is_given, name, meaning);
+    }
     if config.graph.url.starts_with("http://") && exposes_tokens(config) {
         report.add(
             Mark::Wrong,
             "graph.url",
             "tokens would cross the network unencrypted; use an https address",
+        );
+    }
+}
+
+/// The way over HTTPS.
+fn edge(edge: &Edge, report: &mut Report) {
+    for (is_given, name, meaning) in [
+        (
+            !edge.key.is_empty(),
+            "CHAT_EDGE_KEY",
+            "the project's anon (publishable) key",
+        ),
+        (
+            !edge.email.is_empty(),
+            "CHAT_EDGE_EMAIL",
+            "the worker's own user of Supabase Auth, whose role is chat_worker (docs/edge.md)",
+        ),
+        (
+            !edge.password.is_empty(),
+            "CHAT_EDGE_PASSWORD",
+            "the password of that user",
+        ),
+    ] {
+        given(report, is_given, name, meaning);
+    }
+    #[cfg(feature = "edge")]
+    if crate::db::passes_by_policies(&edge.key) {
+        report.add(
+            Mark::Wrong,
+            "CHAT_EDGE_KEY",
+            "this is the service key, which passes by every policy; give the anon (publishable) key",
         );
     }
 }

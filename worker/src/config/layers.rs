@@ -4,13 +4,21 @@ use super::ConfigError;
 use std::collections::HashMap;
 use toml::{Table, Value};
 
-/// Names that the dashboard's environment has already, and the keys of `[whatsapp]` that they fill.
-const DASHBOARD_NAMES: [(&str, &str); 5] = [
-    ("WHATSAPP_PHONE_NUMBER_ID", "phone_number_id"),
-    ("WHATSAPP_BUSINESS_ACCOUNT_ID", "business_account_id"),
-    ("WHATSAPP_ACCESS_TOKEN", "access_token"),
-    ("WHATSAPP_VERIFY_TOKEN", "verify_token"),
-    ("WHATSAPP_APP_SECRET", "app_secret"),
+/// Names that the dashboard's environment has already, and the section and key that they fill.
+const DASHBOARD_NAMES: [(&str, &str, &str); 9] = [
+    ("WHATSAPP_PHONE_NUMBER_ID", "whatsapp", "phone_number_id"),
+    (
+        "WHATSAPP_BUSINESS_ACCOUNT_ID",
+        "whatsapp",
+        "business_account_id",
+    ),
+    ("WHATSAPP_ACCESS_TOKEN", "whatsapp", "access_token"),
+    ("WHATSAPP_VERIFY_TOKEN", "whatsapp", "verify_token"),
+    ("WHATSAPP_APP_SECRET", "whatsapp", "app_secret"),
+    ("SUPABASE_URL", "storage", "url"),
+    ("NEXT_PUBLIC_SUPABASE_URL", "storage", "url"),
+    ("SUPABASE_SERVICE_ROLE_KEY", "storage", "service_key"),
+    ("NEXT_PUBLIC_SUPABASE_ANON_KEY", "edge", "key"),
 ];
 
 /// Parses one TOML text; errors name the place, never the line's text.
@@ -50,9 +58,9 @@ pub(super) fn overlay(
         for (key, value) in keys.iter_mut() {
             let dashboard = DASHBOARD_NAMES
                 .iter()
-                .filter(|(_, of)| section == "whatsapp" && key == of);
+                .filter(|(_, of, named)| section == of && key == named);
             let own = format!("CHAT_{}_{}", section.to_uppercase(), key.to_uppercase());
-            let names = std::iter::once(own.as_str()).chain(dashboard.map(|(name, _)| *name));
+            let names = std::iter::once(own.as_str()).chain(dashboard.map(|(name, ..)| *name));
             for name in names {
                 if let Some(text) = environment.get(name).filter(|text| !text.is_empty()) {
                     *value = read_as(value, text).map_err(|wanted| ConfigError::Variable {

@@ -18,6 +18,19 @@ pub struct Received {
     pub enqueued: u64,
 }
 
+impl std::ops::Add for Received {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            stored: self.stored + more.stored,
+            duplicate: self.duplicate + more.duplicate,
+            dead: self.dead + more.dead,
+            enqueued: self.enqueued + more.enqueued,
+        }
+    }
+}
+
 /// One job under a lease.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ClaimedJob {
@@ -29,7 +42,7 @@ pub struct ClaimedJob {
     pub lease_token: Uuid,
     /// How long the lease holds, from the claim.
     pub lease_seconds: f64,
-    /// e.g. `whatsapp.send_text`
+    /// e.g. `whatsapp.send_message`
     pub kind: String,
     /// What the kind needs.
     pub payload: Value,
@@ -50,13 +63,35 @@ pub struct Attempt {
     pub to: Option<String>,
     /// BSUID.
     pub recipient: Option<String>,
-    pub text: String,
+    /// What the message is.
+    pub kind: String,
+    pub content: Option<String>,
+    /// What is sent stands under the name of the kind.
+    pub metadata: Value,
+    pub file_name: Option<String>,
+    /// The row's file, where it has one.
+    pub file: Option<StoredFile>,
     pub reply_to_wamid: Option<String>,
     /// `<message>:<attempt>`, echoed by Meta on every status.
     pub callback: String,
     pub graph_version: Option<String>,
     pub account_id: Uuid,
     pub site_id: Uuid,
+}
+
+/// A file of a message.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StoredFile {
+    /// Its path in our bucket, `chat/<site>/<uuid>_<name>`, or an address elsewhere.
+    pub path: String,
+    /// Under which Meta has it still.
+    pub media_id: Option<String>,
+    /// What its sender called it.
+    pub name: Option<String>,
+    /// Its type, as the row has it.
+    pub mime: Option<String>,
+    /// Its size in bytes, as the row has it.
+    pub size: Option<i64>,
 }
 
 /// The answer of `chat_begin_attempt`.
@@ -71,6 +106,48 @@ pub enum Begun {
         /// For the log.
         why: Option<String>,
     },
+}
+
+/// The file of a received message that is to be brought, as `chat_begin_media` gives it.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct MediaFacts {
+    pub message_id: Uuid,
+    pub site_id: Uuid,
+    /// image, video, audio, voice, document, sticker
+    pub kind: String,
+    pub media_id: String,
+    pub sha256: Option<String>,
+    pub mime: Option<String>,
+    /// What the person called it.
+    pub name: Option<String>,
+    /// Of its path in the bucket.
+    pub folder: String,
+    pub phone_number_id: String,
+    pub account_id: Uuid,
+    pub graph_version: Option<String>,
+}
+
+/// The answer of `chat_begin_media`.
+#[derive(Clone, Debug)]
+pub enum MediaBegun {
+    /// Bring this.
+    Go(Box<MediaFacts>),
+    /// There is nothing to bring, or not now.
+    No {
+        /// gone, not_connected
+        state: String,
+        /// For the log.
+        why: String,
+    },
+}
+
+/// A file that is to leave Storage.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct DoomedFile {
+    pub id: i64,
+    pub path: String,
 }
 
 /// How an attempt ended, as `chat_finish_attempt` takes it.
@@ -89,6 +166,12 @@ pub enum AttemptOutcome {
         title: String,
         details: Option<String>,
         http: Option<u16>,
+        /// The token, when it is that what Graph does not accept.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<RefusedToken>,
+        /// What whoever runs the number can do, when it is the number itself that Graph refuses.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stops: Option<&'static str>,
     },
     Failed {
         code: Option<i64>,
@@ -101,6 +184,33 @@ pub enum AttemptOutcome {
     Unknown {
         details: String,
     },
+}
+
+/// How a reaction ended, as `chat_finish_reaction` takes it.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[serde(tag = "is", rename_all = "snake_case")]
+#[allow(missing_docs)] // Graph's words
+pub enum ReactionOutcome {
+    Done,
+    Retry {
+        after_seconds: u64,
+        why: String,
+    },
+    Failed {
+        code: Option<i64>,
+        title: String,
+        details: Option<String>,
+        advice: Option<String>,
+    },
+}
+
+/// A token that Graph does not accept.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct RefusedToken {
+    /// `chat.whatsapp_accounts.id`
+    pub account: Uuid,
+    /// Which of its tokens it was.
+    pub mark: String,
 }
 
 /// How a job without attempts ended, as `chat_finish_job` takes it.
@@ -147,6 +257,15 @@ pub struct Registration<'a> {
     pub app_id: Option<&'a str>,
 }
 
+/// A pass over an account's templates.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TemplatePass {
+    /// Its id; none when the account is gone.
+    pub pass: Option<Uuid>,
+    /// Graph's cursor to go on after; none at the beginning.
+    pub after: Option<String>,
+}
+
 /// Whether a number is now the site's.
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs)]
@@ -187,4 +306,17 @@ pub struct Facts {
 pub struct NumberFact {
     pub phone_number_id: String,
     pub confirmed: bool,
+}
+
+/// Which role we are to the database and what it may not do.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rights {
+    /// Its name.
+    pub role: String,
+    /// Whether policies bind it, as they should.
+    pub bound: bool,
+    /// Functions that are not there.
+    pub missing: Vec<String>,
+    /// Functions that it may not call.
+    pub refused: Vec<String>,
 }

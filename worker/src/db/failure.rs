@@ -8,6 +8,18 @@ pub enum DbError {
         "database.url (CHAT_DATABASE_URL) is not a connection string like postgresql://user:password@host:5432/database"
     )]
     Address,
+    /// The address of the HTTPS way is set, and this program has not got it.
+    #[error(
+        "edge.url (CHAT_EDGE_URL) is set, but this worker was built without the feature edge: build it with `cargo build --release -p chat_worker --features edge`, or set database.url instead"
+    )]
+    WithoutEdge,
+    /// What is to be asked cannot be written as JSON, which is a bug.
+    #[error("a call of a database function cannot be written ({0})")]
+    Question(#[source] serde_json::Error),
+    /// A call over HTTPS.
+    #[cfg(feature = "edge")]
+    #[error(transparent)]
+    Edge(#[from] super::EdgeError),
     /// The driver's or the server's error.
     #[error("{}", shown(.0))]
     Sql(#[from] sqlx::Error),
@@ -33,7 +45,11 @@ impl DbError {
     /// Classifies by SQLSTATE; an error without one comes from the connection.
     pub fn failure(&self) -> Failure {
         match self {
-            Self::Address | Self::Answer(_) => Failure::Fault,
+            Self::Address | Self::WithoutEdge | Self::Question(_) | Self::Answer(_) => {
+                Failure::Fault
+            }
+            #[cfg(feature = "edge")]
+            Self::Edge(error) => error.failure(),
             Self::Sql(error) => match error {
                 sqlx::Error::Database(answer) => answer
                     .code()
@@ -53,13 +69,24 @@ impl DbError {
     pub fn sqlstate(&self) -> Option<String> {
         match self {
             Self::Sql(sqlx::Error::Database(answer)) => answer.code().map(Into::into),
+            #[cfg(feature = "edge")]
+            Self::Edge(error) => error.sqlstate(),
             _ => None,
+        }
+    }
+
+    /// Whether the database, or what stands before it, knows no such function.
+    pub fn is_missing_function(&self) -> bool {
+        match self {
+            #[cfg(feature = "edge")]
+            Self::Edge(error) => error.is_missing_function(),
+            _ => self.sqlstate().as_deref() == Some("42883"),
         }
     }
 }
 
 /// The class of a SQLSTATE. `PTnnn` are our own refusals, `P0001` a raise without a code.
-fn of_sqlstate(code: &str) -> Failure {
+pub(super) fn of_sqlstate(code: &str) -> Failure {
     match code.get(..2) {
         Some("22" | "23" | "PT") => Failure::Data,
         Some("08" | "40" | "53" | "55" | "57") => Failure::Passing,

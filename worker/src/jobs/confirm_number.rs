@@ -28,7 +28,7 @@ async fn confirm(context: &Context, job: &ClaimedJob, lease: Lease) -> Result<Ou
         &context.graph,
         &lease,
         payload.graph.graph_version.as_deref(),
-        &token,
+        &token.secret,
     );
     let asked = &payload.graph.phone_number_id;
     let answer = context

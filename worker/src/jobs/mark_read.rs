@@ -2,6 +2,7 @@
 
 use super::{Context, GraphPayload, Outcome};
 use crate::{db::ClaimedJob, queue::lease::Lease};
+use chat_rules::whatsapp::outgoing;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -25,11 +26,15 @@ async fn mark(context: &Context, job: &ClaimedJob, lease: Lease) -> Result<Outco
         &context.graph,
         &lease,
         payload.graph.graph_version.as_deref(),
-        &token,
+        &token.secret,
     );
     match context
         .graph
-        .mark_read(caller, &payload.graph.phone_number_id, &payload.wamid)
+        .signal(
+            caller,
+            &payload.graph.phone_number_id,
+            &outgoing::mark_read(&payload.wamid),
+        )
         .await
     {
         Ok(_) => Ok(Outcome::Done),

@@ -1,7 +1,7 @@
-use super::{send_text::judge, *};
+use super::{send_message::judge, *};
 use crate::{
     apis::graph::{Accepted, Refusal},
-    db::AttemptOutcome,
+    db::{AttemptOutcome, ReactionOutcome},
 };
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn refused(code: i64, http: u16) -> CallError {
 }
 
 fn send(answer: Result<Accepted, CallError>) -> AttemptOutcome {
-    judge(&job("whatsapp.send_text", 1, 0), answer)
+    judge(&job("whatsapp.send_message", 1, 0), answer)
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_send_that_never_left_is_tried_again_and_fails_visibly_in_the_end() {
             ..
         }
     ));
-    let last = judge(&job("whatsapp.send_text", 12, 880), unreached());
+    let last = judge(&job("whatsapp.send_message", 12, 880), unreached());
     assert!(
         matches!(
             last,
@@ -98,6 +98,18 @@ fn refusals_follow_graphs_code() {
             after_seconds: 300,
             ..
         }
+    ));
+    assert!(matches!(
+        send(Err(refused(131_031, 403))),
+        AttemptOutcome::Retry {
+            after_seconds: 300,
+            stops: Some(advice),
+            ..
+        } if advice.contains("appeal")
+    ));
+    assert!(matches!(
+        send(Err(refused(131_056, 400))),
+        AttemptOutcome::Retry { stops: None, .. }
     ));
     assert!(matches!(
         send(Err(refused(131_047, 400))),
@@ -135,5 +147,37 @@ fn a_read_mark_is_repeated_after_a_time_out_and_given_up_in_time() {
     assert!(matches!(
         of_call_error(&job("whatsapp.mark_read", 1, 0), &refused(131_009, 400)),
         Outcome::Dead { .. }
+    ));
+}
+
+#[test]
+fn a_reaction_that_failed_says_why_in_our_words() {
+    let refused = refused(131_026, 400);
+    let ended = of_call_error(&job("whatsapp.send_reaction", 1, 0), &refused);
+    let ReactionOutcome::Failed {
+        code,
+        title,
+        advice,
+        ..
+    } = send_reaction::told(&ended, Some(&refused))
+    else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(code, Some(131_026));
+    assert_ne!(title, "(#131026)");
+    assert!(advice.is_some());
+
+    let unclear = CallError::Unclear("the call timed out".into());
+    let again = of_call_error(&job("whatsapp.send_reaction", 1, 0), &unclear);
+    assert!(matches!(
+        send_reaction::told(&again, Some(&unclear)),
+        ReactionOutcome::Retry { .. }
+    ));
+    let no_token = Outcome::Dead {
+        why: "no token".into(),
+    };
+    assert!(matches!(
+        send_reaction::told(&no_token, None),
+        ReactionOutcome::Failed { details: Some(why), .. } if why == "no token"
     ));
 }

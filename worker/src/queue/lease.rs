@@ -21,6 +21,9 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// How long a renewal lasts, as `sql/jobs/renew_lease.sql` has it.
+    pub const RENEWED: Duration = Duration::from_secs(30);
+
     /// The lease of a job claimed by a call that was made at `asked_at`, which is never later than the database's
     /// own beginning.
     pub fn of(job: &ClaimedJob, asked_at: Instant) -> Self {

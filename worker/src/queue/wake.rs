@@ -1,8 +1,9 @@
 //! What makes the queue look: a webhook of this worker, a NOTIFY of the database, a tick that moved something.
 
 use crate::{
+    accounts::Accounts,
     backoff::Backoff,
-    db::{Db, JOBS_CHANNEL},
+    db::{ACCOUNTS_CHANNEL, Connection, JOBS_CHANNEL},
     metrics::{Metrics, WakeLabels},
     shutdown::Stop,
 };
@@ -54,11 +55,11 @@ impl Wake {
 
 /// Listens to the database until the stop. A lost connection rings the bell when it is back, since what was
 /// notified meanwhile is gone; the slow poll covers the time between.
-pub async fn listen(db: Db, wake: Arc<Wake>, stop: Stop) {
+pub async fn listen(connection: Connection, wake: Arc<Wake>, accounts: Arc<Accounts>, stop: Stop) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
     loop {
         let lost = tokio::select! {
-            lost = hear(&db, &wake, &mut backoff) => lost,
+            lost = hear(&connection, &wake, &accounts, &mut backoff) => lost,
             () = stop.requested() => return,
         };
         warn!(error = %lost, "not listening to the database; the slow poll goes on");
@@ -70,17 +71,29 @@ pub async fn listen(db: Db, wake: Arc<Wake>, stop: Stop) {
 }
 
 /// Rings the bell at each notification; returns why it cannot go on.
-async fn hear(db: &Db, wake: &Wake, backoff: &mut Backoff) -> crate::db::DbError {
-    let mut listener = match db.listen(JOBS_CHANNEL).await {
+async fn hear(
+    connection: &Connection,
+    wake: &Wake,
+    accounts: &Accounts,
+    backoff: &mut Backoff,
+) -> crate::db::DbError {
+    let mut listener = match connection.listen(&[JOBS_CHANNEL, ACCOUNTS_CHANNEL]).await {
         Ok(listener) => listener,
         Err(error) => return error,
     };
     backoff.reset();
     info!(channel = JOBS_CHANNEL, "listening to the database");
     wake.call(Source::Database);
+    accounts.look();
     loop {
         match listener.try_recv().await {
-            Ok(_notified_or_reconnected) => wake.call(Source::Database),
+            Ok(Some(heard)) if heard.channel() == ACCOUNTS_CHANNEL => accounts.look(),
+            Ok(Some(_)) => wake.call(Source::Database),
+            // A new connection: what was said meanwhile is gone.
+            Ok(None) => {
+                accounts.look();
+                wake.call(Source::Database);
+            }
             Err(error) => return error.into(),
         }
     }

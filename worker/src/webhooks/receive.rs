@@ -4,30 +4,32 @@
 //! and not refused for good is answered so that it comes again.
 
 use super::{
+    heard::Heard,
     store::Store,
-    verify::{self, Challenge, SIGNATURE_HEADER},
+    verify::{self, Challenge, SIGNATURE_HEADER, Signer},
 };
 use crate::{
     accounts::Accounts,
     config,
-    db::Db,
+    db::{Db, Received},
     metrics::{Metrics, ReasonLabels},
     queue::wake::{Source, Wake},
 };
 use axum::{
     body::Body,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chat_rules::whatsapp;
+use chat_rules::whatsapp::{self, Item};
 use futures_util::StreamExt;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
 use tracing::{debug, error, info, warn};
+use uuid::Uuid;
 
 /// How much of a too large body is read away, as a multiple of the limit: a client that is still writing would see a
 /// broken connection instead of the answer.
@@ -38,6 +40,7 @@ const READ_AWAY: usize = 4;
 pub struct Webhook {
     accounts: Arc<Accounts>,
     store: Store,
+    heard: Arc<Heard>,
     wake: Arc<Wake>,
     metrics: Arc<Metrics>,
     at_once: Semaphore,
@@ -95,12 +98,14 @@ impl Webhook {
         config: &config::Webhooks,
         accounts: Arc<Accounts>,
         db: Db,
+        heard: Arc<Heard>,
         wake: Arc<Wake>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             accounts,
             store: Store::new(db, config.tries),
+            heard,
             wake,
             metrics,
             at_once: Semaphore::new(config.at_once),
@@ -110,7 +115,7 @@ impl Webhook {
     }
 
     /// Reads, believes, parses and stores one delivery.
-    async fn take(&self, headers: &HeaderMap, body: Body) -> Answer {
+    async fn take(&self, called: Option<&str>, headers: &HeaderMap, body: Body) -> Answer {
         let Ok(body) = timeout(self.read_within, self.read(headers, body)).await else {
             return Answer::TooSlow;
         };
@@ -119,15 +124,28 @@ impl Webhook {
             Err(answer) => return answer,
         };
         let signature = headers.get(SIGNATURE_HEADER).map(|value| value.as_bytes());
-        let app = match verify::signer(self.accounts.apps(), signature, &body) {
-            Ok(app) => app,
+        let signers = self.accounts.signers();
+        let apps = called_so(&signers, called);
+        let apps = match verify::signed_by(&apps, signature, &body) {
+            Ok(apps) => apps,
             Err(refused) => {
                 let reason = refused.word();
                 self.metrics
                     .signatures
                     .get_or_create(&ReasonLabels { reason })
                     .inc();
-                warn!(reason, bytes = body.len(), "a webhook was refused");
+                // Whose secret it was cannot be said before the apps are known. Without a signature it is nobody's.
+                let unsure = matches!(refused, verify::Refused::NoApp | verify::Refused::Mismatch);
+                if unsure && !self.accounts.is_registered() {
+                    warn!(reason, "a webhook came before its app was known");
+                    return Answer::Again;
+                }
+                warn!(reason, called, bytes = body.len(), "a webhook was refused");
+                for app in apps.iter().filter_map(|app| app.id) {
+                    self.heard.refused(app, reason);
+                }
+                // Its app may have been saved just now.
+                self.accounts.look();
                 return Answer::Refused;
             }
         };
@@ -138,20 +156,22 @@ impl Webhook {
                 return Answer::NotJson;
             }
         };
-        let Some(app) = self.accounts.app_id(app) else {
+        let Some(ids) = apps.iter().map(|app| app.id).collect::<Option<Vec<Uuid>>>() else {
             warn!("a webhook came before its app was registered");
             return Answer::Again;
         };
-        let runs = whatsapp::cut_runs(items);
-        let Ok(received) = self.store.all(app, &runs, &self.metrics).await else {
-            return Answer::Again;
-        };
-        debug!(
-            bytes = body.len(),
-            runs = runs.len(),
-            ?received,
-            "a webhook was stored"
-        );
+        let mut received = Received::default();
+        let mut runs = 0;
+        for (app, items) in by_app(items, &ids, |number| self.accounts.app_of(number)) {
+            self.heard.webhook(app);
+            let cut = whatsapp::cut_runs(items);
+            runs += cut.len();
+            let Ok(stored) = self.store.all(app, &cut, &self.metrics).await else {
+                return Answer::Again;
+            };
+            received = received + stored;
+        }
+        debug!(bytes = body.len(), runs, ?received, "a webhook was stored");
         if received.dead > 0 {
             info!(
                 items = received.dead,
@@ -206,14 +226,42 @@ impl Webhook {
     }
 }
 
+/// The apps that a delivery may be of: those of its address, or all of them at the address of all.
+fn called_so<'a>(signers: &'a [Signer], called: Option<&str>) -> Vec<&'a Signer> {
+    let fits = |app: &&Signer| called.is_none_or(|name| app.is_called(name));
+    signers.iter().filter(fits).collect()
+}
+
+/// Which of the apps that share a signature each item is of: its number's, else the first. Usually there is one.
+fn by_app(
+    items: Vec<Item>,
+    apps: &[Uuid],
+    app_of: impl Fn(&str) -> Option<Uuid>,
+) -> BTreeMap<Uuid, Vec<Item>> {
+    let mut sorted: BTreeMap<Uuid, Vec<Item>> = BTreeMap::new();
+    for item in items {
+        let own = item.phone_number_id.as_deref().and_then(&app_of);
+        let Some(app) = own
+            .filter(|own| apps.contains(own))
+            .or(apps.first().copied())
+        else {
+            continue;
+        };
+        sorted.entry(app).or_default().push(item);
+    }
+    sorted
+}
+
 /// `POST`: a delivery.
 pub async fn deliver(
     State(webhook): State<Arc<Webhook>>,
+    called: Option<Path<String>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let began = Instant::now();
-    let (status, outcome, says) = webhook.take(&headers, body).await.parts();
+    let called = called.as_ref().map(|Path(name)| name.as_str());
+    let (status, outcome, says) = webhook.take(called, &headers, body).await.parts();
     webhook.metrics.webhook(outcome);
     webhook
         .metrics
@@ -225,10 +273,13 @@ pub async fn deliver(
 /// `GET`: Meta's challenge.
 pub async fn challenge(
     State(webhook): State<Arc<Webhook>>,
+    called: Option<Path<String>>,
     asked: Result<Query<Challenge>, QueryRejection>,
 ) -> Response {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
-    match verify::answer(webhook.accounts.apps(), &asked) {
+    let called = called.as_ref().map(|Path(name)| name.as_str());
+    let signers = webhook.accounts.signers();
+    match verify::answer(&called_so(&signers, called), &asked) {
         Some(challenge) => (
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
             challenge.to_owned(),
@@ -242,6 +293,7 @@ pub async fn challenge(
                     reason: "challenge",
                 })
                 .inc();
+            webhook.accounts.look();
             warn!("a challenge was refused: another mode, or a verify token that no app has");
             (StatusCode::FORBIDDEN, "the verify token is wrong\n").into_response()
         }

@@ -47,7 +47,7 @@ impl Store {
         let mut again = false;
         for run in runs {
             match self.run(app, run, metrics).await {
-                Ok(received) => total = sum(total, received),
+                Ok(received) => total = total + received,
                 // The database is away: the other runs would only wait for it too.
                 Err(Failure::Passing) => return Err(Again),
                 // Something is broken for these items; it need not be for others.
@@ -81,7 +81,7 @@ impl Store {
         let mut worst = None;
         for item in run {
             match self.item(app, item, metrics).await {
-                Ok(received) => total = sum(total, received),
+                Ok(received) => total = total + received,
                 Err(Failure::Passing) => return Err(Failure::Passing),
                 Err(failure) => worst = Some(failure),
             }
@@ -169,13 +169,4 @@ fn note(received: Received, metrics: &Metrics) -> Received {
     metrics.item("duplicate", received.duplicate);
     metrics.item("dead", received.dead);
     received
-}
-
-fn sum(a: Received, b: Received) -> Received {
-    Received {
-        stored: a.stored + b.stored,
-        duplicate: a.duplicate + b.duplicate,
-        dead: a.dead + b.dead,
-        enqueued: a.enqueued + b.enqueued,
-    }
 }

@@ -1,16 +1,43 @@
 //! Is it Meta? The challenge when a webhook is set up, and the signature of every delivery.
 //!
 //! The signature is over the bytes as they came: serialised again, a text with accents or slashes has others. One
-//! address may serve several apps, so each app's secret is tried; the one that fits says whose delivery it is.
+//! address may serve several apps, so each app's secret is tried; the one that fits says whose delivery it is. Several
+//! may have the same secret (two sites that share an app at Meta); then it is each one's.
 
-use crate::config::App;
+use crate::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 /// Carries `sha256=` and 64 hexadecimal digits.
 pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+
+/// An app, as far as its webhooks need it.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// The database's id; none before the app is registered.
+    pub id: Option<Uuid>,
+    /// `environment`, its name in the configuration, or its id.
+    pub name: String,
+    /// What it signs with.
+    pub secret: Secret,
+    /// SHA-256 of what answers Meta's challenge; none answers none.
+    pub verify_token_hash: Option<[u8; 32]>,
+}
+
+impl Signer {
+    /// Whether an address of its own that ends in `name` is this app's.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.id.is_some_and(|id| id.to_string() == name)
+    }
+}
+
+/// What is kept of a verify token; none of an empty one.
+pub fn token_hash(token: &Secret) -> Option<[u8; 32]> {
+    (!token.is_empty()).then(|| Sha256::digest(token.expose().as_bytes()).into())
+}
 
 /// The question that Meta asks before it delivers anything.
 #[derive(Debug, Default, Deserialize)]
@@ -49,34 +76,41 @@ impl Refused {
 }
 
 /// What to answer to a challenge; none when the mode is another or no app has that token.
-pub fn answer<'a>(apps: &[App], asked: &'a Challenge) -> Option<&'a str> {
+pub fn answer<'a>(apps: &[&Signer], asked: &'a Challenge) -> Option<&'a str> {
     if asked.mode.as_deref() != Some("subscribe") {
         return None;
     }
-    let token = asked.verify_token.as_deref()?.as_bytes();
+    let token: [u8; 32] = Sha256::digest(asked.verify_token.as_deref()?.as_bytes()).into();
     // Every app is compared, so that the time taken does not tell which one was near.
     let known = apps
         .iter()
-        .filter(|app| !app.verify_token.is_empty())
-        .fold(subtle::Choice::from(0), |known, app| {
-            known | app.verify_token.expose().as_bytes().ct_eq(token)
+        .filter_map(|app| app.verify_token_hash)
+        .fold(subtle::Choice::from(0), |known, hash| {
+            known | hash.ct_eq(&token)
         });
     bool::from(known).then_some(asked.challenge.as_deref()?)
 }
 
-/// The app, by its place, whose secret signed `body`.
-pub fn signer(apps: &[App], header: Option<&[u8]>, body: &[u8]) -> Result<usize, Refused> {
+/// The apps whose secret signed `body`; more than one when they share it.
+pub fn signed_by<'a>(
+    apps: &[&'a Signer],
+    header: Option<&[u8]>,
+    body: &[u8],
+) -> Result<Vec<&'a Signer>, Refused> {
     if apps.is_empty() {
         return Err(Refused::NoApp);
     }
     let signature = unhex(header.ok_or(Refused::Missing)?).ok_or(Refused::Malformed)?;
-    apps.iter()
-        .position(|app| is_signed(app, &signature, body))
-        .ok_or(Refused::Mismatch)
+    let first = apps
+        .iter()
+        .find(|app| is_signed(app, &signature, body))
+        .ok_or(Refused::Mismatch)?;
+    let sharing = apps.iter().filter(|app| app.secret == first.secret);
+    Ok(sharing.copied().collect())
 }
 
 /// Compares in constant time. An empty secret signs nothing.
-fn is_signed(app: &App, signature: &[u8; 32], body: &[u8]) -> bool {
+fn is_signed(app: &Signer, signature: &[u8; 32], body: &[u8]) -> bool {
     if app.secret.is_empty() {
         return false;
     }
@@ -99,16 +133,24 @@ fn unhex(header: &[u8]) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
-    fn app(secret: &str, verify_token: &str) -> App {
-        App {
-            name: secret.to_owned(),
-            app_id: String::new(),
+    fn app(secret: &str, verify_token: &str) -> Signer {
+        Signer {
+            id: Some(Uuid::new_v4()),
+            name: format!("{secret} {verify_token}"),
             secret: Secret::new(secret),
-            verify_token: Secret::new(verify_token),
-            accounts: Vec::new(),
+            verify_token_hash: token_hash(&Secret::new(verify_token)),
         }
+    }
+
+    /// Names of the apps that signed.
+    fn signers(
+        apps: &[Signer],
+        header: Option<&[u8]>,
+        body: &[u8],
+    ) -> Result<Vec<String>, Refused> {
+        let apps: Vec<&Signer> = apps.iter().collect();
+        signed_by(&apps, header, body).map(|by| by.iter().map(|app| app.name.clone()).collect())
     }
 
     fn challenge(mode: &str, token: &str) -> Challenge {
@@ -127,28 +169,48 @@ mod tests {
     #[test]
     fn the_signing_app_is_found_among_several() {
         let apps = [app("other", ""), app("Jefe", ""), app("third", "")];
-        assert_eq!(signer(&apps, Some(SIGNED), BODY), Ok(1));
+        assert_eq!(
+            signers(&apps, Some(SIGNED), BODY),
+            Ok(vec!["Jefe ".to_owned()])
+        );
+    }
+
+    #[test]
+    fn apps_that_share_a_secret_sign_together() {
+        let apps = [app("Jefe", "1"), app("other", ""), app("Jefe", "2")];
+        assert_eq!(
+            signers(&apps, Some(SIGNED), BODY),
+            Ok(vec!["Jefe 1".to_owned(), "Jefe 2".to_owned()])
+        );
+    }
+
+    #[test]
+    fn an_app_is_called_by_its_name_or_its_id() {
+        let app = app("Jefe", "");
+        let id = app.id.unwrap().to_string();
+        assert!(app.is_called("Jefe ") && app.is_called(&id));
+        assert!(!app.is_called("") && !app.is_called(&id[1..]));
     }
 
     #[test]
     fn anything_else_is_refused_with_its_reason() {
         let apps = [app("Jefe", "")];
-        assert_eq!(signer(&[], Some(SIGNED), BODY), Err(Refused::NoApp));
-        assert_eq!(signer(&apps, None, BODY), Err(Refused::Missing));
+        assert_eq!(signers(&[], Some(SIGNED), BODY), Err(Refused::NoApp));
+        assert_eq!(signers(&apps, None, BODY), Err(Refused::Missing));
         assert_eq!(
-            signer(&apps, Some(b"sha1=00"), BODY),
+            signers(&apps, Some(b"sha1=00"), BODY),
             Err(Refused::Malformed)
         );
         assert_eq!(
-            signer(&apps, Some(&SIGNED[..70]), BODY),
+            signers(&apps, Some(&SIGNED[..70]), BODY),
             Err(Refused::Malformed)
         );
         assert_eq!(
-            signer(&apps, Some(SIGNED), b"What do ya want for nothing?"),
+            signers(&apps, Some(SIGNED), b"What do ya want for nothing?"),
             Err(Refused::Mismatch)
         );
         assert_eq!(
-            signer(&[app("jefe", "")], Some(SIGNED), BODY),
+            signers(&[app("jefe", "")], Some(SIGNED), BODY),
             Err(Refused::Mismatch)
         );
     }
@@ -164,7 +226,7 @@ mod tests {
             format!("{text}{byte:02x}")
         });
         assert_eq!(
-            signer(&[app("", "")], Some(header.as_bytes()), BODY),
+            signers(&[app("", "")], Some(header.as_bytes()), BODY),
             Err(Refused::Mismatch)
         );
     }
@@ -172,6 +234,7 @@ mod tests {
     #[test]
     fn a_challenge_is_answered_for_a_known_token_only() {
         let apps = [app("a", "one"), app("b", "two"), app("c", "")];
+        let apps: Vec<&Signer> = apps.iter().collect();
         assert_eq!(
             answer(&apps, &challenge("subscribe", "two")),
             Some("1158201444")

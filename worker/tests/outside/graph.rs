@@ -6,8 +6,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chat_rules::whatsapp::outgoing::{self, Envelope, Message};
 use chat_worker::{
-    apis::graph::{Accepted, CallError, Caller, Graph, Text},
+    apis::graph::{Accepted, CallError, Caller, Graph},
     secret::Secret,
 };
 use serde_json::json;
@@ -26,22 +27,28 @@ fn graph(url: &str) -> Graph {
     .unwrap()
 }
 
-async fn send(url: &str, text: &Text<'_>) -> Result<Accepted, CallError> {
+async fn send(url: &str, envelope: &Envelope<'_>) -> Result<Accepted, CallError> {
     let token = Secret::new("token-90210");
     let caller = Caller {
         version: None,
         token: &token,
         within: Duration::from_secs(1),
     };
-    graph(url).send_text(caller, "106540352242922", text).await
+    let hello = Message {
+        kind: "text",
+        content: Some("Hello"),
+        metadata: &json!({}),
+        file_name: None,
+    };
+    let body = outgoing::body(&hello, envelope, None).unwrap();
+    graph(url).send(caller, "106540352242922", &body).await
 }
 
-const TEXT: Text<'static> = Text {
+const TO_ZOE: Envelope<'static> = Envelope {
     to: Some("16505551234"),
     recipient: None,
-    body: "Hello",
     reply_to: None,
-    callback: "m:1",
+    callback: Some("m:1"),
 };
 
 fn accepted() -> Response {
@@ -53,9 +60,9 @@ fn accepted() -> Response {
 #[tokio::test]
 async fn a_text_is_sent_in_metas_shape() {
     let fake = FakeGraph::answering(accepted).await;
-    let quoting = Text {
+    let quoting = Envelope {
         reply_to: Some("wamid.Q"),
-        ..TEXT
+        ..TO_ZOE
     };
     assert_eq!(send(&fake.url, &quoting).await.unwrap().wamid, "wamid.A");
     let seen = &fake.seen()[0];
@@ -77,10 +84,10 @@ async fn somebody_without_a_phone_is_addressed_by_bsuid() {
     let fake = FakeGraph::answering(accepted).await;
     send(
         &fake.url,
-        &Text {
+        &Envelope {
             to: None,
             recipient: Some("US.1349"),
-            ..TEXT
+            ..TO_ZOE
         },
     )
     .await
@@ -100,7 +107,7 @@ async fn nobody_listening_means_not_sent() {
         .local_addr()
         .unwrap();
     assert!(matches!(
-        send(&format!("http://{free}"), &TEXT).await,
+        send(&format!("http://{free}"), &TO_ZOE).await,
         Err(CallError::NotSent(_))
     ));
 }
@@ -115,7 +122,7 @@ async fn a_connection_dropped_after_the_request_is_unclear() {
         assert!(read > 0);
     });
     assert!(matches!(
-        send(&url, &TEXT).await,
+        send(&url, &TO_ZOE).await,
         Err(CallError::Unclear(_))
     ));
     dropping.await.unwrap();
@@ -130,7 +137,7 @@ async fn an_answer_that_never_comes_is_unclear() {
         // Reads until the client gives up and closes.
         while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
     });
-    let Err(CallError::Unclear(why)) = send(&url, &TEXT).await else {
+    let Err(CallError::Unclear(why)) = send(&url, &TO_ZOE).await else {
         panic!()
     };
     assert_eq!(why, "the call timed out");
@@ -145,7 +152,7 @@ async fn a_redirect_is_not_followed() {
     })
     .await;
     assert!(matches!(
-        send(&fake.url, &TEXT).await,
+        send(&fake.url, &TO_ZOE).await,
         Err(CallError::Refused(_))
     ));
     assert_eq!(fake.seen().len(), 1);
@@ -159,7 +166,7 @@ async fn graphs_own_error_is_a_refusal_with_its_code() {
         (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
     })
     .await;
-    let Err(CallError::Refused(refusal)) = send(&fake.url, &TEXT).await else {
+    let Err(CallError::Refused(refusal)) = send(&fake.url, &TO_ZOE).await else {
         panic!()
     };
     assert_eq!((refusal.http, refusal.code), (400, Some(130_429)));
@@ -173,7 +180,7 @@ async fn no_error_shows_the_token_or_the_text() {
             .await
             .url,
     ] {
-        let error = send(url, &TEXT).await.unwrap_err();
+        let error = send(url, &TO_ZOE).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(
             !shown.contains("90210") && !shown.contains("Hello"),

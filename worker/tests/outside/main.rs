@@ -2,4 +2,5 @@
 
 mod door;
 mod fakes;
+mod fuzzed;
 mod graph;

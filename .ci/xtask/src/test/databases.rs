@@ -1,12 +1,19 @@
 //! Everything that needs a database, on one version of PostgreSQL.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::report::Report;
 use super::runner::Tests;
 use crate::{command, repo, stack};
+
+/// Says where clusters stand; `local_stack` reads it.
+const STATE_DIR: &str = "PG_CHAT_STATE_DIR";
+/// A file system in memory, on every Linux.
+const MEMORY: &str = "/dev/shm";
+/// So many MB must be free there: some times what a run of all tests was seen to need.
+const ROOM: u64 = 8_192;
 
 /// Runs the tests inside a throw-away cluster of that version.
 pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_>) {
@@ -18,9 +25,27 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_
             None => return report.skip(&what, "the extension was not built"),
         }
     }
-    report.tests(&what, version, || {
-        tests.run(Some(stack::with_cluster(programs, version)))
-    });
+    let mut cluster = stack::with_cluster(programs, version);
+    if let Some(folder) = in_memory() {
+        cluster.env(STATE_DIR, folder);
+    }
+    report.tests(&what, version, || tests.run(Some(cluster)));
+}
+
+/// Where the clusters of tests stand when there is room in memory. A test's database is seven hundred small files, and
+/// ext4 takes longer and longer to make them while others were just deleted (it looks for inodes that were not).
+fn in_memory() -> Option<PathBuf> {
+    let megabytes = |told: &str| {
+        told.split_whitespace()
+            .find_map(|word| word.parse::<u64>().ok())
+    };
+    let df = command::read(command::new("df").args(["--output=avail", "-BM", MEMORY])).ok()?;
+    let free = megabytes(&df.replace('M', " "))?;
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find(|line| line.starts_with("MemAvailable"))?;
+    let available = megabytes(line)? / 1024;
+    let chosen = std::env::var_os(STATE_DIR).is_some();
+    (!chosen && free.min(available) >= ROOM).then(|| Path::new(MEMORY).join("pg_chat"))
 }
 
 /// Builds the extension against PostgreSQL 17, in a target directory of its own: in one, the builds

@@ -12,6 +12,9 @@ use crate::repo::Metadata;
 /// The crate whose test binaries need a database.
 pub const WITH_DATABASE: &str = "pg_chat_tests";
 
+/// The test binary of all processes, which looks at the demo's pages in a browser.
+pub const ALL_PROCESSES: &str = "e2e";
+
 /// A program of tests.
 pub struct Binary {
     /// The crate it belongs to.

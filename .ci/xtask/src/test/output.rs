@@ -21,7 +21,8 @@ pub struct Reader<'a> {
     prefix: String,
     /// The test whose captured output is being read.
     section: Option<String>,
-    /// Whether that output is of tests that passed; it is shown only where it says `SKIPPED:`.
+    /// Whether that output is of tests that passed; it is shown only where it says `SKIPPED:`, or
+    /// `LEFT:` and what it has left to be looked at.
     quiet: bool,
     /// What became of the tests, by full name.
     pub fates: BTreeMap<String, Fate>,
@@ -57,6 +58,10 @@ impl<'a> Reader<'a> {
                 (self.quiet, self.section) = (false, None);
                 return None;
             }
+            // A binary that died said no result.
+            _ if line.starts_with("error: test failed") => {
+                (self.quiet, self.section) = (false, None)
+            }
             _ => {}
         }
         if let Some(name) = line
@@ -71,6 +76,9 @@ impl<'a> Reader<'a> {
             return Some(shown);
         } else if let Some((name, fate)) = self.section.is_none().then(|| fate(line)).flatten() {
             self.fates.insert(self.full(name), fate);
+        }
+        if let (Some(test), Some(left)) = (&self.section, line.strip_prefix("LEFT: ")) {
+            return Some(format!("test {test} left {left}"));
         }
         let noise = self.quiet || line.is_empty() || line.starts_with("running ");
         (!noise).then(|| line.to_owned())
@@ -125,6 +133,7 @@ successes:
 
 ---- corpus::all stdout ----
 a line of no interest
+LEFT: target/a.png
 SKIPPED: the corpus is not here
 
 successes:
@@ -178,6 +187,7 @@ test result: FAILED. 2 passed; 1 failed
         assert!(
             shown.contains(&"test races::corpus::all SKIPPED: the corpus is not here".to_owned())
         );
+        assert!(shown.contains(&"test races::corpus::all left target/a.png".to_owned()));
         assert!(shown.contains(&"left is not right".to_owned()));
         assert!(!shown.contains(&"a line of no interest".to_owned()));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader};
 use std::process::Command;
+use std::{env, thread};
 
 use anyhow::{Result, ensure};
 
@@ -10,6 +11,11 @@ use super::names::{self, Binary};
 use super::output::{Fate, Reader};
 use crate::build::TOGETHER;
 use crate::{command, repo};
+
+/// How libtest is told how many tests run at once.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// Half of a test's time it waits, for a worker's next look or a promise that runs out.
+const TESTS_A_CORE: usize = 2;
 
 /// What was asked for: everything, or what a filter lets through.
 pub struct Wanted {
@@ -21,6 +27,7 @@ pub struct Wanted {
 }
 
 /// Tests that one call of cargo runs.
+#[derive(Clone)]
 pub struct Tests<'a> {
     binaries: Vec<&'a Binary>,
     /// What cargo is told, up to `--`.
@@ -106,6 +113,18 @@ impl Wanted {
 }
 
 impl Tests<'_> {
+    /// Whether those of the binary that is called so are among them.
+    pub fn has(&self, binary: &str) -> bool {
+        self.binaries.iter().any(|known| known.prefix == binary)
+    }
+
+    /// The same but for those with one of these in their names.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        let skip = names.iter().flat_map(|name| ["--skip", name]);
+        self.for_binaries.extend(skip.map(str::to_owned));
+        self
+    }
+
     /// Builds what [`Self::run`] runs.
     pub fn build(&self) -> Result<()> {
         command::run(command::cargo().args(&self.for_cargo).arg("--no-run"))
@@ -129,6 +148,10 @@ impl Tests<'_> {
         command
             .env("CARGO_TERM_COLOR", "never")
             .env("RUST_LIB_BACKTRACE", "0");
+        if env::var_os(THREADS).is_none() {
+            let cores = thread::available_parallelism()?.get();
+            command.env(THREADS, (cores * TESTS_A_CORE).to_string());
+        }
 
         // One pipe for both, so that cargo's "Running …" stays before the lines of the binary it runs.
         let (lines, write_end) = io::pipe()?;

@@ -42,9 +42,16 @@ const FEW: u32 = 3;
 /// and the lane goes on.
 pub fn hold_seconds(kind: &str) -> u32 {
     match JobKind::of_word(kind) {
-        Some(JobKind::SendText) => 900,
+        Some(JobKind::SendMessage) => 900,
+        Some(JobKind::SendReaction) => 300,
+        // It is of no use later.
+        Some(JobKind::Typing) => 0,
         Some(JobKind::MarkRead) => 120,
         Some(JobKind::ConfirmNumber) => 86_400,
+        // As long as Meta keeps a file.
+        Some(JobKind::FetchMedia | JobKind::DeleteFiles) => 7 * 86_400,
+        Some(JobKind::TestNumber | JobKind::SendTest) => 60,
+        Some(JobKind::SyncTemplates) => 3_600,
         None => 3_600,
     }
 }
@@ -54,6 +61,11 @@ pub fn backoff_seconds(tries: u32) -> u32 {
     doubling(2, tries, 120)
 }
 
+/// Seconds before the next try of a job that has days: 5, 10, 20 … 3600.
+pub fn patient_seconds(tries: u32) -> u32 {
+    doubling(5, tries, 3_600)
+}
+
 /// What follows from an answer that was no success.
 ///
 /// `code`: Graph's error code ([`errors::effective_code`]), none when the body could not be read.
@@ -61,15 +73,16 @@ pub fn backoff_seconds(tries: u32) -> u32 {
 /// the job was tried, this time included; looks at a stopped number are tries too.
 pub fn decide(code: Option<i64>, http: Option<u16>, tries: u32, kind: &str) -> Decision {
     let job = JobKind::of_word(kind);
-    // A second read mark or question does no harm; a second message does.
-    let repeatable = matches!(job, Some(JobKind::MarkRead | JobKind::ConfirmNumber));
+    // A second read mark, reaction or question does no harm; a second message does.
+    let repeatable = !matches!(job, None | Some(JobKind::SendMessage | JobKind::SendTest));
+    let days = matches!(job, Some(JobKind::FetchMedia | JobKind::DeleteFiles));
     let class = match code.and_then(errors::known) {
         Some(known) => known.class,
         None => class_of_status(http),
     };
     match class {
-        ErrorClass::Stop if repeatable => FAIL,
-        ErrorClass::Stop => Decision::StopNumber {
+        ErrorClass::Token | ErrorClass::Stop if repeatable && !days => FAIL,
+        ErrorClass::Token | ErrorClass::Stop => Decision::StopNumber {
             after_s: LOOK_AGAIN_S,
         },
         ErrorClass::Fail => FAIL,
@@ -82,6 +95,9 @@ pub fn decide(code: Option<i64>, http: Option<u16>, tries: u32, kind: &str) -> D
             Decision::Unknown
         }
         ErrorClass::RetryFew if tries > FEW => FAIL,
+        _ if days => Decision::Retry {
+            after_s: wait_seconds(class, tries).max(patient_seconds(tries)),
+        },
         _ => retry_within(class, tries, hold_seconds(kind)),
     }
 }
@@ -119,6 +135,7 @@ fn wait_seconds(class: ErrorClass, tries: u32) -> u32 {
         ErrorClass::RetryFew => doubling(5, tries, 60),
         ErrorClass::Temporary
         | ErrorClass::Unclear
+        | ErrorClass::Token
         | ErrorClass::Stop
         | ErrorClass::Fail
         | ErrorClass::WindowClosed => backoff_seconds(tries),

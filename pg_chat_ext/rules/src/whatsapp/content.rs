@@ -56,6 +56,7 @@ pub(super) struct Content {
     pub words: Option<String>,
     pub file: Option<File>,
     pub reaction: Option<Reaction>,
+    pub revises: Option<String>,
     pub new_phone: Option<String>,
     pub new_bsuid: Option<String>,
 }
@@ -98,8 +99,8 @@ pub(super) fn read(word: &str, message: &Value) -> Option<Content> {
         "button" => Content::of(Kind::Button, text(part, "text")),
         "order" => Content::of(Kind::Order, text(part, "text")),
         "system" => Some(system(part)),
-        "edit" => Content::of(Kind::Edit, edited(part)),
-        "revoke" => Content::of(Kind::Revoke, None),
+        "edit" => Some(revision(Kind::Edit, part, edited(part))),
+        "revoke" => Some(revision(Kind::Revoke, part, None)),
         "reaction" => reaction(part),
         _ => None,
     }
@@ -131,7 +132,7 @@ fn media(kind: Kind, part: &Value) -> Option<Content> {
 }
 
 /// LC-05's form of a location: a JSON object in the text, with what is known of it.
-fn place(part: &Value) -> Option<String> {
+pub(super) fn place(part: &Value) -> Option<String> {
     #[derive(Serialize)]
     struct Place<'a> {
         latitude: Option<&'a Value>,
@@ -151,7 +152,7 @@ fn place(part: &Value) -> Option<String> {
 }
 
 /// One line a card: the name and the phone numbers on it.
-fn cards(part: &Value) -> Option<String> {
+pub(super) fn cards(part: &Value) -> Option<String> {
     let line = |card: &Value| {
         let name = card.get("name").unwrap_or(&Value::Null);
         let name = word(name, "formatted_name").or_else(|| word(name, "first_name"));
@@ -196,6 +197,16 @@ fn system(part: &Value) -> Content {
         words: text(part, "body"),
         new_phone: new("wa_id").or_else(|| new("new_wa_id")),
         new_bsuid: new("user_id"),
+        ..Content::default()
+    }
+}
+
+/// A message that was changed or taken back.
+fn revision(kind: Kind, part: &Value, words: Option<String>) -> Content {
+    Content {
+        kind: Some(kind),
+        words,
+        revises: id(part, "original_message_id"),
         ..Content::default()
     }
 }

@@ -20,9 +20,9 @@ macro_rules! table {
 }
 
 table! {
-    0 | 102 | 104 | 190 => Stop, "WhatsApp does not accept the access token",
+    0 | 102 | 104 | 190 => Token, "WhatsApp does not accept the access token",
         "Put a new token in place. Messages wait and go out by themselves afterwards.";
-    3 | 10 | 200..=299 | 131005 => Stop, "The access token lacks a permission",
+    3 | 10 | 200..=299 | 131005 => Token, "The access token lacks a permission",
         "Give the system user the permissions for messaging and for this WhatsApp account.";
     33 => Stop, "WhatsApp does not know this number for this token",
         "Check the phone number id, and that the token's user may use its account.";

@@ -9,6 +9,9 @@ use super::fields::{list, text, word};
 /// What an error means for the job that met it and for its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
+    /// Graph does not accept the token, or it lacks a right: nothing leaves the account's numbers until there is
+    /// another one. Only such an explicit answer says so; a time-out or a proxy's 401 says nothing about the token.
+    Token,
     /// Nothing leaves this number until somebody repairs something.
     Stop,
     /// This message cannot be sent; others can.

@@ -7,17 +7,44 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::errors::ReportedError;
-use crate::conversations::{ContentType, Kind};
+use super::wish::Wish;
+use crate::conversations::{ContentType, Kind, SenderType};
 
 words! {
     /// What an item is about. In the order in which items of one body are stored.
     pub enum What {
         /// A person wrote, or WhatsApp says something about a person.
         Message = "message",
+        /// The business wrote, in its phone.
+        Echo = "echo",
         /// A message of ours got further, or failed.
         Status = "status",
-        /// Anything else. Kept as a dead letter, with `reason`.
+        /// A message of the time before the number came to us.
+        History = "history",
+        /// Anything else: it changes the row that `about` names, or is kept as a dead letter, with `reason`.
         Field = "field",
+    }
+}
+
+words! {
+    /// Which row of ours a `field` item changes.
+    pub enum About {
+        /// A template, by `facts.name` and `facts.language`.
+        Template = "template",
+        /// A business number: `phone_number_id`, else the account's number that reads `facts.display_number`.
+        Number = "number",
+        /// The account, by `waba_id`.
+        Account = "account",
+        /// A person's wish about marketing: `event` is `stop`, `resume` or `signup`.
+        Preference = "preference",
+        /// The ids a person is known by.
+        Person = "person",
+        /// A person's name in the address book of the business's phone.
+        Contact = "contact",
+        /// A group, by `metadata.group_id`.
+        Group = "group",
+        /// The import of a number's past: `event` is `progress` or `declined`.
+        History = "history",
     }
 }
 
@@ -30,18 +57,27 @@ pub struct Item {
     /// The business number it came to: the only thing that decides whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_id: Option<String>,
-    /// `entry.id`. Only kept; override URLs make it say little.
+    /// `entry.id`: the account. Messages are never routed by it, fields about an account are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waba_id: Option<String>,
     /// The webhook field it came in, `messages` for messages and statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// Why a `field` item is one: `field_not_handled`, `other_object`, `no_value`, `account_errors`,
+    /// Of a `field` item that changes a row of ours: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// What happened to that row, in Meta's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// What stands in that row from now on, by our names ([`super::told`]).
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub facts: Map<String, Value>,
+    /// Why a `field` item is a dead letter: `field_not_handled`, `other_object`, `no_value`, `account_errors`,
     /// `not_a_list`, `not_readable` (an entry without the id that would make it storable once),
     /// `other_status` (of a payment or a call, not of a message).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// The person's business-scoped user id: sender of a message, recipient of a status.
+    /// The person's business-scoped user id: sender of a message, recipient of a status or an echo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bsuid: Option<String>,
     /// The person's WhatsApp account id, mostly the digits of a phone number. A message with neither
@@ -62,6 +98,9 @@ pub struct Item {
     /// What kind of message it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// Who wrote it, of what is told again: an echo is the business's, a message of the past either's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_type: Option<SenderType>,
     /// LC-01's word for `kind`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<ContentType>,
@@ -77,8 +116,11 @@ pub struct Item {
     /// An emoji on another message; such an item is no message of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reaction: Option<Reaction>,
+    /// The message that an edit changes or a revoke takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revises: Option<String>,
     /// What else it says, by Meta's names: interactive, button, order, location, contacts, system,
-    /// edit, revoke, unsupported, referral, group_id, identity, errors, sender, other.
+    /// edit, revoke, unsupported, referral, group_id, identity, errors, sender, other; `source` is `phone_app` of an echo.
     pub metadata: Map<String, Value>,
     /// The person's new account id (a system message).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +128,9 @@ pub struct Item {
     /// The person's new business-scoped user id (a system message).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_bsuid: Option<String>,
+    /// What the person wants of marketing, when the message is a word that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
     /// What we gave with the send: `<message uuid>:<attempt number>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
@@ -148,6 +193,9 @@ impl Item {
             phone_number_id: None,
             waba_id: None,
             field: None,
+            about: None,
+            event: None,
+            facts: Map::new(),
             reason: None,
             bsuid: None,
             phone: None,
@@ -156,14 +204,17 @@ impl Item {
             wamid: None,
             at: None,
             kind: None,
+            sender_type: None,
             content_type: None,
             content: None,
             file: None,
             context: None,
             reaction: None,
+            revises: None,
             metadata: Map::new(),
             new_phone: None,
             new_bsuid: None,
+            wish: None,
             callback: None,
             status: None,
             errors: Vec::new(),
@@ -194,8 +245,10 @@ impl Item {
             file: None,
             context: None,
             reaction: None,
+            revises: None,
             new_phone: None,
             new_bsuid: None,
+            wish: None,
             errors: Vec::new(),
             metadata,
             ..self.clone()

@@ -1,4 +1,4 @@
-//! One entry of `messages[]`.
+//! One message, of `messages[]` or of what a coexistence number tells again.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +9,17 @@ use super::fields::{id, time};
 use super::item::{Item, What};
 use super::phone::phone_variants;
 use super::sender::Person;
+use super::wish;
 use crate::conversations::Kind;
 
 /// Keys of a message that have a place of their own in an item.
-const PLACED: [&str; 11] = [
+const PLACED: [&str; 16] = [
     "from",
     "from_user_id",
     "from_parent_user_id",
+    "to",
+    "to_user_id",
+    "to_parent_user_id",
     "id",
     "timestamp",
     "type",
@@ -24,14 +28,15 @@ const PLACED: [&str; 11] = [
     "referral",
     "group_id",
     "identity",
+    "history_context",
+    "biz_opaque_callback_data",
 ];
 
-/// The item of a message; `None` when it has no id, since then it could not be stored once only.
+/// The item of a message from, or to, a person; `None` when it has no id, since then it could not be stored once only.
 ///
 /// What cannot be read becomes kind `unknown`, a placeholder that keeps the raw message.
-pub(super) fn read(message: &Value, contacts: &[Value], raw: Value) -> Option<Item> {
+pub(super) fn read(message: &Value, person: Person, raw: Value) -> Option<Item> {
     let wamid = id(message, "id")?;
-    let sender = Person::sender(message, contacts);
     let word = content::type_of(message);
     let errors = reported(message);
     let content = content::read(&word, message).or_else(|| {
@@ -64,30 +69,33 @@ pub(super) fn read(message: &Value, contacts: &[Value], raw: Value) -> Option<It
     if kind != Kind::Unknown {
         add_rest(&mut metadata, message, &word);
     }
-    if !sender.about.is_empty() {
-        metadata.insert("sender".to_owned(), sender.about.into());
+    if !person.about.is_empty() {
+        metadata.insert("sender".to_owned(), person.about.into());
     }
     if !errors.is_empty() {
         metadata.insert("errors".to_owned(), serde_json::json!(errors));
     }
 
+    let content_words = content.words.or(explained);
     Some(Item {
-        phone_variants: sender
+        phone_variants: person
             .phone
             .as_deref()
             .map(phone_variants)
             .unwrap_or_default(),
-        bsuid: sender.bsuid,
-        phone: sender.phone,
-        name: sender.name,
+        bsuid: person.bsuid,
+        phone: person.phone,
+        name: person.name,
         wamid: Some(wamid),
         at: time(message, "timestamp"),
         kind: Some(kind),
         content_type: Some(kind.content_type()),
-        content: content.words.or(explained),
+        wish: wish::of_message(kind, content_words.as_deref()),
+        content: content_words,
         file: content.file,
         context: context(message),
         reaction: content.reaction,
+        revises: content.revises,
         metadata,
         new_phone: content.new_phone,
         new_bsuid: content.new_bsuid,

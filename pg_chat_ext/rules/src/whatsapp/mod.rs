@@ -4,6 +4,7 @@
 //! refuses a part: whatever is missing or odd becomes an item that can be kept.
 
 mod body;
+mod coexistence;
 mod content;
 mod context;
 pub mod delivery;
@@ -12,21 +13,28 @@ pub mod errors;
 mod escapes;
 mod fields;
 pub mod item;
+pub mod media;
 mod message;
+pub mod outgoing;
 pub mod phone;
 pub mod runs;
 mod sender;
 mod status;
+pub mod template;
+mod told;
 pub mod unknown;
 pub mod window;
+mod wish;
 
 pub use body::parse;
 pub use delivery::{DeliveryState, ShownStatus, delivery_next, shown_status};
-pub use item::{Item, What};
-pub use phone::phone_variants;
+pub use item::{About, Item, What};
+pub use outgoing::{check_outgoing, outgoing_words};
+pub use phone::{dialled_phone, phone_variants};
 pub use runs::{MAX_RUN, cut_runs};
 pub use unknown::{UnknownOutcome, unknown_outcome};
 pub use window::{window_after, window_allows};
+pub use wish::Wish;
 
 /// Why a webhook body could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -17,6 +17,23 @@ pub fn plain(id: &str) -> String {
     }
 }
 
+/// The digits of a phone number that a person typed, country code first, as WhatsApp takes it: blanks, brackets, dots,
+/// hyphens, slashes, a `+` or `00` before it are fine. `None` for what can be no such number (8 to 15 digits, no 0 first).
+pub fn dialled_phone(typed: &str) -> Option<String> {
+    let typed = typed.trim();
+    let rest = typed.strip_prefix('+').unwrap_or(typed);
+    let is_form = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '(' | ')' | '.' | '/');
+    if !rest.chars().all(is_form) {
+        return None;
+    }
+    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+    let digits = match digits.strip_prefix("00") {
+        Some(international) if rest.len() == typed.len() => international,
+        _ => &digits,
+    };
+    ((8..=15).contains(&digits.len()) && !digits.starts_with('0')).then(|| digits.to_owned())
+}
+
 /// The other spellings under which the same account may be known; for lookup only.
 ///
 /// Brazil: mobiles with and without the ninth digit (landlines have none). Argentina: with and

@@ -1,9 +1,10 @@
-//! Who a message is from.
+//! Who a message is from, or to.
 
 use serde_json::{Map, Value};
 
+use super::coexistence::same_account;
 use super::fields::{id, list, word};
-use super::phone::{phone_variants, plain};
+use super::phone::plain;
 
 /// A person, as far as a webhook names them. Either id may be hidden by the person.
 #[derive(Default)]
@@ -40,6 +41,39 @@ impl Person {
             recipient.take_account(id(status, "recipient_id"));
         }
         recipient
+    }
+
+    /// To whom the business wrote: `to_user_id`, `to`, else the only contact of the webhook. Where the business itself
+    /// stands in `to`, it is the other one; nobody writes to themselves.
+    pub(super) fn addressee(message: &Value, contacts: &[Value], business: Option<&str>) -> Self {
+        let is_own = |id: &String| business.is_some_and(|own| same_account(&plain(id), own));
+        let mut addressee = Self::default();
+        addressee.take_bsuid(id(message, "to_user_id"));
+        match id(message, "to") {
+            Some(to) if is_own(&to) => {
+                addressee.take_account(id(message, "from").filter(|from| !is_own(from)));
+            }
+            to => addressee.take_account(to),
+        }
+        addressee.note(message, "to_parent_user_id", "parent_user_id");
+        addressee.complete(contacts);
+        addressee
+    }
+
+    /// The person of a thread of the past: its own ids, else its name, which is one.
+    pub(super) fn of_thread(thread: &Value, contacts: &[Value]) -> Self {
+        let mut person = Self::default();
+        for about in [thread.get("context"), Some(thread)].into_iter().flatten() {
+            person.take_bsuid(id(about, "user_id"));
+            person.take_account(id(about, "wa_id"));
+            person.note(about, "username", "username");
+        }
+        person.take_account(id(thread, "id"));
+        person.complete(contacts);
+        person.name = person
+            .name
+            .or_else(|| word(thread.get("context")?, "username"));
+        person
     }
 
     fn is_nobody(&self) -> bool {
@@ -88,7 +122,7 @@ impl Person {
         let same_user = self.bsuid.is_some()
             && (id(contact, "user_id") == self.bsuid || id(contact, "wa_id") == self.bsuid);
         let same_account = || match (&self.phone, id(contact, "wa_id").map(|id| plain(&id))) {
-            (Some(phone), Some(wa_id)) => *phone == wa_id || phone_variants(phone).contains(&wa_id),
+            (Some(phone), Some(wa_id)) => same_account(phone, &wa_id),
             _ => false,
         };
         same_user || same_account()

@@ -1,5 +1,6 @@
 //! One entry of `statuses[]`.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::errors::reported;
@@ -42,8 +43,23 @@ fn metadata(status: &Value) -> Map<String, Value> {
     let mut kept = Map::new();
     let conversation = status.get("conversation").filter(|c| c.is_object());
     kept.extend(conversation.map(|c| ("conversation".to_owned(), c.clone())));
+    let free_until =
+        free_entry_until(status).map(|at| ("free_entry_until".to_owned(), at.to_string().into()));
+    kept.extend(free_until);
     if word(status, "recipient_type").as_deref() == Some("group") {
         kept.extend(id(status, "recipient_id").map(|id| ("group_id".to_owned(), id.into())));
     }
     kept
+}
+
+/// Until when everything is free, because the person came by an ad or a page's button and was answered. Other windows
+/// have an end as well, in the webhooks of older versions.
+fn free_entry_until(status: &Value) -> Option<Timestamp> {
+    let conversation = status.get("conversation")?;
+    let says = |part: Option<&Value>, key: &str, value: &str| {
+        part.and_then(|part| word(part, key)).as_deref() == Some(value)
+    };
+    let is_free = says(status.get("pricing"), "type", "free_entry_point")
+        || says(conversation.get("origin"), "type", "referral_conversion");
+    is_free.then(|| time(conversation, "expiration_timestamp"))?
 }

@@ -75,7 +75,10 @@ impl Cluster {
             "listen_addresses = '127.0.0.1'\n\
              port = {}\n\
              unix_socket_directories = '{}'\n\
-             max_connections = 200\n\
+             max_connections = 400\n\
+             wal_level = logical\n\
+             max_wal_senders = 20\n\
+             max_replication_slots = 20\n\
              search_path = '\"$user\", public, extensions'\n\
              timezone = 'UTC'\n\
              log_timezone = 'UTC'\n\

@@ -54,14 +54,17 @@ impl Simulator {
         ))
     }
 
-    /// Sends: the phone has it or it fails, and the statuses are on their way. With
-    /// `fail_with` it fails with that code.
+    /// Sends: the phone has it or it fails, and the statuses are on their way, unless the fault says otherwise.
     pub(super) fn accept(
         &self,
         number: &Number,
         outgoing: &Outgoing,
-        fail_with: Option<u32>,
+        fault: Option<Misbehaviour>,
     ) -> Accepted {
+        let fail_with = match fault {
+            Some(Misbehaviour::FailLater { code }) => Some(code),
+            _ => None,
+        };
         let mut state = self.lock();
         let key = state.resolve(&outgoing.to);
         let error = fail_with
@@ -100,6 +103,7 @@ impl Simulator {
             voice: outgoing.voice,
         };
         let course = match (error, state.delivery.order.scripted()) {
+            _ if fault == Some(Misbehaviour::Untold) => Vec::new(),
             (Some(_), _) => vec![Status::Failed],
             (None, Some(script)) => script.to_vec(),
             (None, None) => statuses::course(&bubble, &state.phones[&key].habits),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use serde_json::{Value, json};
+
 use super::{Delivery, Limits};
 
 /// A token or an app secret. Neither Debug nor any answer shows it.
@@ -153,7 +155,7 @@ impl Number {
     }
 }
 
-/// A message template as far as sending can be refused over it.
+/// A message template of every account.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// Its name.
@@ -164,10 +166,24 @@ pub struct Template {
     pub category: String,
     /// Whether it may be sent.
     pub status: TemplateStatus,
-    /// How many placeholders its body has.
-    pub body_parameters: usize,
+    /// Its parts as `message_templates` shows them; what is sent has to fit them.
+    pub components: Vec<Value>,
     /// Placeholders have names, and each parameter must say which it fills.
     pub named: bool,
+}
+
+impl Template {
+    /// An approved one for utilities, in English, with a body and nothing more.
+    pub fn new(name: &str, body: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            language: "en_US".to_owned(),
+            category: "utility".to_owned(),
+            status: TemplateStatus::Approved,
+            components: vec![json!({"type": "BODY", "text": body})],
+            named: false,
+        }
+    }
 }
 
 /// What Meta thinks of a template.
@@ -179,4 +195,20 @@ pub enum TemplateStatus {
     HeldForQualityAssessment,
     /// Refused with 132015.
     Paused,
+    /// Refused with 132016.
+    Disabled,
+    /// Refused with 132001.
+    Rejected,
+}
+
+impl TemplateStatus {
+    /// As `message_templates` shows it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approved | Self::HeldForQualityAssessment => "APPROVED",
+            Self::Paused => "PAUSED",
+            Self::Disabled => "DISABLED",
+            Self::Rejected => "REJECTED",
+        }
+    }
 }

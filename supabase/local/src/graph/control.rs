@@ -11,6 +11,7 @@
 //! | `POST /control/clock` | `{"advance_seconds": n}` |
 //! | `PUT /control/apps/{app_id}` | `{"webhook_url": "…"}` |
 //! | `POST /control/webhooks` | `{"app_id", "body", "copies"}`: any body, signed |
+//! | `POST /control/media` | a phone's file, of the type its header says → the object of a webhook that names it |
 //! | `GET /control/phones` | every [`super::PhoneView`] |
 //! | `GET, PUT /control/phones/{phone}` | one; name, user_id, username, aliases, habits |
 //! | `POST /control/phones/{phone}/say` | [`Say`] → [`super::Said`] |
@@ -20,8 +21,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::StatusCode;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -29,6 +31,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::media::MAX_BYTES;
 use super::phones::Profile;
 use super::{Delivery, Error, Fault, Limits, Say, Simulator, Status};
 
@@ -110,6 +113,10 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/control/clock", post(advance))
         .route("/control/apps/{app_id}", put(set_app))
         .route("/control/webhooks", post(given_webhook))
+        .route(
+            "/control/media",
+            post(add_media).layer(DefaultBodyLimit::max(MAX_BYTES)),
+        )
         .route("/control/phones", get(phones))
         .route("/control/phones/{phone}", get(phone).put(set_phone))
         .route("/control/phones/{phone}/say", post(say))
@@ -196,6 +203,18 @@ async fn given_webhook(
 ) -> Result<Json<Value>, Error> {
     simulator.post_webhook(&given.app_id, &given.body, given.copies)?;
     Ok(done())
+}
+
+async fn add_media(
+    State(simulator): Shared,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Value>, Error> {
+    let mime_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| Error::Invalid("a file needs its type in Content-Type".to_owned()))?;
+    Ok(Json(simulator.add_media(bytes, mime_type).reference()))
 }
 
 async fn phones(State(simulator): Shared) -> impl IntoResponse {

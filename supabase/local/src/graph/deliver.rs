@@ -2,15 +2,17 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use rand::seq::SliceRandom;
+use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use super::simulator::State;
 use super::webhook::Update;
-use super::{Deliveries, Delivery, Error, Number, Order, Record, Simulator, sign, webhook};
+use super::{Deliveries, Delivery, Error, Number, Order, Posts, Record, Simulator, sign, webhook};
 
 /// The log keeps this many deliveries.
 const LOG_LENGTH: usize = 10_000;
@@ -53,6 +55,16 @@ impl Simulator {
             held: state.held.len(),
             open: *self.open.borrow(),
             log: state.log.values().cloned().collect(),
+        }
+    }
+
+    /// How many webhooks there were.
+    pub fn posts(&self) -> Posts {
+        let state = self.lock();
+        Posts {
+            bodies: state.deliveries,
+            attempts: state.attempts,
+            open: *self.open.borrow(),
         }
     }
 
@@ -178,10 +190,14 @@ impl Simulator {
     /// One attempt. Returns the post when it must be repeated.
     async fn attempt(&self, mut post: Post) -> Option<Post> {
         let (url, signature) = {
-            let state = self.lock();
+            let mut state = self.lock();
+            let state = &mut *state;
+            state.attempts += 1;
             let app = &state.apps[&post.app_id];
+            let several = state.callbacks.get(&post.app_id);
+            let url = several.and_then(|urls| urls.choose(&mut state.rng));
             (
-                app.webhook_url.clone(),
+                url.unwrap_or(&app.webhook_url).clone(),
                 sign::signature(app.app_secret.expose(), &post.body),
             )
         };
@@ -208,6 +224,16 @@ impl Simulator {
     }
 }
 
+impl State {
+    /// How late the next webhook leaves.
+    fn lateness(&mut self) -> Duration {
+        match self.delivery.overtake_ms {
+            0 => Duration::ZERO,
+            most => Duration::from_millis(self.rng.random_range(0..=most)),
+        }
+    }
+}
+
 /// Posts what the outbox holds until the simulator stops; what is then under way is
 /// dropped, as a network would.
 pub(super) async fn run(
@@ -216,6 +242,12 @@ pub(super) async fn run(
 ) -> Result<(), JoinError> {
     let mut attempts: JoinSet<Option<Post>> = JoinSet::new();
     let mut waiting: JoinSet<Post> = JoinSet::new();
+    let wait = |waiting: &mut JoinSet<Post>, post, pause| {
+        waiting.spawn(async move {
+            tokio::time::sleep(pause).await;
+            post
+        });
+    };
     loop {
         let (concurrency, redelivery) = {
             let state = simulator.lock();
@@ -227,15 +259,21 @@ pub(super) async fn run(
             Some(attempted) = attempts.join_next() => {
                 if let Some(post) = attempted? {
                     let pause = redelivery.after(post.tries);
-                    waiting.spawn(async move {
-                        tokio::time::sleep(pause).await;
-                        post
-                    });
+                    wait(&mut waiting, post, pause);
                 }
                 continue;
             }
             Some(post) = waiting.join_next(), if free => Some(post?),
-            post = outbox.recv(), if free => post,
+            post = outbox.recv(), if free => {
+                let pause = simulator.lock().lateness();
+                match post {
+                    Some(post) if !pause.is_zero() => {
+                        wait(&mut waiting, post, pause);
+                        continue;
+                    }
+                    post => post,
+                }
+            }
         };
         let Some(post) = next else { return Ok(()) };
         let simulator = Arc::clone(&simulator);

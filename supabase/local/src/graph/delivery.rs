@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 
-/// How webhooks leave. The order concerns statuses; what phones write leaves at once.
+/// How webhooks leave. The order concerns statuses; what phones write leaves at once, or late as `overtake_ms` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delivery {
@@ -16,6 +16,8 @@ pub struct Delivery {
     pub copies: u32,
     /// Keeps statuses back until [`Simulator::release`].
     pub hold: bool,
+    /// Each webhook leaves up to so many milliseconds late, as the seed has it, so that they overtake each other.
+    pub overtake_ms: u64,
     /// Statuses reach the worker before the send is answered.
     pub before_answer: bool,
     /// Statuses in one POST at most.
@@ -32,6 +34,7 @@ impl Default for Delivery {
             order: Order::InOrder,
             copies: 0,
             hold: false,
+            overtake_ms: 0,
             before_answer: false,
             batch: 1,
             concurrency: 1,
@@ -103,6 +106,17 @@ pub struct Deliveries {
     pub open: usize,
     /// The latest deliveries, oldest first.
     pub log: Vec<Record>,
+}
+
+/// How many webhooks there were, without the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posts {
+    /// Bodies that left or wait to leave, copies among them.
+    pub bodies: u64,
+    /// How often one was posted.
+    pub attempts: u64,
+    /// Bodies not yet answered with 200.
+    pub open: usize,
 }
 
 /// One webhook and how it fared.

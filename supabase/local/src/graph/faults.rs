@@ -50,6 +50,11 @@ impl Fault {
         Self { times, ..self }
     }
 
+    /// The same for another kind of request.
+    pub fn on(self, on: Call) -> Self {
+        Self { on, ..self }
+    }
+
     /// The same, for one recipient only.
     pub fn to(self, recipient: &str) -> Self {
         Self {
@@ -79,6 +84,12 @@ pub enum Call {
     MarkRead,
     /// A `GET` of a number, an account, its numbers, its apps or a token.
     Read,
+    /// A `GET` of a file's address, by its id.
+    Media,
+    /// A `GET` of a file's bytes.
+    Download,
+    /// A file that is to be sent.
+    Upload,
 }
 
 /// What a request meets. "Sent" means that the phone gets the message and statuses
@@ -93,6 +104,8 @@ pub enum Misbehaviour {
     CutBefore,
     /// Sent, and the line is cut instead of an answer.
     CutAfter,
+    /// Sent, the line is cut instead of an answer, and no status ever tells of it.
+    Untold,
     /// An HTML page with a 5xx status.
     BrokenAnswer {
         /// The status.
@@ -117,6 +130,19 @@ pub enum Misbehaviour {
     FailLater {
         /// Meta's error code.
         code: u32,
+    },
+    /// A file has one byte more than it is said to have ([`Call::Media`]).
+    LieAboutLength,
+    /// A file has another digest than it is said to have ([`Call::Media`]).
+    LieAboutDigest,
+    /// Other bytes than the file's ([`Call::Download`]).
+    OtherBytes,
+    /// The address of a file is over ([`Call::Download`]).
+    Gone,
+    /// The address of a file is another by now ([`Call::Download`]).
+    Redirect {
+        /// It is not at Meta.
+        away: bool,
     },
     /// Calls the hook of [`super::Simulator::on_kill`], then goes on as if nothing was.
     Kill {

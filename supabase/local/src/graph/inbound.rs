@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::phones::{Author, Bubble};
 use super::simulator::State;
 use super::webhook::{Update, contact};
-use super::{Error, Simulator, sign, wamid};
+use super::{Error, Media, Simulator, sign, wamid};
 
 /// Something a person writes. Exactly one of `text`, `image` and `message` is set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct Say {
 pub struct Image {
     /// The text below it.
     pub caption: Option<String>,
-    /// Meta's media id; made up when absent.
+    /// Meta's media id; when absent, the file is made and can be had.
     pub id: Option<String>,
     /// `image/jpeg` when absent.
     pub mime_type: Option<String>,
@@ -49,6 +49,18 @@ impl Say {
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             text: Some(text.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A file that is at Meta, as a message of a kind (image, document …) with whatever else it says.
+    pub fn file(kind: &str, media: &Media, more: Value) -> Self {
+        let mut object = media.reference();
+        if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+            object.extend(more);
+        }
+        Self {
+            message: Some(json!({ "type": kind, kind: object })),
             ..Self::default()
         }
     }
@@ -218,11 +230,28 @@ fn typed(kind: &str, object: Value) -> Vec<(String, Value)> {
 }
 
 fn picture(state: &mut State, image: &Image) -> Value {
-    let mut picture = json!({
-        "mime_type": image.mime_type.as_deref().unwrap_or("image/jpeg"),
-        "sha256": image.sha256.clone().unwrap_or_else(|| state.random_digest()),
-        "id": image.id.clone().unwrap_or_else(|| state.random_id()),
-    });
+    let mime_type = image.mime_type.as_deref().unwrap_or("image/jpeg");
+    let mut picture = match &image.id {
+        Some(id) => json!({
+            "mime_type": mime_type,
+            "sha256": image.sha256.clone().unwrap_or_else(|| state.random_digest()),
+            "id": id,
+        }),
+        // One that can be had: the beginning that all of its kind have, and a few bytes.
+        None => {
+            let bytes = [
+                b"\xff\xd8\xff\xe0".as_slice(),
+                state.random_digest().as_bytes(),
+            ]
+            .concat();
+            state
+                .add_media(bytes.into(), mime_type, None, None)
+                .reference()
+        }
+    };
+    if let Some(sha256) = &image.sha256 {
+        picture["sha256"] = json!(sha256);
+    }
     if let Some(caption) = &image.caption {
         picture["caption"] = json!(caption);
     }

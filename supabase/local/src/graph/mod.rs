@@ -8,8 +8,7 @@
 //! a late status, a doubled delivery) it does on demand; see [`Fault`] and
 //! [`Delivery`]. Everything lives in memory and follows from [`Config::seed`].
 //!
-//! Left out: uploading and downloading media, managing templates and flows, groups
-//! beyond sending to one, calls. Nothing here is Meta's code; shapes follow Meta's
+//! Left out: managing templates and flows, groups beyond sending to one, calls. Nothing here is Meta's code; shapes follow Meta's
 //! documentation and its published OpenAPI.
 //!
 //! A test holds a [`Handle`] and calls [`Simulator`] directly; other processes do the
@@ -29,6 +28,7 @@ mod inbound;
 mod interactive;
 mod limits;
 mod line;
+mod media;
 mod nodes;
 mod page;
 mod phones;
@@ -38,6 +38,7 @@ mod sign;
 mod simulator;
 mod statuses;
 mod template;
+mod templates;
 mod tokens;
 mod validate;
 mod wamid;
@@ -45,10 +46,11 @@ mod webhook;
 
 pub use cloud_errors::Refusal;
 pub use config::{App, Config, Number, Secret, Template, TemplateStatus, Token};
-pub use delivery::{Deliveries, Delivery, Order, Record, Redelivery};
+pub use delivery::{Deliveries, Delivery, Order, Posts, Record, Redelivery};
 pub use faults::{Call, Fault, Instant, Misbehaviour};
 pub use inbound::{Image, Said, Say};
 pub use limits::{Limits, PairLimit};
+pub use media::Media;
 pub use phones::{Author, Bubble, Habits, PhoneView};
 pub use server::Handle;
 pub use sign::{signature, wire};

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::line::Line;
 use super::send::read_fault;
 use super::tokens::authorize;
-use super::{Number, Refusal, Simulator, Token};
+use super::{Number, Refusal, Simulator, Token, media};
 
 /// `?fields=a,b`.
 #[derive(Debug, Deserialize)]
@@ -35,7 +35,11 @@ fn sees(token: &Token, waba_id: &str) -> bool {
 }
 
 /// The account's numbers, if the token may see the account.
-fn visible_account(simulator: &Simulator, token: &Token, waba_id: &str) -> Option<Vec<Number>> {
+pub(super) fn visible_account(
+    simulator: &Simulator,
+    token: &Token,
+    waba_id: &str,
+) -> Option<Vec<Number>> {
     let state = simulator.lock();
     let numbers: Vec<Number> = state
         .numbers
@@ -57,7 +61,7 @@ pub(super) fn check_version(version: &str) -> Result<(), Refusal> {
         .ok_or_else(|| Refusal::parameter("Invalid version format. Use format like 'v23.0'"))
 }
 
-/// `GET /{version}/{id}`: a number, or an account.
+/// `GET /{version}/{id}`: a number, an account, or a file.
 pub(super) async fn node(
     State(simulator): State<Arc<Simulator>>,
     ConnectInfo(line): ConnectInfo<Line>,
@@ -68,6 +72,10 @@ pub(super) async fn node(
 ) -> Result<Response, Refusal> {
     check_version(&version)?;
     let token = authorize(&simulator, &headers, &uri)?;
+    let file = simulator.lock().media.get(&id).cloned();
+    if let Some(file) = file {
+        return media::node(&simulator, &line, &file, &headers).await;
+    }
     if let Some(answer) = read_fault(&simulator, &line, &id).await? {
         return Ok(answer);
     }
@@ -110,6 +118,7 @@ fn number_node(number: &Number, webhook: Option<&str>) -> Value {
         "account_mode": if number.allowed_recipients.is_some() { "SANDBOX" } else { "LIVE" },
         "platform_type": "CLOUD_API",
         "is_official_business_account": false,
+        "is_on_biz_app": false,
         "throughput": {"level": "STANDARD"},
         "whatsapp_business_manager_messaging_limit": "TIER_2K",
         "webhook_configuration": webhook.map_or(json!({}), |url| json!({"application": url})),
@@ -117,7 +126,12 @@ fn number_node(number: &Number, webhook: Option<&str>) -> Value {
 }
 
 /// The fields that were asked for; `id` always comes along.
-fn pick(node: Value, asked: &Fields, defaults: &[&str], kind: &str) -> Result<Value, Refusal> {
+pub(super) fn pick(
+    node: Value,
+    asked: &Fields,
+    defaults: &[&str],
+    kind: &str,
+) -> Result<Value, Refusal> {
     let wanted: Vec<&str> = match asked.fields.as_deref() {
         Some(fields) if !fields.trim().is_empty() => fields.split(',').map(str::trim).collect(),
         _ => defaults.to_vec(),

@@ -47,16 +47,26 @@ async fn send(
     number: &Number,
     outgoing: &Outgoing,
 ) -> Result<Response, Refusal> {
+    let sent = try_to_send(simulator, line, number, outgoing).await;
+    if let (Err(refusal), Some(callback)) = (&sent, &outgoing.callback) {
+        let mut state = simulator.lock();
+        state.refused.insert(callback.clone(), refusal.code());
+    }
+    sent
+}
+
+async fn try_to_send(
+    simulator: &Simulator,
+    line: &Line,
+    number: &Number,
+    outgoing: &Outgoing,
+) -> Result<Response, Refusal> {
     let fault = simulator.admit(number, outgoing)?;
     before(simulator, line, fault).await?;
     if let Some(Misbehaviour::BrokenAnswer { http, sent: false }) = fault {
         return Ok(broken(http));
     }
-    let fail_with = match fault {
-        Some(Misbehaviour::FailLater { code }) => Some(code),
-        _ => None,
-    };
-    let accepted = simulator.accept(number, outgoing, fail_with);
+    let accepted = simulator.accept(number, outgoing, fault);
     if let Some(mut heard) = accepted.heard {
         tokio::select! {
             // Nothing is ever sent; the channel closes.
@@ -101,7 +111,7 @@ async fn mark_read(
 }
 
 /// What goes wrong before anything is sent.
-async fn before(
+pub(super) async fn before(
     simulator: &Simulator,
     line: &Line,
     fault: Option<Misbehaviour>,
@@ -124,7 +134,7 @@ async fn before(
 }
 
 /// What goes wrong once it is sent; `None` when the answer may go.
-async fn after(
+pub(super) async fn after(
     simulator: &Simulator,
     line: &Line,
     fault: Option<Misbehaviour>,
@@ -134,7 +144,7 @@ async fn after(
             simulator.stopped().await;
             match line.cut().await {}
         }
-        Misbehaviour::CutAfter => match line.cut().await {},
+        Misbehaviour::CutAfter | Misbehaviour::Untold => match line.cut().await {},
         Misbehaviour::BrokenAnswer { http, .. } => return Some(broken(http)),
         Misbehaviour::Slow { millis } => tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(millis)) => {}
@@ -143,7 +153,13 @@ async fn after(
         Misbehaviour::Kill {
             at: Instant::BeforeAnswering,
         } => kill(simulator),
-        Misbehaviour::CutBefore
+        // What only files meet, their own handlers do.
+        Misbehaviour::LieAboutLength
+        | Misbehaviour::LieAboutDigest
+        | Misbehaviour::OtherBytes
+        | Misbehaviour::Gone
+        | Misbehaviour::Redirect { .. }
+        | Misbehaviour::CutBefore
         | Misbehaviour::Refuse { .. }
         | Misbehaviour::FailLater { .. }
         | Misbehaviour::Kill {
@@ -171,7 +187,7 @@ fn kill(simulator: &Simulator) {
 }
 
 /// What a proxy in front of Graph says when Graph is away: no JSON.
-fn broken(http: u16) -> Response {
+pub(super) fn broken(http: u16) -> Response {
     let status = StatusCode::from_u16(http).unwrap_or(StatusCode::BAD_GATEWAY);
     let page = Html("<html><body><h1>Sorry, something went wrong.</h1></body></html>");
     (status, [(header::CONNECTION, "close")], page).into_response()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
@@ -15,10 +15,15 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::line::{CuttableListener, Line};
 use super::nodes::{self, Subscription};
-use super::{Config, Error, Refusal, Simulator, control, deliver, page, send, tokens};
+use super::{
+    Config, Error, Refusal, Simulator, control, deliver, media, page, send, templates, tokens,
+};
 
 /// How long a webhook may take before it counts as unanswered.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Room in a form beside its file, in bytes.
+const FORM_ROOM: usize = 64 * 1024;
 
 /// A running simulator. Dropping it stops it without waiting.
 pub struct Handle {
@@ -108,7 +113,16 @@ fn router(simulator: Arc<Simulator>) -> Router {
         .route("/{version}/debug_token", get(tokens::debug_token))
         .route("/{version}/{id}", get(nodes::node))
         .route("/{version}/{id}/messages", post(send::messages))
+        .route("/files/{address}", get(media::download))
+        .route(
+            "/{version}/{id}/media",
+            post(media::upload).layer(DefaultBodyLimit::max(media::MAX_BYTES + FORM_ROOM)),
+        )
         .route("/{version}/{id}/phone_numbers", get(nodes::phone_numbers))
+        .route(
+            "/{version}/{id}/message_templates",
+            get(templates::message_templates),
+        )
         .route(
             "/{version}/{id}/subscribed_apps",
             get(apps(Subscription::List))

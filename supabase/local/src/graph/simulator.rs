@@ -15,7 +15,8 @@ use super::limits::Usage;
 use super::phones::Phone;
 use super::webhook::Update;
 use super::{
-    App, Config, Delivery, Error, Fault, Limits, Misbehaviour, Number, Record, Template, Token,
+    App, Config, Delivery, Error, Fault, Limits, Media, Misbehaviour, Number, Record, Template,
+    Token,
 };
 
 /// A running double of Meta's Graph API; see the module. Shared by the server, the task
@@ -53,12 +54,22 @@ pub(super) struct State {
     pub owners: BTreeMap<String, String>,
     /// Bubbles shown so far.
     pub bubbles: u64,
+    /// Files by their ids.
+    pub media: BTreeMap<String, Media>,
+    /// Addresses of files: the file's id, and until when in Unix milliseconds.
+    pub addresses: BTreeMap<String, (String, i64)>,
     /// Statuses held back until released.
     pub held: Vec<Update>,
     /// The latest deliveries by number.
     pub log: BTreeMap<u64, Record>,
     /// Deliveries begun so far.
     pub deliveries: u64,
+    /// How often any of them was posted.
+    pub attempts: u64,
+    /// Several callbacks of an app, instead of its one.
+    pub callbacks: BTreeMap<String, Vec<String>>,
+    /// What sends were refused with at once, by their callback data.
+    pub refused: BTreeMap<String, u32>,
 }
 
 impl Simulator {
@@ -90,9 +101,14 @@ impl Simulator {
             phones: BTreeMap::new(),
             owners: BTreeMap::new(),
             bubbles: 0,
+            media: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             held: Vec::new(),
             log: BTreeMap::new(),
             deliveries: 0,
+            attempts: 0,
+            callbacks: BTreeMap::new(),
+            refused: BTreeMap::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -149,6 +165,41 @@ impl Simulator {
             .clone()
     }
 
+    /// The templates of every account.
+    pub fn templates(&self) -> Vec<Template> {
+        self.lock().templates.clone()
+    }
+
+    /// Puts others in their place, as people do at Meta; nobody is told.
+    pub fn set_templates(&self, templates: Vec<Template>) {
+        self.lock().templates = templates;
+    }
+
+    /// One more app, which hears of no account before it subscribes.
+    pub fn add_app(&self, app: App) {
+        self.lock().apps.insert(app.app_id.clone(), app);
+    }
+
+    /// One more number.
+    pub fn add_number(&self, number: Number) {
+        self.lock().numbers.push(number);
+    }
+
+    /// One more token.
+    pub fn add_token(&self, token: Token) {
+        self.lock().tokens.push(token);
+    }
+
+    /// A token answers as an expired session does from now on.
+    pub fn expire_token(&self, text: &str) {
+        let mut state = self.lock();
+        let known = state
+            .tokens
+            .iter_mut()
+            .filter(|token| token.token.expose() == text);
+        known.for_each(|token| token.expired = true);
+    }
+
     /// Changes the throttles.
     pub fn set_limits(&self, limits: Limits) {
         self.lock().limits = limits;
@@ -167,7 +218,21 @@ impl Simulator {
             name: app_id.to_owned(),
         };
         state.apps.get_mut(app_id).ok_or_else(unknown)?.webhook_url = url.into();
+        state.callbacks.remove(app_id);
         Ok(())
+    }
+
+    /// Sends each of an app's webhooks to any of these addresses, as a balancer before several workers does.
+    pub fn set_webhooks(&self, app_id: &str, urls: Vec<String>) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.app(app_id)?;
+        state.callbacks.insert(app_id.to_owned(), urls);
+        Ok(())
+    }
+
+    /// The codes with which sends were refused at once, by their callback data.
+    pub fn refusals(&self) -> BTreeMap<String, u32> {
+        self.lock().refused.clone()
     }
 }
 

@@ -3,10 +3,13 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::bodies::{Contact, new_wamid, saying, words};
+use super::bodies::{Contact, new_wamid, saying, showing, words};
 use super::script::{Chat, Script, text};
 use super::{check, until};
 use crate::error::Result;
+
+/// What the picture of the vectors' caption could look like.
+const PICTURE: &[u8] = include_bytes!("the_blue_one.png");
 
 impl Script {
     pub(super) async fn text_arrives(&self, wamid: &str, expected: &str) -> Result<(Chat, String)> {
@@ -37,6 +40,8 @@ impl Script {
         let body = self
             .vectors
             .body("image_with_caption", &self.maria, &new_wamid())?;
+        let picture = self.phones.upload(PICTURE, "image/png").await?;
+        let body = showing(body, &picture);
         let caption = words(&body);
         self.phones.post(&body, 0).await?;
         let row = self.chat_with(&self.maria, 2).await?;
@@ -44,18 +49,23 @@ impl Script {
             format!("it opened another conversation: {row}")
         })?;
         let query = format!("conversation_id=eq.{}&seq=eq.2", chat.id);
-        let message = self.agents[0]
-            .row("mod_chat_messages", &query)
-            .await?
-            .unwrap_or_default();
+        let message = until("the file of the image", || async {
+            let row = self.agents[0].row("mod_chat_messages", &query).await?;
+            Ok(row.filter(|row| row["file_state"] != "pending"))
+        })
+        .await?;
         check(
             message["kind"] == "image"
                 && message["content"] == caption.as_str()
-                && !message["file_state"].is_null(),
+                && message["file_state"] == "ready"
+                && message["file_size"] == PICTURE.len(),
             || format!("the second message should be the image with its caption: {message}"),
         )?;
-        let state = text(&message["file_state"]);
-        Ok((caption, format!("in the same chat, its file {state}")))
+        let saw = format!(
+            "in the same chat, its file {} bytes in Storage",
+            PICTURE.len()
+        );
+        Ok((caption, saw))
     }
 
     pub(super) async fn burst_arrives(&self) -> Result<String> {

@@ -70,6 +70,15 @@ pub(super) fn words(body: &Value) -> String {
     words.unwrap_or_default().to_owned()
 }
 
+/// Makes the first message of a body name another picture, with the caption it has.
+pub(super) fn showing(mut body: Value, picture: &Value) -> Value {
+    let image = &mut body["entry"][0]["changes"][0]["value"]["messages"][0]["image"];
+    for key in ["id", "mime_type", "sha256"] {
+        image[key] = picture[key].clone();
+    }
+    body
+}
+
 /// Makes the first message of a body say something else.
 pub(super) fn saying(mut body: Value, words: &str) -> Value {
     body["entry"][0]["changes"][0]["value"]["messages"][0]["text"]["body"] = json!(words);

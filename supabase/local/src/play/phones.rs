@@ -31,6 +31,16 @@ impl Phones {
             .map(drop)
     }
 
+    /// Puts a picture at Meta, as a phone does that sends one; what a webhook says of it.
+    pub(super) async fn upload(&self, picture: &'static [u8], mime_type: &str) -> Result<Value> {
+        let request = self
+            .client
+            .post(format!("{}/control/media", self.url))
+            .header("content-type", mime_type)
+            .body(picture);
+        answer("POST /control/media", request).await
+    }
+
     /// Sets how webhooks leave from now on.
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<()> {
         let delivery = json!(delivery);

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::api::Api;
 use crate::auth;
 use crate::cluster::Cluster;
+use crate::demo_pages::DemoPages;
 use crate::error::{Error, Result};
 use crate::graph;
 use crate::installation::Installation;
@@ -31,7 +32,7 @@ use crate::ports::{self, Ports};
 use crate::process::ProcessId;
 use crate::server::{DefaultPrivileges, SUPERUSER, Server};
 use cast::{
-    ADA, APP_ID, BEN, BUSINESS_ACCOUNT_ID, DATABASE, DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID,
+    ADA, APP_ID, BEN, BUSINESS_ACCOUNT_ID, DATABASE, DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID, SITE_ID,
 };
 pub use detach::detach;
 pub use settings::{Login, Settings, WhatsApp};
@@ -39,6 +40,9 @@ use state::Kept;
 pub use state::{Folder, Running, Secrets};
 pub use stop::stop;
 use worker::Worker;
+
+/// The folder of Storage's files, beside the cluster whose rows name them.
+const FILES: &str = "files";
 
 /// How a stack is to be started.
 #[derive(Clone, Debug)]
@@ -95,6 +99,12 @@ impl Stack {
             cluster.server(),
             DATABASE,
             &secrets.jwt,
+            folder.file(FILES),
+            Some(DemoPages::of(
+                &options.root,
+                settings.anon_key.clone(),
+                SITE_ID,
+            )),
         )
         .await?;
         let log = folder.file("worker.log");

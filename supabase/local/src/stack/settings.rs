@@ -144,9 +144,11 @@ impl Settings {
         } = self;
         let [ada, ben] = agents;
         format!(
-            "REST and Auth   {supabase_url}\n\
+            "Supabase        {supabase_url}\n\
              worker          {worker_url}\n\
              phones          {graph_url}/phones\n\
+             a visitor       {supabase_url}/demo/visitor\n\
+             an agent        {supabase_url}/demo/agent\n\
              PostgreSQL      {database_url}\n\
              anon key        {anon_key}\n\
              service key     {service_role_key}\n\

@@ -77,10 +77,10 @@ impl Folder {
         write(&self.file(KEPT), kept)
     }
 
-    /// Forgets the cluster and its secrets.
+    /// Forgets the cluster, its files and its secrets.
     pub fn forget(&self) -> Result<()> {
         remove_file(&self.file(KEPT))?;
-        for name in ["data", "data.unfinished"] {
+        for name in ["data", "data.unfinished", super::FILES] {
             match fs::remove_dir_all(self.file(name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(error).doing("remove", self.file(name));

@@ -61,6 +61,8 @@ impl Worker {
                 format!("127.0.0.1:{}", ports.worker()),
             )
             .env("CHAT_GRAPH_URL", &settings.graph_url)
+            .env("SUPABASE_URL", &settings.supabase_url)
+            .env("SUPABASE_SERVICE_ROLE_KEY", &settings.service_role_key)
             .env("CHAT_WHATSAPP_APP_ID", APP_ID)
             .env("CHAT_WHATSAPP_SITE_ID", settings.site_id.to_string())
             .env("WHATSAPP_PHONE_NUMBER_ID", &whatsapp.phone_number_id)

@@ -46,6 +46,35 @@ async fn a_cut_line_shows_only_on_the_phone_whether_it_was_sent() {
 }
 
 #[tokio::test]
+async fn of_what_is_never_told_only_the_phone_knows() {
+    let desk = desk_with(Fault::next(Misbehaviour::Untold)).await;
+    let lost = desk.sending(&text_to(PHONE, "hello")).send().await;
+    assert!(lost.unwrap_err().is_request());
+    assert_eq!(shown(&desk), 1);
+    desk.simulator().read(PHONE);
+    desk.settled().await;
+    assert!(desk.worker.words().is_empty());
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_kept_by_the_mark_of_its_send() {
+    let does = Misbehaviour::Refuse {
+        code: 131_016,
+        http: None,
+    };
+    let desk = desk_with(Fault::next(does)).await;
+    let mut body = text_to(PHONE, "hello");
+    body["biz_opaque_callback_data"] = json!("one:1");
+    desk.send(&body).await;
+    body["biz_opaque_callback_data"] = json!("one:2");
+    desk.send(&body).await;
+    let refused = desk.simulator().refusals();
+    assert_eq!(json!(refused), json!({"one:1": 131_016}));
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn a_broken_answer_is_no_json() {
     for sent in [false, true] {
         let desk = desk_with(Fault::next(Misbehaviour::BrokenAnswer { http: 502, sent })).await;

@@ -1,6 +1,6 @@
 //! What Graph tells about numbers, accounts and tokens.
 
-use local_stack::graph::{Number, Say, Token};
+use local_stack::graph::{Number, Say, Template, Token};
 use serde_json::json;
 
 use crate::desk::{ACCOUNT, APP, Desk, NUMBER, PHONE, answer};
@@ -102,5 +102,38 @@ async fn a_token_can_be_inspected() {
     assert_eq!(token["granular_scopes"][0]["target_ids"], json!([ACCOUNT]));
     let (_, answer) = desk.get("/v26.0/debug_token?input_token=nobody").await;
     assert_eq!(answer["data"]["is_valid"], false);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn templates_come_a_page_at_a_time_and_only_next_says_that_there_is_more() {
+    let desk = Desk::with(|config| {
+        let names = (0..30).map(|n| Template::new(&format!("t{n:02}"), "Hi {{1}}"));
+        config.templates = names.collect();
+    })
+    .await;
+    let listed = format!("/v26.0/{ACCOUNT}/message_templates");
+    let (_, first) = desk.get(&listed).await;
+    assert_eq!(first["data"].as_array().map(Vec::len), Some(25));
+    assert_eq!(first["data"][0]["components"][0]["text"], "Hi {{1}}");
+    assert!(first["paging"]["next"].is_string());
+    let after = first["paging"]["cursors"]["after"].as_str().unwrap();
+    let (_, last) = desk
+        .get(&format!(
+            "{listed}?after={after}&fields=id,name,quality_score"
+        ))
+        .await;
+    let names: Vec<_> = last["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["name"].clone())
+        .collect();
+    assert_eq!(names, ["t25", "t26", "t27", "t28", "t29"]);
+    assert_eq!(last["data"][0]["components"], json!(null));
+    assert!(last["paging"]["next"].is_null());
+    assert!(last["paging"]["cursors"]["after"].is_string());
+    assert_eq!(desk.get(&format!("{listed}?after=!")).await.0, 400);
+    assert_eq!(desk.get("/v26.0/none/message_templates").await.0, 400);
     desk.close().await;
 }

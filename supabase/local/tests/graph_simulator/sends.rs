@@ -205,12 +205,9 @@ async fn a_phone_has_one_id_whatever_way_it_is_written() {
 async fn templates_must_exist_and_fit() {
     let desk = Desk::with(|config| {
         let template = |name: &str, status, named| Template {
-            name: name.to_owned(),
-            language: "en_US".to_owned(),
-            category: "utility".to_owned(),
             status,
-            body_parameters: 1,
             named,
+            ..Template::new(name, if named { "Hi {{name}}" } else { "Hi {{1}}" })
         };
         config.templates = vec![
             template("plain", TemplateStatus::Approved, false),

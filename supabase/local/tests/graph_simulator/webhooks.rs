@@ -157,6 +157,56 @@ async fn a_worker_that_is_away_gets_it_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn webhooks_overtake_each_other_and_none_is_lost() {
+    let delivery = Delivery {
+        overtake_ms: 50,
+        concurrency: 4,
+        ..Delivery::default()
+    };
+    let desk = Desk::with(|config| config.delivery = delivery).await;
+    let words: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    for word in &words {
+        desk.simulator().say(PHONE, Say::text(word)).unwrap();
+    }
+    desk.settled().await;
+    let mut heard: Vec<String> = desk
+        .worker
+        .values()
+        .iter()
+        .map(|value| {
+            value["messages"][0]["text"]["body"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_ne!(heard, words);
+    heard.sort_by_key(|word| word.parse::<u32>().unwrap());
+    assert_eq!(heard, words);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn of_several_workers_each_gets_some() {
+    let desk = Desk::open().await;
+    let (first, away) = (desk.worker.url.clone(), "http://127.0.0.1:1/".to_owned());
+    desk.simulator()
+        .set_webhooks(APP, vec![first, away])
+        .unwrap();
+    for n in 0..20 {
+        desk.simulator()
+            .say(PHONE, Say::text(n.to_string()))
+            .unwrap();
+    }
+    desk.settled().await;
+    let posts = desk.simulator().posts();
+    assert_eq!((posts.bodies, posts.open), (20, 0));
+    assert!(posts.attempts > 20, "nobody was away");
+    assert_eq!(desk.worker.bodies().len(), 20);
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn statuses_can_arrive_before_the_answer() {
     let delivery = Delivery {
         before_answer: true,

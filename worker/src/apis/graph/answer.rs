@@ -147,7 +147,7 @@ fn refusal(http: u16, body: &Value) -> Option<Refusal> {
 }
 
 /// The innermost cause in words; reqwest's own text would show the address.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return if error.is_connect() {
             "the connection timed out"

@@ -1,0 +1,33 @@
+-- What: a file of the bucket that an agent sends is one they may read, and what Storage knows of it.
+-- Why: a row names a path, and naming is not having: without this a message could carry another chat's file away.
+-- Leaves out: whose folder it is (chat.require_own_file); a file that is not there yet, which fails when it is to be sent.
+
+create or replace function chat.file_to_send(p_path text, out name text, out size_bytes bigint, out mime_type text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    is_there boolean;
+    facts jsonb;
+    owner text;
+begin
+    -- Whoever comes without a login (the worker, the service key) answers for what they write.
+    if auth.uid() is null or not starts_with(p_path, 'chat/') or to_regclass('storage.objects') is null then
+        return;
+    end if;
+    execute 'select true, o.metadata, o.owner_id from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
+        into is_there, facts, owner using p_path;
+    if is_there and not (coalesce(owner = auth.uid()::text, false) or chat.may_read_file(p_path)) then
+        raise exception 'there is no file % that you could send', p_path
+            using errcode = 'PT404', detail = 'chat/no_such_file',
+                hint = 'send a file of a conversation that you see, or put it into bucket chat-media yourself';
+    end if;
+    name := substr(chat.file_of_path(p_path), 38);
+    size_bytes := (facts ->> 'size')::bigint;
+    mime_type := lower(btrim(split_part(facts ->> 'mimetype', ';', 1)));
+end
+$$;
+comment on function chat.file_to_send(text) is
+    'What Storage knows of a file that the caller sends: name, size in bytes, type; nothing of one elsewhere or not there yet, and nothing to who has no login. PT404 chat/no_such_file.';

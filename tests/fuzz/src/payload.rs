@@ -1,0 +1,4 @@
+//! libFuzzer's main around [`pg_chat_fuzz::targets::payload`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pg_chat_fuzz::targets::payload(bytes));

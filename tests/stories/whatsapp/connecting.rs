@@ -1,0 +1,831 @@
+//! A site connects its own numbers: app, account and number in one call, with secrets that nobody but the worker reads.
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pg_chat_tests::{Agent, AgentIs, Refusal, Site};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::queue::accepted;
+use crate::scene::{Scene, only};
+
+const ZOE: &str = "15550100002";
+/// 32 bytes 7 in base64: a public key as good as any for the database, which opens nothing.
+pub const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+/// Meta's id of a second number.
+pub const SECOND: &str = "106540352242999";
+
+impl Scene {
+    /// A worker publishes its key; its id.
+    pub async fn publish_key(&self, key: &str) -> Result<String> {
+        let published: Value = sqlx::query_scalar(
+            "select public.chat_publish_worker_key($1, 'https://chat.example.com/')",
+        )
+        .bind(key)
+        .fetch_one(self.db.as_worker())
+        .await?;
+        Ok(serde_json::from_value(published["key_id"].clone())?)
+    }
+
+    /// Something in the shape of a secret sealed for a key.
+    pub fn sealed(key_id: &str) -> String {
+        let mut envelope = vec![1];
+        for digits in key_id.as_bytes().chunks(2) {
+            let digits = std::str::from_utf8(digits).expect("digits are ASCII");
+            envelope.push(u8::from_str_radix(digits, 16).expect("a key id is hexadecimal"));
+        }
+        envelope.extend(Uuid::new_v4().as_bytes().repeat(5));
+        STANDARD.encode(envelope)
+    }
+
+    /// One function of the API that answers one value.
+    pub async fn ask(&self, agent: Agent, call: &str) -> Result<Value, sqlx::Error> {
+        let rows = self
+            .as_agent(agent, &format!("select {call} as answer"))
+            .await?;
+        Ok(rows[0]["answer"].clone())
+    }
+
+    /// Connects the second number with secrets of its own.
+    pub async fn connect(&self, admin: Agent) -> Result<Value> {
+        let key = self.publish_key(KEY).await?;
+        let call = self.connecting(&Self::sealed(&key), &Self::sealed(&key));
+        Ok(self.ask(admin, &call).await?)
+    }
+
+    pub fn connecting(&self, token: &str, secret: &str) -> String {
+        format!(
+            "chat_save_whatsapp_number('{}', '{SECOND}', '77', '{token}', '{secret}', '2002')",
+            self.site.id
+        )
+    }
+
+    /// What the worker reads.
+    pub async fn secrets(&self) -> Result<Value> {
+        Ok(sqlx::query_scalar("select public.chat_whatsapp_secrets()")
+            .fetch_one(self.db.as_worker())
+            .await?)
+    }
+
+    /// Graph answers for the second number.
+    pub async fn confirm_second(&self, details: Value) -> Result<()> {
+        sqlx::query(
+            "select public.chat_confirm_number((select id from chat.whatsapp_numbers where phone_number_id = $1), $2)",
+        )
+        .bind(SECOND)
+        .bind(details)
+        .execute(self.db.owner())
+        .await?;
+        Ok(())
+    }
+}
+
+pub async fn with_admin() -> Result<(Scene, Agent)> {
+    let scene = Scene::open().await?;
+    let admin = AgentIs {
+        role: "admin",
+        ..AgentIs::default()
+    };
+    let eve = scene.site.agent("Eve", admin).await?;
+    Ok((scene, eve))
+}
+
+fn code(answer: Result<Value, sqlx::Error>) -> String {
+    let refusal = Refusal::expect(answer);
+    assert!(refusal.hint.is_some(), "{refusal:?}");
+    refusal.detail.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_number_is_connected_in_one_call_and_its_verify_token_shown_once() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let app = saved["app"].as_str().unwrap();
+    assert_eq!(
+        only(&saved, "confirmed callback_path callback_url"),
+        json!({
+            "confirmed": false, "callback_path": format!("/webhooks/whatsapp/{app}"),
+            "callback_url": format!("https://chat.example.com/webhooks/whatsapp/{app}"),
+        })
+    );
+    let shown = saved["verify_token"].as_str().unwrap();
+    assert_eq!(shown.len(), 64);
+    let kept: String = sqlx::query_scalar(
+        "select encode(verify_token_hash, 'hex') from chat.whatsapp_apps where id = $1::uuid",
+    )
+    .bind(app)
+    .fetch_one(scene.db.owner())
+    .await?;
+    let hash: String = sqlx::query_scalar("select encode(sha256($1::bytea), 'hex')")
+        .bind(shown.as_bytes())
+        .fetch_one(scene.db.owner())
+        .await?;
+    assert_eq!(kept, hash, "only its hash is kept");
+
+    let again = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77')",
+        scene.site.id
+    );
+    let again = scene.ask(eve, &again).await?;
+    assert_eq!(again["verify_token"], Value::Null, "it is shown once");
+    assert_eq!(again["number"], saved["number"]);
+    let anew = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77', renew_verify_token => true)",
+        scene.site.id
+    );
+    let anew = scene.ask(eve, &anew).await?;
+    assert_ne!(anew["verify_token"], saved["verify_token"]);
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.confirm_number'")
+            .await?,
+        1,
+        "Graph has to answer for it"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_sealed_is_refused_and_not_repeated() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let key_call = "chat_worker_key()";
+    assert_eq!(code(scene.ask(eve, key_call).await), "chat/no_worker_key");
+    let key = scene.publish_key(KEY).await?;
+    assert_eq!(
+        scene.ask(eve, key_call).await?,
+        json!({"key_id": key, "public_key": KEY, "algorithm": "x25519-xsalsa20-poly1305-seal", "version": 1})
+    );
+    let sealed = Scene::sealed(&key);
+    let open =
+        "EAAGm0PX4ZCpsBAplaintokenplaintokenplaintokenplaintokenplaintokenplaintokenplaintok0";
+    for unsealed in ["", "secret", open, &sealed[4..], &STANDARD.encode([1; 40])] {
+        let refusal = Refusal::expect(scene.ask(eve, &scene.connecting(unsealed, &sealed)).await);
+        assert_eq!(
+            refusal.detail.as_deref(),
+            Some("chat/not_sealed"),
+            "{unsealed}"
+        );
+        assert!(
+            unsealed.is_empty() || !refusal.message.contains(unsealed),
+            "{refusal:?}"
+        );
+    }
+    let stranger = Scene::sealed("00112233aabbccdd");
+    for (token, secret) in [(&stranger, &sealed), (&sealed, &stranger)] {
+        let answer = scene.ask(eve, &scene.connecting(token, secret)).await;
+        assert_eq!(code(answer), "chat/unknown_worker_key");
+    }
+    assert_eq!(scene.count("chat.sealed_secrets").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_named() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let key = scene.publish_key(KEY).await?;
+    let (site, sealed) = (scene.site.id, Scene::sealed(&key));
+    for (rest, expected) in [
+        (
+            format!("'{SECOND}', '77', '{sealed}'"),
+            "chat/app_secret_missing",
+        ),
+        (
+            format!("'{SECOND}', '77', null, '{sealed}'"),
+            "chat/access_token_missing",
+        ),
+        (
+            format!("'+1 555', '77', '{sealed}', '{sealed}'"),
+            "chat/bad_meta_id",
+        ),
+        (
+            format!("'{SECOND}', '77', '{sealed}', '{sealed}', graph_version => '26'"),
+            "chat/bad_graph_version",
+        ),
+        (
+            format!("'{SECOND}', '77', '{sealed}', '{sealed}', unknown_policy => 'x'"),
+            "chat/bad_unknown_policy",
+        ),
+    ] {
+        let call = format!("chat_save_whatsapp_number('{site}', {rest})");
+        assert_eq!(code(scene.ask(eve, &call).await), expected, "{rest}");
+    }
+    let rival = Site::make(&scene.db).await?;
+    let taken = rival.number(&scene.db, SECOND).await?;
+    let call = scene.connecting(&sealed, &sealed);
+    assert_eq!(code(scene.ask(eve, &call).await), "chat/number_taken");
+    drop(taken);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_but_the_worker_reads_secrets_and_no_list_shows_them() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let secrets = scene.secrets().await?;
+    let (secret, token) = (&secrets["apps"][0]["secret"], {
+        let accounts = secrets["accounts"].as_array().unwrap();
+        accounts
+            .iter()
+            .find(|one| one["id"] == saved["account"])
+            .unwrap()["token"]
+            .clone()
+    });
+    assert!(secret.is_string() && token.is_string());
+    let number = saved["number"].as_str().unwrap();
+    for call in [
+        format!("chat_whatsapp_numbers('{}')", scene.site.id),
+        format!("chat_whatsapp_health('{number}')"),
+    ] {
+        let shown = scene.ask(eve, &call).await?.to_string();
+        for hidden in [secret, &token, &saved["verify_token"]] {
+            assert!(!shown.contains(hidden.as_str().unwrap()), "{call}");
+        }
+    }
+    let known: Value = sqlx::query_scalar("select public.chat_whatsapp_secrets($1)")
+        .bind(secrets["version"].as_str())
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    assert_eq!(
+        known,
+        json!({"version": secrets["version"]}),
+        "nothing is new"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn numbers_are_listed_with_their_state() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    scene.connect(eve).await?;
+    let list = format!("chat_whatsapp_numbers('{}')", scene.site.id);
+    let listed = scene.ask(eve, &list).await?;
+    let words = "phone_number_id state is_default is_configured has_access_token has_app_secret";
+    assert_eq!(
+        [only(&listed[0], words), only(&listed[1], words)],
+        [
+            json!({"phone_number_id": scene.number.phone_number_id, "state": "connected", "is_default": true,
+                "is_configured": true, "has_access_token": false, "has_app_secret": true}),
+            json!({"phone_number_id": SECOND, "state": "unconfirmed", "is_default": false,
+                "is_configured": false, "has_access_token": true, "has_app_secret": true}),
+        ]
+    );
+    scene.confirm_second(json!({"id": SECOND})).await?;
+    let make_default = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77', is_default => true)",
+        scene.site.id
+    );
+    scene.ask(eve, &make_default).await?;
+    let listed = scene.ask(eve, &list).await?;
+    assert_eq!(
+        only(&listed[0], "state is_default"),
+        json!({"state": "connected", "is_default": false})
+    );
+    assert_eq!(
+        only(&listed[1], "state is_default"),
+        json!({"state": "connected", "is_default": true})
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_worker_is_configured_with_does_not_undo_what_people_saved() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let known: Value = sqlx::query_scalar(
+        "select public.chat_register_whatsapp('environment', $1, '77', $2, 'v25.0', '1001')",
+    )
+    .bind(scene.site.id)
+    .bind(SECOND)
+    .fetch_one(scene.db.as_worker())
+    .await?;
+    assert_eq!(known["account"], saved["account"]);
+    let account = scene
+        .row("select * from chat.whatsapp_accounts where waba_id = '77'")
+        .await?;
+    assert_eq!(
+        only(&account, "app_id graph_version"),
+        json!({"app_id": saved["app"], "graph_version": "v26.0"})
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_number_that_moves_to_another_account_is_asked_for_again() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    scene.connect(eve).await?;
+    scene.confirm_second(json!({"id": SECOND})).await?;
+    let key = scene.publish_key(KEY).await?;
+    let moved = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '78', '{}', meta_app_id => '2002')",
+        scene.site.id,
+        Scene::sealed(&key)
+    );
+    assert_eq!(scene.ask(eve, &moved).await?["confirmed"], false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_disconnected_number_is_wiped_and_what_waited_fails_visibly() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let conversation = scene.visit(ZOE).await?;
+    let answer = scene.answer(eve, &conversation, "On its way").await?;
+    let number = scene.row("select id from chat.whatsapp_numbers").await?;
+    let disconnect = |number: &Value| {
+        format!(
+            "chat_disconnect_whatsapp_number('{}')",
+            number.as_str().unwrap()
+        )
+    };
+    let gone = scene.ask(eve, &disconnect(&number["id"])).await?;
+    assert_eq!(
+        only(&gone, "disconnected failing"),
+        json!({"disconnected": true, "failing": 1})
+    );
+    let job = scene.claim_send().await?;
+    assert_eq!(scene.begin(&job).await?["state"], "failed");
+    let failed = scene.message_now(&answer).await?;
+    assert_eq!(failed["delivery_state"], "failed");
+    assert_eq!(
+        failed["metadata"]["error"]["title"],
+        "The WhatsApp number is not connected"
+    );
+    assert_eq!(
+        scene.hear_text(ZOE, "wamid.late", "Hello?").await?["dead"],
+        1
+    );
+    assert_eq!(
+        scene.message(&format!("wamid.visit.{ZOE}")).await?["content"],
+        "Hello",
+        "history stays"
+    );
+    // Neither a worker's start nor a settings page connects it again.
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_widget_settings (site_id, whatsapp_enabled, whatsapp_phone_number_id)
+            values ('{}', true, '{}')",
+            scene.site.id, scene.number.phone_number_id
+        ))
+        .await?;
+    assert_eq!(
+        scene
+            .count("chat.jobs where kind = 'whatsapp.confirm_number'")
+            .await?,
+        0
+    );
+
+    let saved = scene.connect(eve).await?;
+    let gone = scene.ask(eve, &disconnect(&saved["number"])).await?;
+    assert_eq!(gone["app_wiped"], true);
+    assert_eq!(scene.count("chat.sealed_secrets").await?, 0);
+    assert_eq!(
+        scene
+            .count("chat.whatsapp_apps where verify_token_hash is not null")
+            .await?,
+        0
+    );
+    let test = format!(
+        "chat_test_whatsapp_number('{}')",
+        saved["number"].as_str().unwrap()
+    );
+    assert_eq!(
+        code(scene.ask(eve, &test).await),
+        "chat/number_not_connected"
+    );
+    let without = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77')",
+        scene.site.id
+    );
+    assert_eq!(
+        code(scene.ask(eve, &without).await),
+        "chat/app_secret_missing"
+    );
+    assert_eq!(
+        scene.connect(eve).await?["number"],
+        saved["number"],
+        "it can be connected again"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_site_shares_an_app_only_where_somebody_manages_both() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let other = Site::make(&scene.db).await?;
+    let admin = AgentIs {
+        role: "admin",
+        ..AgentIs::default()
+    };
+    let mallory = other.agent("Mallory", admin).await?;
+    let key = scene.publish_key(KEY).await?;
+    let token = Scene::sealed(&key);
+    let join = format!(
+        "chat_save_whatsapp_number('{}', '106540352242888', '88', '{token}', meta_app_id => '2002')",
+        other.id
+    );
+    assert_eq!(
+        code(scene.ask(mallory, &join).await),
+        "chat/app_secret_missing"
+    );
+    scene
+        .as_owner(&format!(
+            "insert into mod_chat_agents (site_id, user_id, display_name, role) values ('{}', '{}', 'Eve', 'admin')",
+            other.id, eve.user
+        ))
+        .await?;
+    let joined = scene.ask(eve, &join).await?;
+    assert_eq!(joined["app"], saved["app"]);
+    let steal = join.replace(
+        "meta_app_id",
+        &format!("app_secret => '{token}', meta_app_id"),
+    );
+    assert_eq!(code(scene.ask(mallory, &steal).await), "chat/not_allowed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_stays_the_one_to_seal_for_while_something_is_sealed_for_it() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let first = scene.publish_key(KEY).await?;
+    let other = STANDARD.encode([8; 32]);
+    let second = scene.publish_key(&other).await?;
+    let current = async || -> Result<Value> {
+        Ok(scene.ask(eve, "chat_worker_key()").await?["key_id"].clone())
+    };
+    assert_eq!(
+        current().await?,
+        json!(second),
+        "nothing was sealed for the first"
+    );
+    scene.publish_key(KEY).await?;
+    scene.connect(eve).await?;
+    scene.publish_key(&other).await?;
+    assert_eq!(current().await?, json!(first));
+    sqlx::query("select public.chat_publish_worker_key($1, null, true)")
+        .bind(&other)
+        .execute(scene.db.as_worker())
+        .await?;
+    assert_eq!(current().await?, json!(second), "a rotation takes over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_is_saved_during_a_rotation_stays() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let second = scene.publish_key(&STANDARD.encode([8; 32])).await?;
+    let due: Value = sqlx::query_scalar("select public.chat_secrets_to_reseal($1)")
+        .bind(&second)
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    let mut batch = due.as_array().unwrap().clone();
+    assert_eq!(batch.len(), 2);
+    for secret in &mut batch {
+        secret["resealed"] = json!(Scene::sealed(&second));
+    }
+    scene.connect(eve).await?;
+    let store = async |batch: &[Value]| -> Result<i32> {
+        Ok(sqlx::query_scalar("select public.chat_store_resealed($1)")
+            .bind(json!(batch))
+            .fetch_one(scene.db.as_worker())
+            .await?)
+    };
+    assert_eq!(store(&batch).await?, 0, "both were saved anew meanwhile");
+    let due: Value = sqlx::query_scalar("select public.chat_secrets_to_reseal($1)")
+        .bind(&second)
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    let mut batch = due.as_array().unwrap().clone();
+    batch[0]["resealed"] = json!(Scene::sealed(&second));
+    batch.truncate(1);
+    assert_eq!(store(&batch).await?, 1);
+    let after = format!(
+        "{}:{}",
+        batch[0]["what"].as_str().unwrap(),
+        batch[0]["id"].as_str().unwrap()
+    );
+    let rest: Value = sqlx::query_scalar("select public.chat_secrets_to_reseal($1, $2)")
+        .bind(&second)
+        .bind(&after)
+        .fetch_one(scene.db.as_worker())
+        .await?;
+    assert_eq!(rest.as_array().unwrap().len(), 1, "it goes on where it was");
+    assert_eq!(rest[0]["id"], saved["app"]);
+    let plain = json!([{"what": "app", "id": saved["app"], "sealed": rest[0]["sealed"], "resealed": "open"}]);
+    let refused = sqlx::query_scalar::<_, i32>("select public.chat_store_resealed($1)")
+        .bind(plain)
+        .fetch_one(scene.db.as_worker())
+        .await;
+    assert_eq!(
+        Refusal::expect(refused).detail.as_deref(),
+        Some("chat/not_sealed")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_test_is_a_job_and_its_result_stands_in_the_health() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let number = scene.row("select id from chat.whatsapp_numbers").await?["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let health = format!("chat_whatsapp_health('{number}')");
+    assert_eq!(
+        scene
+            .ask(eve, &format!("chat_test_whatsapp_number('{number}')"))
+            .await?["state"],
+        "queued"
+    );
+    let job = scene.claim(1).await?.remove(0);
+    assert_eq!(job.kind, "whatsapp.test_number");
+    assert_eq!(job.payload["waba_id"], json!(scene.number.waba_id));
+    sqlx::query("select public.chat_note_number_test($1::uuid, $2, $3)")
+        .bind(&number)
+        .bind(json!({"ok": true, "problems": []}))
+        .bind(json!({"id": scene.number.phone_number_id, "throughput": {"level": "STANDARD"}}))
+        .execute(scene.db.as_worker())
+        .await?;
+    scene.end(&job, json!({"is": "done"})).await?;
+    let seen = scene.ask(eve, &health).await?;
+    assert_eq!(
+        only(&seen["test"], "state ok"),
+        json!({"state": "done", "ok": true})
+    );
+    assert_eq!(seen["throughput"], json!({"per_second": 80, "halved": 0}));
+
+    let send = |to: &str| format!("chat_send_whatsapp_test('{number}', '{to}')");
+    assert_eq!(code(scene.ask(eve, &send("none")).await), "chat/bad_phone");
+    let bad = format!("chat_send_whatsapp_test('{number}', '{ZOE}', 'Not a name')");
+    assert_eq!(code(scene.ask(eve, &bad).await), "chat/bad_template_name");
+    assert_eq!(scene.ask(eve, &send("+1 555-010 0002")).await?["to"], ZOE);
+    assert_eq!(
+        code(scene.ask(eve, &send(ZOE)).await),
+        "chat/test_under_way"
+    );
+    let note = async |result: Value| -> Result<bool> {
+        Ok(
+            sqlx::query_scalar("select public.chat_note_test_send($1::uuid, $2)")
+                .bind(&number)
+                .bind(result)
+                .fetch_one(scene.db.as_worker())
+                .await?,
+        )
+    };
+    assert!(note(json!({"state": "sending"})).await?);
+    assert!(
+        !note(json!({"state": "sending"})).await?,
+        "it is not sent twice"
+    );
+    assert!(note(json!({"state": "sent", "wamid": "wamid.test"})).await?);
+    assert_eq!(scene.ask(eve, &health).await?["test_send"]["state"], "sent");
+    let other = Site::make(&scene.db).await?;
+    let stranger = other
+        .agent(
+            "Mallory",
+            AgentIs {
+                role: "admin",
+                ..AgentIs::default()
+            },
+        )
+        .await?;
+    for call in [
+        health,
+        send(ZOE),
+        format!("chat_disconnect_whatsapp_number('{number}')"),
+    ] {
+        assert_eq!(
+            code(scene.ask(stranger, &call).await),
+            "chat/no_such_number"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_webhooks_come_and_are_refused_is_kept_by_app() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let note = async |heard: Value| -> Result<()> {
+        sqlx::query("select public.chat_note_webhooks($1)")
+            .bind(heard)
+            .execute(scene.db.as_worker())
+            .await?;
+        Ok(())
+    };
+    let app = scene.number.app;
+    note(
+        json!([{"app": app, "webhook_at": "2026-11-20T10:00:00Z", "refused": 0},
+        {"app": Uuid::new_v4(), "webhook_at": "2026-11-20T10:00:00Z", "refused": 0}]),
+    )
+    .await?;
+    note(json!([{"app": app, "refused_at": "2026-11-20T10:00:05Z", "why": "mismatch", "refused": 3}])).await?;
+    note(json!([{"app": app, "webhook_at": "2026-11-20T09:00:00Z", "refused": 0}])).await?;
+    let number = scene.row("select id from chat.whatsapp_numbers").await?;
+    let health = format!("chat_whatsapp_health('{}')", number["id"].as_str().unwrap());
+    assert_eq!(
+        scene.ask(eve, &health).await?["webhooks"],
+        json!({"last_at": "2026-11-20T10:00:00+00:00", "last_refused_at": "2026-11-20T10:00:05+00:00",
+            "last_refused_why": "mismatch", "refused": 3})
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hosts_own_tables_are_taken_over_and_left_as_they_are() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let import = format!("chat_import_waba('{}')", scene.site.id);
+    assert_eq!(code(scene.ask(eve, &import).await), "chat/no_waba_tables");
+    let rival = Site::make(&scene.db).await?;
+    rival.number(&scene.db, "444").await?;
+    scene
+        .as_owner(
+            "create table public.waba_accounts (waba_id text primary key, user_id uuid, owner_business_id text,
+                access_token text, created_at timestamptz default now())",
+        )
+        .await?;
+    scene
+        .as_owner(
+            "create table public.phone_numbers (id serial primary key, waba_id text references waba_accounts,
+                phone_number_id text, display_phone_number text, verified_name text, is_registered boolean)",
+        )
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into waba_accounts values ('77', '{user}', '500', 'encrypted by the host'),
+                ('79', '{stranger}', '501', 'x'), ('not an id', '{user}', null, null)",
+            user = eve.user,
+            stranger = Uuid::new_v4(),
+        ))
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into phone_numbers (waba_id, phone_number_id, display_phone_number, verified_name, is_registered)
+            values ('77', '{SECOND}', '+1 555-010-0009', 'Shop', true), ('77', '444', null, null, true),
+                ('79', '555', null, null, true), ('not an id', '666', null, null, true)"
+        ))
+        .await?;
+    let expected = json!({
+        "accounts": 1, "numbers": 1, "tokens_needed": ["77"],
+        "skipped": [{"phone_number_id": "444", "why": "chat/number_taken"}],
+    });
+    for _ in 0..2 {
+        assert_eq!(
+            scene.ask(eve, &import).await?,
+            expected,
+            "it can be repeated"
+        );
+    }
+    let list = format!("chat_whatsapp_numbers('{}')", scene.site.id);
+    let listed = scene.ask(eve, &list).await?;
+    let imported = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["phone_number_id"] == SECOND)
+        .unwrap();
+    assert_eq!(
+        only(imported, "state display_number verified_name waba_id"),
+        json!({"state": "token_missing", "display_number": "+1 555-010-0009", "verified_name": "Shop", "waba_id": "77"})
+    );
+    let key = scene.publish_key(KEY).await?;
+    let token = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77', '{}')",
+        scene.site.id,
+        Scene::sealed(&key)
+    );
+    scene.ask(eve, &token).await?;
+    assert_eq!(scene.count("public.waba_accounts").await?, 3);
+    Ok(())
+}
+
+/// Ends a send with Graph's word about the token.
+fn token_refused(account: Uuid, mark: Option<&str>) -> Value {
+    json!({"is": "retry", "after_seconds": 300, "code": 190, "title": "Invalid OAuth access token", "details": null,
+        "http": 401, "token": {"account": account, "mark": mark}})
+}
+
+#[tokio::test]
+async fn lesson_33_a_refused_token_holds_the_queue_until_there_is_another() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let use_token = async |mark: &str| -> Result<bool> {
+        Ok(
+            sqlx::query_scalar("select public.chat_token_in_use($1, $2)")
+                .bind(scene.number.account)
+                .bind(mark)
+                .fetch_one(scene.db.as_worker())
+                .await?,
+        )
+    };
+    assert!(use_token("old").await?);
+    let conversation = scene.visit(ZOE).await?;
+    let answer = scene.answer(eve, &conversation, "On its way").await?;
+    let attempt = scene.begin_send().await?;
+    scene
+        .end_send(&attempt, token_refused(scene.number.account, Some("old")))
+        .await?;
+    assert!(scene.claim_send().await.is_err(), "it waits");
+    assert_eq!(
+        scene.message_now(&answer).await?["delivery_state"],
+        "sending"
+    );
+    let number = scene.row("select id from chat.whatsapp_numbers").await?;
+    let health = format!("chat_whatsapp_health('{}')", number["id"].as_str().unwrap());
+    let seen = scene.ask(eve, &health).await?;
+    assert_eq!(seen["state"], "auth_failed");
+    assert_eq!(seen["auth"]["error"]["code"], 190);
+    assert_eq!(seen["queue"]["waiting"], 1);
+    assert_eq!(seen["last_error"]["code"], 190);
+    scene.visit("15550100003").await?;
+    assert_eq!(
+        scene
+            .count("chat.events where name = 'chat.whatsapp.auth_failed'")
+            .await?,
+        1
+    );
+
+    assert!(
+        !use_token("old").await?,
+        "a restart with the same token changes nothing"
+    );
+    assert!(scene.claim_send().await.is_err());
+    assert!(use_token("new").await?);
+    let job = scene.claim_send().await?;
+    assert_eq!(job.tries, 1, "the wait is not held against it");
+    assert_eq!(scene.begin(&job).await?["go"], true);
+    assert_eq!(
+        scene
+            .count("chat.events where name = 'chat.whatsapp.auth_restored'")
+            .await?,
+        1
+    );
+    assert_eq!(scene.ask(eve, &health).await?["state"], "connected");
+    Ok(())
+}
+
+#[tokio::test]
+async fn lesson_34_a_refusal_of_an_older_token_or_without_a_word_on_it_stops_nothing() -> Result<()>
+{
+    let (scene, eve) = with_admin().await?;
+    let conversation = scene.visit(ZOE).await?;
+    scene.answer(eve, &conversation, "On its way").await?;
+    let attempt = scene.begin_send().await?;
+    scene
+        .end_send(&attempt, token_refused(scene.number.account, Some("older")))
+        .await?;
+    assert_eq!(
+        scene.count("chat.pauses").await?,
+        0,
+        "it was said of another token"
+    );
+    scene.pauses_end().await?;
+    let attempt = scene.begin_send().await?;
+    let away = json!({"is": "retry", "after_seconds": 300, "code": null, "title": "HTTP 401", "details": null, "http": 401});
+    scene.end_send(&attempt, away).await?;
+    assert_eq!(
+        scene
+            .count("chat.whatsapp_accounts where auth_failed_at is not null")
+            .await?,
+        0
+    );
+    scene.pauses_end().await?;
+    let attempt = scene.begin_send().await?;
+    scene.end_send(&attempt, accepted("wamid.out")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_token_stops_its_account_only_and_a_good_test_ends_it() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    scene.confirm_second(json!({"id": SECOND})).await?;
+    let conversation = scene.visit(ZOE).await?;
+    scene.answer(eve, &conversation, "On its way").await?;
+    let mark = scene
+        .row("select token_mark from chat.whatsapp_accounts where waba_id = '77'")
+        .await?;
+    let refused: bool = sqlx::query_scalar("select chat.token_refused($1::uuid, $2, '{}')")
+        .bind(saved["account"].as_str())
+        .bind(mark["token_mark"].as_str())
+        .fetch_one(scene.db.owner())
+        .await?;
+    assert!(refused);
+    scene.claim_send().await?;
+    let list = format!("chat_whatsapp_numbers('{}')", scene.site.id);
+    assert_eq!(scene.ask(eve, &list).await?[1]["state"], "auth_failed");
+    sqlx::query("select public.chat_note_number_test($1::uuid, '{\"ok\": true}')")
+        .bind(saved["number"].as_str())
+        .execute(scene.db.as_worker())
+        .await?;
+    assert_eq!(scene.ask(eve, &list).await?[1]["state"], "connected");
+    assert_eq!(scene.count("chat.pauses").await?, 0);
+    // So does another token.
+    sqlx::query("select chat.token_refused($1::uuid, $2, '{}')")
+        .bind(saved["account"].as_str())
+        .bind(mark["token_mark"].as_str())
+        .execute(scene.db.owner())
+        .await?;
+    scene.connect(eve).await?;
+    assert_eq!(scene.ask(eve, &list).await?[1]["state"], "connected");
+    Ok(())
+}

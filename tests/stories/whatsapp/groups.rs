@@ -1,0 +1,109 @@
+//! What people write in groups, and answers that go there.
+
+use anyhow::Result;
+use pg_chat_tests::{Agent, Refusal, webhook};
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, id};
+
+const ZOE: &str = "15550100002";
+const GROUP: &str = "Y2FwaV9ncm91cDox";
+
+impl Scene {
+    /// Zoe writes in a group; her conversation.
+    async fn hear_in_group(&self, wamid: &str) -> Result<Value> {
+        let mut text = webhook::text(ZOE, wamid, "Hi all");
+        text["group_id"] = json!(GROUP);
+        self.hear(&[text]).await?;
+        self.conversation_of(ZOE).await
+    }
+
+    async fn answer_group(
+        &self,
+        agent: Agent,
+        conversation: &Value,
+        group: &str,
+    ) -> Result<Vec<Value>, sqlx::Error> {
+        let row = format!(
+            "insert into mod_chat_messages (conversation_id, sender_type, content, metadata)
+            values ({}, 'agent', 'To all', '{{\"group_id\": \"{group}\"}}') returning *",
+            id(conversation)
+        );
+        self.as_agent(agent, &row).await
+    }
+}
+
+fn code(answer: Result<Vec<Value>, sqlx::Error>) -> String {
+    let refusal = Refusal::expect(answer);
+    assert!(refusal.hint.is_some(), "{refusal:?}");
+    refusal.detail.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_somebody_writes_in_a_group_stays_theirs_and_is_marked() -> Result<()> {
+    let (scene, _) = Scene::with_agent().await?;
+    let alone = scene.visit(ZOE).await?;
+    let home = scene.hear_in_group("wamid.group").await?;
+    assert_eq!(home["id"], alone["id"]);
+    let message = scene.message("wamid.group").await?;
+    assert_eq!(message["metadata"]["group_id"], GROUP);
+    let before = scene.message(&format!("wamid.visit.{ZOE}")).await?;
+    assert_eq!(before["metadata"].get("group_id"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_the_group_only_where_it_says_so() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let home = scene.hear_in_group("wamid.group").await?;
+    scene.answer_group(ada, &home, GROUP).await?;
+    scene.answer(ada, &home, "To you alone").await?;
+    let attempt = scene.begin_send().await?;
+    assert_eq!(attempt.said["metadata"]["group_id"], GROUP);
+    // Graph answers for the group; that is nobody's phone.
+    let accepted = json!({"is": "accepted", "wamid": "wamid.out", "wa_id": GROUP, "http": 200});
+    scene.end_send(&attempt, accepted).await?;
+    assert_eq!(
+        scene
+            .count(&format!("chat.identity_aliases where value = '{GROUP}'"))
+            .await?,
+        0
+    );
+    let alone = scene.send("wamid.alone").await?;
+    assert_eq!(alone.said["metadata"], json!({}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_that_nobody_wrote_from_is_not_written_to() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let home = scene.hear_in_group("wamid.group").await?;
+    assert_eq!(
+        code(scene.answer_group(ada, &home, "Y2FwaV9ncm91cDoy").await),
+        "chat/unknown_group"
+    );
+    let other = scene.visit("15550100003").await?;
+    assert_eq!(
+        code(scene.answer_group(ada, &other, GROUP).await),
+        "chat/unknown_group",
+        "another person's group"
+    );
+    assert_eq!(
+        scene
+            .count("mod_chat_messages where sender_type = 'agent'")
+            .await?,
+        0
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reaction_in_a_group_is_refused_and_not_sent_to_the_person() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    scene.hear_in_group("wamid.group").await?;
+    let message = scene.message("wamid.group").await?;
+    let react = format!("select chat_react({}, '\u{1f44d}')", id(&message));
+    assert_eq!(code(scene.as_agent(ada, &react).await), "chat/in_a_group");
+    assert_eq!(scene.message("wamid.group").await?["reactions"], json!({}));
+    Ok(())
+}

@@ -1,0 +1,18 @@
+// @pg-chat/client: see docs/client.md. React's hooks are in ./react, sealing in ./seal.
+
+export * from './shapes.js'
+export * from './map_record.js'
+export { ChatError } from './chat_error.js'
+export { Calls, type Supabase } from './calls.js'
+export { VisitorChat, type VisitorChatOptions, type VisitorChatState } from './visitor_chat.js'
+export { AgentInbox, type AgentInboxOptions, type AgentInboxState } from './agent_inbox.js'
+export type { AgentConversation, AgentConversationState } from './agent_conversation.js'
+export type { ThreadState } from './thread.js'
+export * from './timeline.js'
+export { Outbox } from './outbox.js'
+export { Thread, type Source } from './thread.js'
+export { LiveTopic, type TopicUse } from './live_topic.js'
+export type { Polling } from './connection.js'
+export { Typing, type TypingSide } from './typing.js'
+export { Store } from './store.js'
+export { Memory, type KeyValue } from './storage.js'
