@@ -125,9 +125,9 @@ gets_through! {
     the_owner_of_a_number: settings::a_number_of_another_site,
         edit("chat.claim_number", "n.confirmed_at is not null and n.site_id <> p_site", "false");
     the_app_that_signed: numbers::an_app_that_signs_for_a_foreign_number,
-        edit("chat.receive_run", "and acc.app_id = p_app", "");
+        edit("chat.receiving_number", "and acc.app_id = p_app", "");
     the_confirmation_to_receive: numbers::a_number_not_confirmed,
-        edit("chat.receive_run", "and n.confirmed_at is not null", "");
+        edit("chat.receiving_number", "and n.confirmed_at is not null", "");
     the_confirmation_to_send: numbers::sending_after_disconnection,
         edit("public.chat_begin_attempt", "or target.confirmed_at is null", "");
     the_site_of_a_wamid: statuses::a_foreign_status,
