@@ -42,7 +42,9 @@ begin
     if to_regclass('storage.objects') is null then
         return;
     end if;
-    insert into storage.buckets (id, name, public) values ('chat-media', 'chat-media', false) on conflict do nothing;
+    -- The most that WhatsApp takes (100 MiB); each site's own limit is asked when a message takes the file.
+    insert into storage.buckets (id, name, public, file_size_limit) values ('chat-media', 'chat-media', false, 104857600)
+    on conflict do nothing;
     drop policy if exists chat_media_upload on storage.objects;
     create policy chat_media_upload on storage.objects for insert to anon
         with check (bucket_id = 'chat-media' and name = any ((select chat.my_upload_paths())::text[]));

@@ -68,7 +68,7 @@ begin
 
     -- Whoever is signed in sends what they may read; size and type are Storage's, whatever the row says.
     if new.file_url is not null and new.sender_type = 'agent' then
-        select * into file from chat.file_to_send(new.file_url);
+        select * into file from chat.file_to_send(conversation, new.file_url);
         new.file_name := coalesce(new.file_name, nullif(file.name, ''));
         new.file_size := coalesce(file.size_bytes, new.file_size);
         new.file_mime_type := coalesce(file.mime_type, new.file_mime_type);

@@ -34,7 +34,7 @@ comment on function public.chat_request_upload(text, integer, text) is
     'Where a visitor may put a file of this name, size and type: {upload, bucket, path, mime_type}; then chat_post_message takes the upload. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/uploads_off, chat/file_name, chat/file_too_large, chat/file_type.';
 
 create or replace function chat.require_file(
-    p_settings public.mod_chat_widget_settings, p_name text, p_size integer, p_mime text)
+    p_settings public.mod_chat_widget_settings, p_name text, p_size bigint, p_mime text)
 returns void
 language plpgsql
 stable
@@ -46,7 +46,21 @@ begin
     elsif chat.one_line(p_name, 200) is null then
         raise exception 'a file has a name'
             using errcode = 'PT422', detail = 'chat/file_name', hint = 'send the name of the file';
-    elsif coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
+    end if;
+    perform chat.require_fitting_file(p_settings, p_size, p_mime);
+end
+$$;
+comment on function chat.require_file(public.mod_chat_widget_settings, text, bigint, text) is
+    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+
+create or replace function chat.require_fitting_file(
+    p_settings public.mod_chat_widget_settings, p_size bigint, p_mime text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
         raise exception 'a file has 1 byte to % MB, this one % bytes', p_settings.max_file_size_mb, coalesce(p_size::text, 'null')
             using errcode = 'PT422', detail = 'chat/file_too_large', hint = 'send a smaller file';
     elsif split_part(p_mime, '/', 2) = '' or p_mime is null or not exists (
@@ -59,8 +73,8 @@ begin
     end if;
 end
 $$;
-comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
-    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+comment on function chat.require_fitting_file(public.mod_chat_widget_settings, bigint, text) is
+    'Raises PT422 chat/file_too_large or chat/file_type unless a site lets files of this size in bytes and this type be sent.';
 
 create or replace function chat.my_upload_paths()
 returns text[]

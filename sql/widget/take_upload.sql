@@ -26,8 +26,7 @@ begin
     end if;
     select f.size_bytes, f.mime_type into is_there from chat.stored_file(upload.path) f;
     if is_there.size_bytes is not null then
-        perform chat.require_file(chat.settings_of(upload.site_id), upload.name,
-            least(is_there.size_bytes, 2147483647)::integer, is_there.mime_type);
+        perform chat.require_file(chat.settings_of(upload.site_id), upload.name, is_there.size_bytes, is_there.mime_type);
         update chat.uploads u
         set size_bytes = is_there.size_bytes, mime_type = is_there.mime_type
         where u.id = upload.id

@@ -57,6 +57,7 @@ const POLICIES = [
       when 'read' then true
       when 'present' then extension = 'presence'
       when 'mine' then split_part(topic, ':', 3) = auth.uid()::text
+      when 'header' then current_setting('request.headers', true)::jsonb ->> 'x-fact' = 'told'
       when 'raise' then 1 / (length(extension) - length(extension)) = 1
       else false
     end)`,

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Wire, anonKey, close, fresh, now, onDouble, open, set, sign, sleep, state, until, url } from '../stage.mjs'
+import {
+  Wire, anonKey, bye, close, connect, fresh, now, onDouble, open, set, sign, sleep, state, until, url } from '../stage.mjs'
 
 before(open)
 after(close)
@@ -68,6 +69,21 @@ test('malformed frames are dropped and the socket stays', async () => {
   for (const frame of ['', '{', '[]', '"x"', '[1,2]', Buffer.from([3, 255, 0]), Buffer.from([9])]) wire.socket.send(frame)
   await wire.reply(wire.push('phoenix', 'heartbeat'))
   assert.equal(wire.frames.length, 1)
+})
+test('a frame of more than 5,000,000 bytes ends the socket', async () => {
+  const wire = await Wire.open()
+  const frame = (bytes) => `"${'x'.repeat(bytes - 2)}"`
+  wire.socket.send(frame(5_000_000))
+  await wire.reply(wire.push('phoenix', 'heartbeat'))
+  wire.socket.send(frame(5_000_001))
+  await wire.ended()
+})
+test('the client waits as long as it says', async () => {
+  const client = connect(undefined, { timeout: undefined })
+  const waits = (after) => [1, 2, 3, 4, 5, 100].map((tries) => after(tries) / 1000)
+  assert.deepEqual([client.heartbeatIntervalMs, client.timeout], [25_000, 10_000])
+  assert.deepEqual(waits(client.reconnectAfterMs), [1, 2, 5, 10, 10, 10])
+  await bye(client)
 })
 test('a message to a topic that was not joined is refused', async () => {
   const wire = await Wire.open()

@@ -41,6 +41,12 @@ test('a policy sees the claims of the joiner', async () => {
   await refused(own, `fact:mine:${randomUUID()}`)
   await bye(own)
 })
+test('a policy sees those headers of the socket that begin with x-', async () => {
+  const topic = fresh('header')
+  const { status } = await (await Wire.open({ headers: { 'X-Fact': 'told' } })).join(topic, isPrivate)
+  assert.equal(status, 'ok')
+  assert.match(await reason(topic, isPrivate, {}, { headers: { fact: 'told' } }), /^Unauthorized/)
+})
 test('the right to see who is there is enough, when that was asked for', async () => {
   const topic = fresh('present')
   assert.match(await refused(client, topic), /^Unauthorized/)

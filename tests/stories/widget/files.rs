@@ -1,10 +1,12 @@
 //! Files of visitors: asked before they are sent, and taken once.
 
 use anyhow::Result;
+use pg_chat_tests::Refusal;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::said;
-use crate::scene::Scene;
+use crate::scene::{Scene, id};
 
 /// Puts a file where Storage would keep it.
 async fn put(scene: &Scene, path: &Value) -> Result<()> {
@@ -156,6 +158,56 @@ async fn what_was_put_there_counts_whatever_was_said_of_it_before() -> Result<()
 }
 
 #[tokio::test]
+async fn a_sites_rules_for_files_hold_for_its_agents_too_and_metas_for_what_leaves_by_whatsapp()
+-> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    scene
+        .set("max_file_size_mb = 1, allowed_file_types = '{image/*}'")
+        .await?;
+    let mut zoe = scene.guest_without_form().await?;
+    zoe.gets("chat_post_message('Hello')").await?;
+    let on_the_page = scene
+        .row("select * from mod_chat_conversations where channel <> 'whatsapp'")
+        .await?;
+    let by_whatsapp = scene.visit("15550100001").await?;
+    for (is, refusal) in [
+        (r#"{"size": 1048576, "mimetype": "image/png"}"#, None),
+        (
+            r#"{"size": 1048577, "mimetype": "image/png"}"#,
+            Some("chat/file_too_large"),
+        ),
+        (
+            r#"{"size": 10, "mimetype": "application/pdf"}"#,
+            Some("chat/file_type"),
+        ),
+    ] {
+        let path = format!("chat/{}/{}_offer", scene.site.id, Uuid::new_v4());
+        sqlx::query("insert into storage.objects (bucket_id, name, metadata) values ('chat-media', $1, $2::jsonb)")
+            .bind(&path)
+            .bind(is)
+            .execute(scene.db.owner())
+            .await?;
+        let send = |conversation: &Value| {
+            format!(
+                "insert into mod_chat_messages (conversation_id, content, content_type, file_url)
+                values ({}, 'Our offer', 'file', '{path}') returning id",
+                id(conversation)
+            )
+        };
+        let shown = scene.as_agent(ada, &send(&on_the_page)).await;
+        match refusal {
+            None => assert_eq!(shown?.len(), 1, "{is}"),
+            Some(code) => {
+                let refusal = Refusal::expect(shown);
+                assert_eq!(refusal.detail.as_deref(), Some(code), "{is}");
+            }
+        }
+        scene.as_agent(ada, &send(&by_whatsapp)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn storage_takes_a_visitors_file_only_where_they_asked_for_a_place() -> Result<()> {
     let scene = Scene::open().await?;
     let mut zoe = scene.guest_without_form().await?;
@@ -187,5 +239,5 @@ async fn storage_takes_a_visitors_file_only_where_they_asked_for_a_place() -> Re
 }
 
 fn zoe_refused(result: Result<Vec<Value>, sqlx::Error>) -> String {
-    pg_chat_tests::Refusal::expect(result).sqlstate
+    Refusal::expect(result).sqlstate
 }
