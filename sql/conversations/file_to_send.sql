@@ -10,24 +10,24 @@ security definer
 set search_path = ''
 as $$
 declare
-    is_there boolean;
-    facts jsonb;
-    owner text;
+    stored record;
 begin
     -- Whoever comes without a login (the worker, the service key) answers for what they write.
-    if auth.uid() is null or not starts_with(p_path, 'chat/') or to_regclass('storage.objects') is null then
+    if auth.uid() is null or not starts_with(p_path, 'chat/') then
         return;
     end if;
-    execute 'select true, o.metadata, o.owner_id from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
-        into is_there, facts, owner using p_path;
-    if is_there and not (coalesce(owner = auth.uid()::text, false) or chat.may_read_file(p_path)) then
+    select * into stored from chat.stored_file(p_path);
+    if not stored.is_there then
+        return;
+    end if;
+    if stored.owner_id is distinct from auth.uid()::text and not chat.may_read_file(p_path) then
         raise exception 'there is no file % that you could send', p_path
             using errcode = 'PT404', detail = 'chat/no_such_file',
                 hint = 'send a file of a conversation that you see, or put it into bucket chat-media yourself';
     end if;
     name := substr(chat.file_of_path(p_path), 38);
-    size_bytes := (facts ->> 'size')::bigint;
-    mime_type := lower(btrim(split_part(facts ->> 'mimetype', ';', 1)));
+    size_bytes := stored.size_bytes;
+    mime_type := stored.mime_type;
     if size_bytes is not null and p_conversation.channel <> 'whatsapp' then
         perform chat.require_fitting_file(chat.settings_of(p_conversation.site_id), size_bytes, mime_type);
     end if;

@@ -19,16 +19,9 @@ begin
     if found then
         return home;
     end if;
-    -- As for a message (home_conversation.sql): asked under the identity's lock.
-    if exists (
-        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
-    then
+    visitor := chat.visitor_of_new(p_site, p_identity, p_wamid);
+    if visitor is null then
         return null;
-    end if;
-    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
-    if not found then
-        raise exception 'this person was erased while a message to them waited'
-            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
     end if;
     select c.id, c.status, c.archived_at, c.inbound_count into old
     from public.mod_chat_conversations c

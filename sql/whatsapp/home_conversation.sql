@@ -2,6 +2,30 @@
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
+create or replace function chat.visitor_of_new(p_site uuid, p_identity uuid, p_wamid text)
+returns uuid
+language plpgsql
+as $$
+declare
+    visitor uuid;
+begin
+    -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
+    if exists (
+        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
+    then
+        return null;
+    end if;
+    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
+    if not found then
+        raise exception 'this person was erased while a message waited'
+            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
+    end if;
+    return visitor;
+end
+$$;
+comment on function chat.visitor_of_new(uuid, uuid, text) is
+    'Whose message this is, of an identity the caller has locked; null for a wamid that is known. 40001 when the person was erased meanwhile.';
+
 create or replace function chat.home_conversation(
     p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text, p_about jsonb default null)
 returns uuid
@@ -19,16 +43,9 @@ begin
     if found then
         return home;
     end if;
-    -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
-    if exists (
-        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
-    then
+    visitor := chat.visitor_of_new(p_site, p_identity, p_wamid);
+    if visitor is null then
         return null;
-    end if;
-    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
-    if not found then
-        raise exception 'this person was erased while a message of theirs waited'
-            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
     elsif chat.is_blocked(p_site, visitor, null) then
         insert into chat.dead_letters (phone_number_id, reason, item)
         values (p_phone_number_id, 'sender_blocked', jsonb_build_object('wamid', p_wamid, 'identity_id', p_identity));

@@ -157,11 +157,14 @@ begin
     if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
         execute $change$
 -- What: how many jobs storing messages made is told with how many there were; a claim says how many of its jobs may be bulk.
--- Why: a received file has a job of its own, and downloads must not take every slot from replies. Leaves out: the functions
+-- Why: a received file has a job of its own, and downloads must not take every slot from replies.
+-- A file's size may be what Storage says, which is more than an integer. Leaves out: the functions
 -- themselves, which are made anew.
 
 drop function chat.store_messages(uuid, uuid[], jsonb);
 drop function public.chat_claim_jobs(integer);
+drop function chat.require_file(public.mod_chat_widget_settings, text, integer, text);
+drop function chat.stored(text);
 $change$;
     end if;
 end
@@ -4218,7 +4221,7 @@ begin
 
     -- Whoever is signed in sends what they may read; size and type are Storage's, whatever the row says.
     if new.file_url is not null and new.sender_type = 'agent' then
-        select * into file from chat.file_to_send(new.file_url);
+        select * into file from chat.file_to_send(conversation, new.file_url);
         new.file_name := coalesce(new.file_name, nullif(file.name, ''));
         new.file_size := coalesce(file.size_bytes, new.file_size);
         new.file_mime_type := coalesce(file.mime_type, new.file_mime_type);
@@ -12018,40 +12021,69 @@ $$;
 comment on function public.chat_file_url(uuid) is
     'A message''s file for whoever may read the message: {state: pending | ready | failed, bucket, path, url, expires_at, name, size_bytes, mime_type, why}. url begins at the project''s own address, opens the file for an hour, and is null until the file is ready, or where the database has no key; then agents ask Storage with bucket and path. PT401 as chat.my_session, PT404 chat/no_such_message, chat/no_file.';
 
--- file: sql/conversations/file_to_send.sql
--- What: a file of the bucket that an agent sends is one they may read, and what Storage knows of it.
--- Why: a row names a path, and naming is not having: without this a message could carry another chat's file away.
--- Leaves out: whose folder it is (chat.require_own_file); a file that is not there yet, which fails when it is to be sent.
+-- file: sql/conversations/stored_file.sql
+-- What: what Supabase Storage knows of a file of bucket chat-media.
+-- Why: the one place that reads Storage's tables, whose columns are not ours; size and type are what was put there, whatever
+--      anybody said of it.
+-- Leaves out: who may read or put a file (policies/storage.sql).
 
-create or replace function chat.file_to_send(p_path text, out name text, out size_bytes bigint, out mime_type text)
+create or replace function chat.stored_file(
+    p_path text, out is_there boolean, out owner_id text, out size_bytes bigint, out mime_type text)
 language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
+begin
+    if to_regclass('storage.objects') is not null then
+        execute 'select true, o.owner_id, (o.metadata ->> ''size'')::bigint, lower(btrim(split_part(o.metadata ->> ''mimetype'', '';'', 1)))
+            from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
+            into is_there, owner_id, size_bytes, mime_type using p_path;
+    end if;
+    is_there := is_there is true;
+end
+$$;
+comment on function chat.stored_file(text) is
+    'Whether Storage has a file of bucket chat-media, who put it there, its size in bytes and its type; an install without Storage has none.';
+
+-- file: sql/conversations/file_to_send.sql
+-- What: a file of the bucket that an agent sends is one they may read and the site lets be sent, and what Storage knows of it.
+-- Why: a row names a path, and naming is not having: without this a message could carry another chat's file away. What
+--      leaves by WhatsApp follows Meta's sizes and types instead (send_kinds.sql).
+-- Leaves out: whose folder it is (chat.require_own_file); a file that is not there yet, which fails when it is to be sent.
+
+create or replace function chat.file_to_send(
+    p_conversation public.mod_chat_conversations, p_path text, out name text, out size_bytes bigint, out mime_type text)
+language plpgsql
+security definer
+set search_path = ''
+as $$
 declare
-    is_there boolean;
-    facts jsonb;
-    owner text;
+    stored record;
 begin
     -- Whoever comes without a login (the worker, the service key) answers for what they write.
-    if auth.uid() is null or not starts_with(p_path, 'chat/') or to_regclass('storage.objects') is null then
+    if auth.uid() is null or not starts_with(p_path, 'chat/') then
         return;
     end if;
-    execute 'select true, o.metadata, o.owner_id from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
-        into is_there, facts, owner using p_path;
-    if is_there and not (coalesce(owner = auth.uid()::text, false) or chat.may_read_file(p_path)) then
+    select * into stored from chat.stored_file(p_path);
+    if not stored.is_there then
+        return;
+    end if;
+    if stored.owner_id is distinct from auth.uid()::text and not chat.may_read_file(p_path) then
         raise exception 'there is no file % that you could send', p_path
             using errcode = 'PT404', detail = 'chat/no_such_file',
                 hint = 'send a file of a conversation that you see, or put it into bucket chat-media yourself';
     end if;
     name := substr(chat.file_of_path(p_path), 38);
-    size_bytes := (facts ->> 'size')::bigint;
-    mime_type := lower(btrim(split_part(facts ->> 'mimetype', ';', 1)));
+    size_bytes := stored.size_bytes;
+    mime_type := stored.mime_type;
+    if size_bytes is not null and p_conversation.channel <> 'whatsapp' then
+        perform chat.require_fitting_file(chat.settings_of(p_conversation.site_id), size_bytes, mime_type);
+    end if;
 end
 $$;
-comment on function chat.file_to_send(text) is
-    'What Storage knows of a file that the caller sends: name, size in bytes, type; nothing of one elsewhere or not there yet, and nothing to who has no login. PT404 chat/no_such_file.';
+comment on function chat.file_to_send(public.mod_chat_conversations, text) is
+    'What Storage knows of a file that the caller sends: name, size in bytes, type; nothing of one elsewhere or not there yet, and nothing to who has no login. PT404 chat/no_such_file; outside WhatsApp PT422 chat/file_too_large, chat/file_type.';
 
 -- file: sql/visitors/my_session.sql
 -- What: the live session that the caller's token names.
@@ -12761,7 +12793,7 @@ comment on function public.chat_request_upload(text, integer, text) is
     'Where a visitor may put a file of this name, size and type: {upload, bucket, path, mime_type}; then chat_post_message takes the upload. PT401 as chat.my_session, 429 chat/too_many, PT422 chat/uploads_off, chat/file_name, chat/file_too_large, chat/file_type.';
 
 create or replace function chat.require_file(
-    p_settings public.mod_chat_widget_settings, p_name text, p_size integer, p_mime text)
+    p_settings public.mod_chat_widget_settings, p_name text, p_size bigint, p_mime text)
 returns void
 language plpgsql
 stable
@@ -12773,7 +12805,21 @@ begin
     elsif chat.one_line(p_name, 200) is null then
         raise exception 'a file has a name'
             using errcode = 'PT422', detail = 'chat/file_name', hint = 'send the name of the file';
-    elsif coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
+    end if;
+    perform chat.require_fitting_file(p_settings, p_size, p_mime);
+end
+$$;
+comment on function chat.require_file(public.mod_chat_widget_settings, text, bigint, text) is
+    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+
+create or replace function chat.require_fitting_file(
+    p_settings public.mod_chat_widget_settings, p_size bigint, p_mime text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+    if coalesce(p_size, 0) not between 1 and p_settings.max_file_size_mb * 1048576::bigint then
         raise exception 'a file has 1 byte to % MB, this one % bytes', p_settings.max_file_size_mb, coalesce(p_size::text, 'null')
             using errcode = 'PT422', detail = 'chat/file_too_large', hint = 'send a smaller file';
     elsif split_part(p_mime, '/', 2) = '' or p_mime is null or not exists (
@@ -12786,8 +12832,8 @@ begin
     end if;
 end
 $$;
-comment on function chat.require_file(public.mod_chat_widget_settings, text, integer, text) is
-    'Raises PT422 chat/uploads_off, chat/file_name, chat/file_too_large or chat/file_type unless a site takes such a file.';
+comment on function chat.require_fitting_file(public.mod_chat_widget_settings, bigint, text) is
+    'Raises PT422 chat/file_too_large or chat/file_type unless a site lets files of this size in bytes and this type be sent.';
 
 create or replace function chat.my_upload_paths()
 returns text[]
@@ -12820,71 +12866,36 @@ language plpgsql
 as $$
 declare
     upload chat.uploads;
-    is_there record;
+    stored record;
 begin
     if p_upload is null then
         return null;
     end if;
-    update chat.uploads u
-    set message_id = p_message
+    select u.* into upload
+    from chat.uploads u
     where u.id = p_upload and u.session_id = p_session.id and u.message_id is null
-        and u.created_at > p_now - interval '1 day' and chat.stored(u.path)
-    returning u.* into upload;
-    if not found then
+        and u.created_at > p_now - interval '1 day'
+    for no key update;
+    select * into stored from chat.stored_file(upload.path);
+    if not stored.is_there then
         raise exception 'there is no uploaded file % to send', p_upload
             using errcode = 'PT404', detail = 'chat/no_such_upload',
                 hint = 'ask chat_request_upload for a path, put the file there, then send it once';
     end if;
-    select f.size_bytes, f.mime_type into is_there from chat.stored_file(upload.path) f;
-    if is_there.size_bytes is not null then
-        perform chat.require_file(chat.settings_of(upload.site_id), upload.name,
-            least(is_there.size_bytes, 2147483647)::integer, is_there.mime_type);
-        update chat.uploads u
-        set size_bytes = is_there.size_bytes, mime_type = is_there.mime_type
-        where u.id = upload.id
-        returning u.* into upload;
+    if stored.size_bytes is not null then
+        perform chat.require_file(chat.settings_of(upload.site_id), upload.name, stored.size_bytes, stored.mime_type);
+        upload.size_bytes := stored.size_bytes;
+        upload.mime_type := stored.mime_type;
     end if;
+    update chat.uploads u
+    set message_id = p_message, size_bytes = upload.size_bytes, mime_type = upload.mime_type
+    where u.id = upload.id
+    returning u.* into upload;
     return upload;
 end
 $$;
 comment on function chat.take_upload(chat.sessions, uuid, uuid, timestamptz) is
     'Takes an upload of the session for a message, with the size and type that Storage has it in; null stays null. PT404 chat/no_such_upload, PT422 chat/uploads_off, chat/file_too_large, chat/file_type.';
-
-create or replace function chat.stored(p_path text)
-returns boolean
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-    found_there boolean := false;
-begin
-    if to_regclass('storage.objects') is not null then
-        execute 'select exists (select from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1)'
-            into found_there using p_path;
-    end if;
-    return found_there;
-end
-$$;
-comment on function chat.stored(text) is 'Whether Storage has this file in bucket chat-media; an install without Storage has none.';
-
-create or replace function chat.stored_file(p_path text, out size_bytes bigint, out mime_type text)
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-    if to_regclass('storage.objects') is not null then
-        execute 'select (o.metadata ->> ''size'')::bigint, lower(btrim(split_part(o.metadata ->> ''mimetype'', '';'', 1)))
-            from storage.objects o where o.bucket_id = ''chat-media'' and o.name = $1'
-            into size_bytes, mime_type using p_path;
-    end if;
-end
-$$;
-comment on function chat.stored_file(text) is
-    'Size in bytes and type that Storage has a file of bucket chat-media in; null where it has none or does not say.';
 
 create or replace function chat.kind_of_file(p_mime text)
 returns text
@@ -14595,6 +14606,30 @@ comment on function chat.lock_identities(uuid[]) is 'Locks persons in the order 
 -- Why: one open conversation a person and number; whether an old one comes back is a rule (chat_rules next_home).
 -- Leaves out: the lock of an open one, which receive.sql took in the order of ids.
 
+create or replace function chat.visitor_of_new(p_site uuid, p_identity uuid, p_wamid text)
+returns uuid
+language plpgsql
+as $$
+declare
+    visitor uuid;
+begin
+    -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
+    if exists (
+        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
+    then
+        return null;
+    end if;
+    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
+    if not found then
+        raise exception 'this person was erased while a message waited'
+            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
+    end if;
+    return visitor;
+end
+$$;
+comment on function chat.visitor_of_new(uuid, uuid, text) is
+    'Whose message this is, of an identity the caller has locked; null for a wamid that is known. 40001 when the person was erased meanwhile.';
+
 create or replace function chat.home_conversation(
     p_site uuid, p_identity uuid, p_phone_number_id text, p_channel text, p_wamid text, p_about jsonb default null)
 returns uuid
@@ -14612,16 +14647,9 @@ begin
     if found then
         return home;
     end if;
-    -- Asked under the identity's lock: a repetition must not reopen or open a conversation.
-    if exists (
-        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
-    then
+    visitor := chat.visitor_of_new(p_site, p_identity, p_wamid);
+    if visitor is null then
         return null;
-    end if;
-    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
-    if not found then
-        raise exception 'this person was erased while a message of theirs waited'
-            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
     elsif chat.is_blocked(p_site, visitor, null) then
         insert into chat.dead_letters (phone_number_id, reason, item)
         values (p_phone_number_id, 'sender_blocked', jsonb_build_object('wamid', p_wamid, 'identity_id', p_identity));
@@ -14978,16 +15006,9 @@ begin
     if found then
         return home;
     end if;
-    -- As for a message (home_conversation.sql): asked under the identity's lock.
-    if exists (
-        select from public.mod_chat_messages m where m.site_id = p_site and m.whatsapp_message_id = p_wamid)
-    then
+    visitor := chat.visitor_of_new(p_site, p_identity, p_wamid);
+    if visitor is null then
         return null;
-    end if;
-    select i.visitor_id into visitor from chat.identities i where i.id = p_identity;
-    if not found then
-        raise exception 'this person was erased while a message to them waited'
-            using errcode = 'serialization_failure', hint = 'take the message again; it begins afresh';
     end if;
     select c.id, c.status, c.archived_at, c.inbound_count into old
     from public.mod_chat_conversations c
@@ -19606,7 +19627,9 @@ begin
     if to_regclass('storage.objects') is null then
         return;
     end if;
-    insert into storage.buckets (id, name, public) values ('chat-media', 'chat-media', false) on conflict do nothing;
+    -- The most that WhatsApp takes (100 MiB); each site's own limit is asked when a message takes the file.
+    insert into storage.buckets (id, name, public, file_size_limit) values ('chat-media', 'chat-media', false, 104857600)
+    on conflict do nothing;
     drop policy if exists chat_media_upload on storage.objects;
     create policy chat_media_upload on storage.objects for insert to anon
         with check (bucket_id = 'chat-media' and name = any ((select chat.my_upload_paths())::text[]));

@@ -309,6 +309,7 @@ async fn whatever_leaks_is_noticed() -> Result<()> {
         ("another visitor's e-mail", "rest"),
         ("another visitor's conversation", "rest"),
         ("an agent's e-mail", "socket"),
+        ("an agent's e-mail", "rest"),
         ("an agent's user", "rest"),
         ("an agent's id", "rest"),
         ("an agent's hidden name", "rest"),

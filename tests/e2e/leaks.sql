@@ -38,6 +38,10 @@ begin
     execute pg_temp.changed(
         pg_get_functiondef('public.chat_widget_config(uuid)'::regprocedure),
         'case when s.whatsapp_enabled then s.whatsapp_phone_number end', 's.whatsapp_phone_number');
+    -- Inside a token.
+    execute pg_temp.changed(
+        pg_get_functiondef('chat.sign_file(text, integer)'::regprocedure), '''iat'', now_s',
+        '''iat'', now_s, ''by'', (select u.email from auth.users u limit 1)');
 end
 $do$;
 

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -71,7 +74,7 @@ impl Recording {
         Ok(Self(received.collect::<Result<_, _>>()?))
     }
 
-    /// What stands in it and must not: what it is, where it came from, and the first answer or frame that has it.
+    /// What stands in it, tokens opened, and must not: what it is, where it came from, and the first answer or frame that has it.
     /// `visitors`: whose page each client is.
     pub fn leaks(
         &self,
@@ -85,17 +88,15 @@ impl Recording {
             if !looked.insert((received.who, &received.text)) {
                 continue;
             }
+            let text = with_tokens_opened(&received.text);
             for secret in secrets {
                 let theirs = secret.visitor.is_some()
                     && secret.visitor.as_ref() == visitors.get(&received.who);
-                if !theirs && received.text.contains(&secret.value) {
+                if !theirs && text.contains(&secret.value) {
                     leaks
                         .entry((secret.what.clone(), received.from.clone()))
                         .or_insert_with(|| {
-                            format!(
-                                "`{}` in {}: {}",
-                                secret.value, received.address, received.text
-                            )
+                            format!("`{}` in {}: {}", secret.value, received.address, text)
                         });
                 }
             }
@@ -139,4 +140,23 @@ impl Recording {
     pub fn size(&self) -> (usize, usize) {
         (self.0.len(), self.0.iter().map(|r| r.text.len()).sum())
     }
+}
+
+/// A text, and behind it what its parts say that are words in base64 of either alphabet: claims of tokens above all.
+fn with_tokens_opened(text: &str) -> String {
+    const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, ANY_PADDING);
+    let mut all = text.to_owned();
+    for written in [text.to_owned(), text.replace('+', "-").replace('/', "_")] {
+        let parts = written
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .filter(|part| part.len() >= 16);
+        for words in parts.filter_map(|part| String::from_utf8(ENGINE.decode(part).ok()?).ok()) {
+            all.push('\n');
+            all.push_str(&words);
+        }
+    }
+    all
 }

@@ -241,7 +241,7 @@ gets_through! {
     the_part_of_a_site_that_files_lie_in: files::files_beyond_a_limit,
         edit("chat.may_read_file", "site <> all (chat.my_limited_sites())", "true");
     the_right_to_a_file_that_is_sent: files::a_colleagues_file_carried_away,
-        edit("chat.file_to_send", "or chat.may_read_file(p_path)", "or true");
+        edit("chat.file_to_send", "and not chat.may_read_file(p_path)", "and false");
     the_site_of_a_file_that_is_sent: files::a_foreign_sites_file_carried_away,
         edit("chat.require_own_file", "'chat/' || p_site || '/'", "'chat/'");
     the_readers_of_a_files_address: files::the_address_of_a_foreign_file,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::test::names::WITH_DATABASE;
 use crate::{command, packages, repo};
 
 /// Installs what is missing, then builds.
@@ -31,4 +32,16 @@ pub fn programs() -> Result<PathBuf> {
     command::announce("building the extension, the worker and the local stack");
     command::run(command::cargo().arg("build").args(TOGETHER))?;
     repo::debug_dir()
+}
+
+/// Builds all three, and beside them a program of the tests' own. Gives the folder they are in.
+pub fn programs_and(program: &str) -> Result<PathBuf> {
+    let programs = programs()?;
+    let mut cargo = command::cargo();
+    cargo
+        .arg("build")
+        .args(TOGETHER)
+        .args(["-p", WITH_DATABASE, "--bin", program]);
+    command::run(&mut cargo)?;
+    Ok(programs)
 }

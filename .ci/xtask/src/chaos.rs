@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, command, javascript, stack, test};
+use crate::{build, command, javascript, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,30 +27,21 @@ pub struct Args {
 
 /// Builds, then becomes the chaos inside a throw-away cluster; it makes another that it may crash.
 pub fn run(args: &Args) -> Result<()> {
-    let programs = build::programs()?;
-    let mut cargo = command::cargo();
-    cargo.arg("build").args(build::TOGETHER).args([
-        "-p",
-        test::names::WITH_DATABASE,
-        "--bin",
-        "chaos",
-    ]);
-    command::run(&mut cargo)?;
+    let programs = build::programs_and("chaos")?;
     if args.name == "live" {
         javascript::client()?;
     }
     let mut chaos = stack::with_cluster(&programs, "15");
     chaos.arg(programs.join("chaos")).arg(&args.name);
-    for (name, value) in [
-        ("--seed", args.seed),
-        ("--out", args.out),
-        ("--in", args.into),
-        ("--messages", args.messages),
-        ("--clients", args.clients),
-    ] {
-        if let Some(value) = value {
-            chaos.args([name, &value.to_string()]);
-        }
-    }
+    command::with_options(
+        &mut chaos,
+        &[
+            ("--seed", args.seed),
+            ("--out", args.out),
+            ("--in", args.into),
+            ("--messages", args.messages),
+            ("--clients", args.clients),
+        ],
+    );
     Err(command::become_program(&mut chaos))
 }

@@ -44,6 +44,15 @@ pub fn rustc() -> Command {
     command
 }
 
+/// Adds the options that were given a number.
+pub fn with_options(command: &mut Command, options: &[(&str, Option<u64>)]) {
+    for (name, value) in options {
+        if let Some(value) = value {
+            command.args([name, value.to_string().as_str()]);
+        }
+    }
+}
+
 /// Runs it to its end, its output shown as it comes.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command

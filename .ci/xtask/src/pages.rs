@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, command, stack, test};
+use crate::{build, command, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -13,15 +13,7 @@ pub struct Args {
 
 /// Builds, then becomes the writer of `docs` or `types` inside a throw-away cluster.
 pub fn run(which: &str, args: &Args) -> Result<()> {
-    let programs = build::programs()?;
-    let mut cargo = command::cargo();
-    cargo.arg("build").args(build::TOGETHER).args([
-        "-p",
-        test::names::WITH_DATABASE,
-        "--bin",
-        "pages",
-    ]);
-    command::run(&mut cargo)?;
+    let programs = build::programs_and("pages")?;
     let mut pages = stack::with_cluster(&programs, "15");
     pages.arg(programs.join("pages")).arg(which);
     if args.check {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, command, stack, test};
+use crate::{build, command, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -18,20 +18,10 @@ pub struct Args {
 
 /// Builds, then becomes the race inside a throw-away cluster.
 pub fn run(args: &Args) -> Result<()> {
-    let programs = build::programs()?;
-    let mut cargo = command::cargo();
-    cargo.arg("build").args(build::TOGETHER).args([
-        "-p",
-        test::names::WITH_DATABASE,
-        "--bin",
-        "race",
-    ]);
-    command::run(&mut cargo)?;
+    let programs = build::programs_and("race")?;
     let mut race = stack::with_cluster(&programs, "15");
     race.arg(programs.join("race")).arg(&args.name);
-    if let Some(seed) = args.seed {
-        race.args(["--seed", &seed.to_string()]);
-    }
+    command::with_options(&mut race, &[("--seed", args.seed)]);
     if args.large {
         race.arg("--large");
     }

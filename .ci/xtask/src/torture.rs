@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, command, repo, stack, test};
+use crate::{build, command, repo, stack};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,27 +20,18 @@ pub struct Args {
 /// Builds, then becomes the torture inside a throw-away cluster; it makes another that it may crash. The extension is
 /// built for release, as it is shipped and several times as fast; the short torture of `cargo x test` has it as the tests do.
 pub fn run(args: &Args) -> Result<()> {
-    let programs = build::programs()?;
-    let mut cargo = command::cargo();
-    cargo.arg("build").args(build::TOGETHER).args([
-        "-p",
-        test::names::WITH_DATABASE,
-        "--bin",
-        "torture",
-    ]);
-    command::run(&mut cargo)?;
+    let programs = build::programs_and("torture")?;
     command::run(command::cargo().args(["build", "--release", "-p", "pg_chat_ext"]))?;
     let released = repo::metadata()?.target_directory.join("release");
     let mut torture = stack::with_cluster_of_release(&programs, &released);
     torture.arg(programs.join("torture"));
-    for (name, value) in [
-        ("--seed", args.seed),
-        ("--calls", args.calls),
-        ("--connections", args.connections.map(u64::from)),
-    ] {
-        if let Some(value) = value {
-            torture.args([name, &value.to_string()]);
-        }
-    }
+    command::with_options(
+        &mut torture,
+        &[
+            ("--seed", args.seed),
+            ("--calls", args.calls),
+            ("--connections", args.connections.map(u64::from)),
+        ],
+    );
     Err(command::become_program(&mut torture))
 }

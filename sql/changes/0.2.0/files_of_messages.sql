@@ -6,3 +6,4 @@
 drop function chat.store_messages(uuid, uuid[], jsonb);
 drop function public.chat_claim_jobs(integer);
 drop function chat.require_file(public.mod_chat_widget_settings, text, integer, text);
+drop function chat.stored(text);

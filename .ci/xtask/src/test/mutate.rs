@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Args, names};
+use super::Args;
 use crate::{build, command, stack};
 
 /// Builds, then becomes the program that takes rules away, inside a throw-away cluster.
@@ -14,23 +14,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "--mutate is of the tests of who may do what: cargo x test rls --mutate"
     );
     let version = args.pg.as_deref().unwrap_or("15");
-    let programs = build::programs()?;
+    let programs = build::programs_and("mutate")?;
     if version == "17" && !super::databases::extension_for_17(&programs)? {
         bail!("PostgreSQL 17 cannot be had here");
     }
-    let mut cargo = command::cargo();
-    cargo
-        .arg("build")
-        .args(build::TOGETHER)
-        .args(["-p", names::WITH_DATABASE, "--bin", "mutate"]);
-    command::run(&mut cargo)?;
     let mut mutate = stack::with_cluster(&programs, version);
     mutate
         .env("RUST_LIB_BACKTRACE", "0")
         .arg(programs.join("mutate"));
-    if let Some(seed) = args.seed {
-        mutate.args(["--seed", &seed.to_string()]);
-    }
+    command::with_options(&mut mutate, &[("--seed", args.seed)]);
     if let Some(only) = &args.only {
         mutate.args(["--only", only]);
     }
