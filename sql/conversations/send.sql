@@ -84,4 +84,4 @@ begin
 end
 $$;
 comment on function public.chat_send_media(uuid, text, text, text, text, text, integer, uuid, uuid) is
-    'The calling agent sends a file: its kind (image, video, audio, voice, document, sticker), its path in the bucket or an https address, a caption. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/file_kind, chat/file_missing, chat/not_your_file, chat/caption_length, chat/field_length, chat/window_closed.';
+    'The calling agent sends a file: its kind (image, video, audio, voice, document, sticker), its path in the bucket or an https address, a caption. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, chat/no_such_file, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/file_kind, chat/file_missing, chat/not_your_file, chat/file_too_large, chat/file_type (as the site''s settings say, outside WhatsApp), chat/caption_length, chat/field_length, chat/window_closed.';

@@ -157,9 +157,9 @@ begin
     if string_to_array(nullif(current_setting('pg_chat.had'), 'nothing'), '.')::integer[] < array[0, 2, 0] then
         execute $change$
 -- What: how many jobs storing messages made is told with how many there were; a claim says how many of its jobs may be bulk.
--- Why: a received file has a job of its own, and downloads must not take every slot from replies.
--- A file's size may be what Storage says, which is more than an integer. Leaves out: the functions
--- themselves, which are made anew.
+-- Why: a received file has a job of its own, and downloads must not take every slot from replies; a file's size is what
+--      Storage says, which may be more than an integer holds.
+-- Leaves out: the functions themselves, which are made anew.
 
 drop function chat.store_messages(uuid, uuid[], jsonb);
 drop function public.chat_claim_jobs(integer);
@@ -13370,7 +13370,7 @@ begin
 end
 $$;
 comment on function public.chat_send_media(uuid, text, text, text, text, text, integer, uuid, uuid) is
-    'The calling agent sends a file: its kind (image, video, audio, voice, document, sticker), its path in the bucket or an https address, a caption. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/file_kind, chat/file_missing, chat/not_your_file, chat/caption_length, chat/field_length, chat/window_closed.';
+    'The calling agent sends a file: its kind (image, video, audio, voice, document, sticker), its path in the bucket or an https address, a caption. Repeated with its id it answers the same row. Needs live-chat.conversations.reply. PT403 chat/not_an_agent, PT404 chat/no_such_conversation, chat/no_such_file, PT409 chat/id_in_use, chat/conversation_not_open, PT422 chat/file_kind, chat/file_missing, chat/not_your_file, chat/file_too_large, chat/file_type (as the site''s settings say, outside WhatsApp), chat/caption_length, chat/field_length, chat/window_closed.';
 
 -- file: sql/whatsapp/send_message.sql
 -- What: the job of a message that has to leave.
