@@ -14,32 +14,42 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
+    keys text[];
     claimed jsonb;
     aside integer;
+    empty text[];
     behind integer := 0;
 begin
     loop
+        -- A statement of its own: what lies in a lane is read after the lane is locked, else a job that another worker has just
+        -- done would be found there still.
         with lost as (
-            select l.key, l.urgency, l.owed_until from chat.lanes l
+            select l.key, l.lease_until from chat.lanes l
             where l.busy and l.lease_until < clock_timestamp()
             order by l.lease_until
             for update skip locked
             limit slots
         ), due as (
-            select l.key, l.urgency, l.owed_until from chat.lanes l
+            select l.key, l.urgency, l.next_at from chat.lanes l
             where l.ready and not l.busy and l.next_at <= clock_timestamp()
                 and l.urgency <= case when bulk = 0 then 3 else 4 end
             order by l.urgency, l.next_at
             for update skip locked
             limit slots
-        ), found as materialized (
-            select f.key, f.place, f.urgency, exists (select from chat.pauses) and chat.is_paused(f.key) as paused,
-                case when f.key like 'send:%' then split_part(f.key, ':', 2) end as sender,
-                f.owed_until - chat.pair_credit() + chat.pair_step() as rests_until,
-                f.urgency = 4 and row_number() over (partition by f.urgency order by f.place) > bulk as too_bulky
-            from (
-                select key, 0 as place, urgency, owed_until from lost
-                union all select key, 1, urgency, owed_until from due) f
+        )
+        select array_agg(f.key order by f.urgency, f.at) into keys
+        from (select key, 0 as urgency, lease_until as at from lost union all select key, urgency, next_at from due) f;
+        if keys is null then
+            return '[]';
+        end if;
+
+        with found as materialized (
+            select l.key, f.place, l.urgency, exists (select from chat.pauses) and chat.is_paused(l.key) as paused,
+                case when l.key like 'send:%' then split_part(l.key, ':', 2) end as sender,
+                l.owed_until - chat.pair_credit() + chat.pair_step() as rests_until,
+                l.urgency = 4 and row_number() over (partition by l.urgency order by f.place) > bulk as too_bulky
+            from unnest(keys) with ordinality f (key, place)
+            join chat.lanes l on l.key = f.key
         ), held as (
             -- What is paused is put aside once, and the claim looks on.
             update chat.lanes l
@@ -49,7 +59,12 @@ begin
             returning l.key
         ), chosen as materialized (
             -- A pause that is just being ended leaves its lanes to the next claim. A pair that has no more credit rests.
-            select f.key, f.place, f.urgency, f.sender from found f
+            select f.key, f.place, f.urgency, f.sender, head.id, head.kind, head.payload
+            from found f
+            left join lateral (
+                select j.id, j.kind, j.payload from chat.jobs j
+                where j.lane = f.key and j.died_at is null
+                order by j.id limit 1) head on true
             where not f.paused and f.too_bulky is not true
                 and (f.sender is not null and f.rests_until > clock_timestamp()) is not true
             order by f.place
@@ -57,13 +72,14 @@ begin
         ), rates as materialized (
             -- One look a number, however many of its lanes are taken; numbers in one order.
             select n.sender, t.granted, t.again_at, t.step
-            from (select c.sender, count(*)::integer as wanted from chosen c where c.sender is not null group by 1 order by 1) n
+            from (select c.sender, count(*)::integer as wanted from chosen c
+                where c.sender is not null and c.id is not null group by 1 order by 1) n
             cross join lateral chat.take_sends(n.sender, n.wanted, clock_timestamp()) t
         ), judged as materialized (
             select f.key, r.again_at + r.step * f.rank as again_at
             from (
                 select c.key, c.sender, row_number() over (partition by c.sender order by c.place, c.urgency) - 1 as rank
-                from chosen c where c.sender is not null) f
+                from chosen c where c.sender is not null and c.id is not null) f
             join rates r on r.sender = f.sender and f.rank >= r.granted
             union all
             select f.key, f.rests_until from found f
@@ -82,26 +98,26 @@ begin
                 lease_token = gen_random_uuid(),
                 lease_until = clock_timestamp() + make_interval(secs => 30),
                 attempts = l.attempts + 1,
-                running_job = head.id,
+                running_job = chosen.id,
                 owed_until = case when chosen.sender is not null
                     then greatest(l.owed_until, clock_timestamp()) + chat.pair_step() end
             from chosen
-            cross join lateral (
-                select j.id, j.kind, j.payload, j.site_id from chat.jobs j
-                where j.lane = chosen.key and j.died_at is null
-                order by j.id limit 1) head
-            where l.key = chosen.key and chosen.key not in (select j.key from judged j)
-            returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, head.id, head.kind, head.payload
+            where l.key = chosen.key and chosen.id is not null and chosen.key not in (select j.key from judged j)
+            returning l.key, l.lease_token, l.attempts, l.urgency, l.held_since, chosen.id, chosen.kind, chosen.payload
         )
         select coalesce(jsonb_agg(jsonb_build_object(
             'job_id', id, 'lane', key, 'lease_token', lease_token, 'lease_seconds', 30, 'kind', kind, 'payload', payload,
             'tries', attempts,
             'held_seconds', coalesce(extract(epoch from clock_timestamp() - held_since), 0)::integer)
-            order by urgency, id), '[]'), (select count(*) from held) + (select count(*) from slowed)
-        into claimed, aside
+            order by urgency, id), '[]'),
+            (select count(*) from held) + (select count(*) from slowed),
+            (select coalesce(array_agg(key), '{}') from chosen where chosen.id is null)
+        into claimed, aside, empty
         from leased;
+        -- Its job was deleted by hand: a lane that has nothing must not be found before all others for ever.
+        perform chat.free_lane(e.key) from unnest(empty) e (key);
         behind := behind + aside;
-        exit when aside = 0 or claimed <> '[]';
+        exit when (aside = 0 and empty = '{}') or claimed <> '[]';
     end loop;
     return claimed;
 end

@@ -160,6 +160,33 @@ async fn a_lease_that_ran_out_is_taken_over_first_of_all() -> Result<()> {
 }
 
 #[tokio::test]
+async fn jobs_deleted_by_hand_hold_up_nothing_whether_they_waited_or_ran() -> Result<()> {
+    let scene = Scene::open().await?;
+    for n in 1..=4 {
+        scene
+            .enqueue(&format!("lane {n}"), "reply", &json!(n))
+            .await?;
+    }
+    let ran = scene.claim(2).await?;
+    scene.as_owner("delete from chat.jobs").await?;
+    assert_eq!(scene.end(&ran[0], done()).await?, "stale");
+    scene.leases_run_out().await?;
+
+    // Two lanes seem lost and two due, as many as are asked for and all before this one.
+    scene.enqueue("later", "bulk", &json!("later")).await?;
+    let found = scene.claim(2).await?;
+    assert_eq!(payloads(&found), [json!("later")]);
+    assert_eq!(scene.end(&found[0], done()).await?, "done");
+    assert!(scene.claim(8).await?.is_empty());
+    let not_idle = "chat.lanes where busy or ready or idle_since is null";
+    assert_eq!(scene.count(not_idle).await?, 0);
+
+    scene.enqueue("lane 1", "reply", &json!("again")).await?;
+    assert_eq!(payloads(&scene.claim(8).await?), [json!("again")]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_newer_read_mark_replaces_one_that_still_waits() -> Result<()> {
     let scene = Scene::open().await?;
     scene.hear_text(ZOE, "wamid.1", "One").await?;
