@@ -13931,10 +13931,12 @@ begin
             order by c.archived_at desc limit upto)) p
         order by p.is_open desc, p.at desc, p.id
         offset chat_waba_conversations."offset" limit chat_waba_conversations."limit");
+    -- One that is just being erased is waited for, and then is there no more.
     insert into chat.waba_ids (site_id, conversation_id)
     select c.site_id, c.id from public.mod_chat_conversations c
     where c.id = any (shown) and not exists (select from chat.waba_ids w where w.conversation_id = c.id)
     order by c.id
+    for key share of c
     on conflict do nothing;
     return jsonb_build_object('success', true, 'conversations', coalesce((
         select jsonb_agg(chat.waba_conversation(c) || jsonb_build_object('id', w.id) order by s.place)

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::scene::{Scene, id, only};
 
@@ -208,6 +209,23 @@ async fn of_each_person_and_number_the_open_conversation_is_shown_else_the_last(
         [json!({"uuid": second["id"], "is_open": false, "earlier": 1})],
         "the last that ended"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_asked_for_while_somebody_is_erased_leaves_them_out() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let gone = scene.visit(ZOE).await?;
+    let stays = scene.visit("15550100003").await?;
+    let mut erases = scene.db.owner().begin().await?;
+    let erasing = format!(
+        "delete from mod_chat_conversations where id = {}",
+        id(&gone)
+    );
+    erases.execute(AssertSqlSafe(erasing)).await?;
+    let listed = scene.while_open(erases, scene.waba_list(ada, "")).await??;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0]["uuid"], stays["id"]);
     Ok(())
 }
 
