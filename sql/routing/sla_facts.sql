@@ -40,8 +40,10 @@ begin
             'department_id', c.department_id,
             'priority', c.priority,
             'tags', c.tags,
-            -- Nobody was promised anything about what was imported, until somebody takes it up.
-            'opened_at', case when c.is_history then coalesce(c.agent_joined_at, c.pending_since, c.created_at) else c.created_at end,
+            -- Nobody was promised anything about what was imported, until it was opened first.
+            'opened_at', coalesce((
+                select min(p.ended_at) from chat.sla_pauses p
+                where c.is_history and p.conversation_id = c.id and p.is_end), c.created_at),
             'ended_at', c.archived_at,
             'answered', start.answered,
             'asked', k.asked,

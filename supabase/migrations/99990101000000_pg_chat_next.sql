@@ -9341,8 +9341,10 @@ begin
             'department_id', c.department_id,
             'priority', c.priority,
             'tags', c.tags,
-            -- Nobody was promised anything about what was imported, until somebody takes it up.
-            'opened_at', case when c.is_history then coalesce(c.agent_joined_at, c.pending_since, c.created_at) else c.created_at end,
+            -- Nobody was promised anything about what was imported, until it was opened first.
+            'opened_at', coalesce((
+                select min(p.ended_at) from chat.sla_pauses p
+                where c.is_history and p.conversation_id = c.id and p.is_end), c.created_at),
             'ended_at', c.archived_at,
             'answered', start.answered,
             'asked', k.asked,
@@ -9545,6 +9547,44 @@ $$;
 comment on function chat.sla_events(bigint, bigint, integer) is
     'Conversations of sites with policies in which something was written, by events after an id and up to another (null: the newest), and how far that reaches.';
 
+create or replace function chat.lacks_pause(p_conversation public.mod_chat_conversations)
+returns boolean
+language sql
+stable
+as $$
+    select p_conversation.status not in ('pending', 'active')
+        and not exists (
+            select from chat.sla_pauses p where p.conversation_id = p_conversation.id and p.ended_at is null)
+        and (exists (select from chat.sla_policies y where y.site_id = p_conversation.site_id)
+            or exists (select from chat.sla_cases k where k.conversation_id = p_conversation.id))
+$$;
+comment on function chat.lacks_pause(public.mod_chat_conversations) is
+    'Whether a conversation waits or is over, and whoever had it do so could not see yet that anything is promised (note_sla.sql).';
+
+create or replace function chat.add_pauses(p_conversations uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    held constant uuid[] := array(
+        select c.id from public.mod_chat_conversations c
+        where c.id = any (p_conversations) and chat.lacks_pause(c)
+        for no key update of c skip locked);
+begin
+    -- Asked again now that they are held. What waits since before there were promises, waits since now.
+    insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
+    select c.site_id, c.id, c.last_seq, coalesce(c.archived_at, clock_timestamp()), c.archived_at is not null
+    from public.mod_chat_conversations c
+    where c.id = any (held) and chat.lacks_pause(c);
+    -- Whoever holds one may just go on with it: these are looked at once more.
+    insert into chat.sla_changes (site_id, conversation_id)
+    select c.site_id, c.id from public.mod_chat_conversations c
+    where c.id = any (p_conversations) and c.id <> all (held) and chat.lacks_pause(c);
+end
+$$;
+comment on function chat.add_pauses(uuid[]) is
+    'Adds what chat.note_sla() would have noted of these conversations, had the site''s promises been seen.';
+
 create or replace function chat.sla_sites(p_batch integer)
 returns uuid[]
 language plpgsql
@@ -9571,24 +9611,7 @@ begin
         where c.site_id = due.site_id and c.archived_at is null and (due.reached is null or c.id > due.reached)
         order by c.id
         limit p_batch);
-    -- What waits for its visitor since before the site promised anything, waits since now. Whoever holds one may just end
-    -- its wait: these are looked at once more.
-    insert into chat.sla_pauses (site_id, conversation_id, seq, began_at, is_end)
-    select w.site_id, w.id, w.last_seq, clock_timestamp(), false
-    from (
-        select c.id, c.site_id, c.last_seq from public.mod_chat_conversations c
-        where c.id = any (swept) and c.status = 'waiting'
-            and exists (select from chat.sla_policies p where p.site_id = c.site_id)
-            and not exists (select from chat.sla_pauses p where p.conversation_id = c.id and p.ended_at is null)
-        for no key update of c skip locked) w;
-    if exists (
-        select from public.mod_chat_conversations c
-        where c.id = any (swept) and c.status = 'waiting'
-            and exists (select from chat.sla_policies p where p.site_id = c.site_id)
-            and not exists (select from chat.sla_pauses p where p.conversation_id = c.id and p.ended_at is null))
-    then
-        null;
-    elsif cardinality(swept) < p_batch then
+    if cardinality(swept) < p_batch then
         delete from chat.sla_changes d where d.id = due.id;
     else
         update chat.sla_changes d set reached = swept[cardinality(swept)] where d.id = due.id;
@@ -9639,12 +9662,14 @@ begin
         union
         select c.id from public.mod_chat_conversations c
         left join chat.sla_cases k on k.conversation_id = c.id
-        where c.id = any (settled.conversations) and (k.read_seq is null or k.read_seq < c.last_seq)
+        where c.id = any (settled.conversations)
+            and (k.read_seq is null or k.read_seq < c.last_seq or chat.lacks_pause(c))
         union
         (select k.conversation_id from chat.sla_cases k where k.next_at <= p_now order by k.next_at limit p_batch));
     update chat.sla_progress
     set seen_id = seen.reached, event_id = settled.reached, up_to = progress.up_to, up_to_xid = progress.up_to_xid;
 
+    perform chat.add_pauses(found_ids);
     -- Nobody is waited for who erases one of them.
     known := array(select c.id from public.mod_chat_conversations c where c.id = any (found_ids) for key share skip locked);
     insert into chat.sla_changes (site_id, conversation_id)

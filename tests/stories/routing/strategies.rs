@@ -10,7 +10,7 @@ use crate::scene::{Scene, id, only, uuid_of};
 
 impl Scene {
     /// An admin, who takes no chats.
-    pub(super) async fn admin(&self) -> Result<Agent> {
+    pub async fn admin(&self) -> Result<Agent> {
         let is = AgentIs {
             role: "admin",
             status: "offline",

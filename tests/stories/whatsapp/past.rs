@@ -331,6 +331,35 @@ async fn nobody_answers_into_the_past() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_past_is_promised_something_from_when_it_was_opened_whoever_has_it_since() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let adam = scene.admin().await?;
+    scene
+        .as_boss(&format!(
+            "select chat_save_sla('{}', resolution_seconds => 3600)",
+            scene.site.id
+        ))
+        .await?;
+    scene
+        .import(part(ZOE, &[said(ZOE, "wamid.p1", THEN, "Hi", "READ")], 5))
+        .await?;
+    let chat = scene.past().await?;
+    scene.patch(ada, &chat, "status = 'pending'").await?;
+    let clock = format!("chat_sla_of({}) -> 'clocks' -> 0", id(&chat));
+    let began = scene.ask(adam, &clock).await?["started_at"].clone();
+    assert!(began.is_string(), "{began}");
+    for (whose, change) in [
+        ("nobody's", "assigned_agent_id = null".to_owned()),
+        ("the admin's", format!("assigned_agent_id = '{}'", adam.id)),
+    ] {
+        scene.patch(adam, &chat, &change).await?;
+        let clock = scene.ask(adam, &clock).await?;
+        assert_eq!(clock["started_at"], began, "{whose}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn how_far_an_import_is_stands_with_the_number() -> Result<()> {
     let scene = Scene::open().await?;
     for (progress, shown) in [(10, 10), (60, 60), (30, 60), (100, 100), (90, 100)] {

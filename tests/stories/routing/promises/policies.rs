@@ -1,8 +1,9 @@
 //! Which promise counts for a conversation, and promises that cannot be meant.
 
 use anyhow::{Context, Result};
-use pg_chat_tests::{AgentIs, Refusal};
+use pg_chat_tests::{AgentIs, Refusal, wait_until};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::{PROMISES, scene};
 use crate::scene::{Scene, id};
@@ -125,6 +126,65 @@ async fn conversations_that_are_open_already_get_clocks_and_what_was_answered_do
     scene.look("0").await?;
     assert_eq!(scene.due(&over).await?["target"], "first_response");
     Ok(())
+}
+
+/// Nothing of a chat waits for an answer, and the time since it was over is known.
+async fn is_over_for_its_clocks(scene: &Scene, chat: &Value) -> Result<()> {
+    let asked = format!(
+        "chat.sla_cases k where k.conversation_id = {0} and k.asked is null
+            and exists (select from chat.sla_pauses p where p.conversation_id = {0} and p.is_end and p.ended_at is null)",
+        id(chat)
+    );
+    wait_until("its clocks know that it is over", async || {
+        scene.as_owner("select chat.follow_sla(50)").await?;
+        Ok((scene.count(&asked).await? == 1).then_some(()))
+    })
+    .await
+}
+
+/// Where another site promises something, events of all sites are followed, and come to what is older than a promise.
+const EVENTS_ARE_FOLLOWED: &str =
+    "update chat.sla_progress set seen_id = 0, event_id = 0, up_to = 0";
+
+#[tokio::test]
+async fn what_somebody_ends_who_cannot_see_the_promise_yet_is_over_for_its_clocks() -> Result<()> {
+    let scene = Scene::open().await?;
+    let adam = scene.admin().await?;
+    let chat = scene.asked().await?;
+    let mut ends = scene.db.owner().begin().await?;
+    for statement in [
+        &format!(
+            "update mod_chat_conversations set status = 'closed' where id = {}",
+            id(&chat)
+        ),
+        // What follows at commit has happened before the promise is made.
+        "set constraints all immediate",
+    ] {
+        ends.execute(AssertSqlSafe(statement)).await?;
+    }
+    scene.promise(adam, PROMISES).await?;
+    scene.as_owner(EVENTS_ARE_FOLLOWED).await?;
+    scene.as_owner("select chat.follow_sla(50)").await?;
+    let asked = "chat.sla_cases where asked is not null";
+    assert_eq!(scene.count(asked).await?, 1, "it is looked at before");
+    ends.commit().await?;
+    is_over_for_its_clocks(&scene, &chat).await
+}
+
+#[tokio::test]
+async fn a_chat_that_comes_and_ends_while_a_promise_is_made_is_over_for_its_clocks() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let mut promises = scene.db.owner().begin().await?;
+    let promise = format!(
+        "insert into chat.sla_policies (site_id, first_response_seconds) values ('{}', 60)",
+        scene.site.id
+    );
+    promises.execute(AssertSqlSafe(promise)).await?;
+    let chat = scene.asked().await?;
+    scene.patch(ada, &chat, "status = 'closed'").await?;
+    promises.commit().await?;
+    scene.as_owner(EVENTS_ARE_FOLLOWED).await?;
+    is_over_for_its_clocks(&scene, &chat).await
 }
 
 #[tokio::test]
