@@ -46,33 +46,16 @@ declare
     told integer;
 begin
     delete from chat.orphan_statuses o
-    where o.site_id = p_site
-        and (o.wamid in (
-                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
-            or exists (
-                select from chat.identity_aliases a
-                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
+    using chat.orphan_statuses_of(p_site, p_identities, p_conversations) x
+    where o.site_id = x.site_id and o.wamid = x.wamid and o.status = x.status;
     get diagnostics statuses = row_count;
-    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
-    delete from chat.dead_letters d
-    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
+    delete from chat.dead_letters d using chat.dead_letters_of(p_site, p_identities) x where d.id = x.id;
     get diagnostics letters = row_count;
     delete from chat.phone_contacts p
-    using chat.identities i
-    join chat.identity_aliases a on a.identity_id = i.id
-    left join lateral chat.dialled_phone(case a.kind when 'phone' then a.value end) d on true
-    where i.id = any (p_identities) and p.site_id = i.site_id and p.portfolio = i.portfolio
-        and p.value = any (array[a.value] || coalesce(d.variants, '{}'));
+    using chat.phone_contacts_of(p_identities) x
+    where p.site_id = x.site_id and p.portfolio = x.portfolio and p.value = x.value;
     get diagnostics contacts = row_count;
-    -- Of groups: who was in them.
-    delete from chat.whatsapp_told t
-    where t.site_id = p_site and t.field like 'group%'
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in t.facts::text) > 0);
+    delete from chat.whatsapp_told t using chat.told_of_groups_with(p_site, p_identities) x where t.id = x.id;
     get diagnostics told = row_count;
     return jsonb_build_object(
         'orphan_statuses', statuses, 'dead_letters', letters, 'phone_contacts', contacts, 'told_of_groups', told);

@@ -1,6 +1,7 @@
 -- What: everything that is kept about a person, as one JSON document.
 -- Why: people ask for it, and it shows what erasing would take.
--- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), what is about agents, and who else
+--      was in a group.
 
 create or replace function public.chat_export_visitor(visitor uuid)
 returns jsonb
@@ -15,7 +16,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts, names_in_phones, groups, waiting_items, dead_letters}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -24,6 +25,9 @@ stable
 as $$
 declare
     rows constant uuid[] := chat.person_rows(p_visitor);
+    site constant uuid := (select v.site_id from public.mod_chat_visitors v where v.id = p_visitor);
+    identities constant uuid[] := array(select i.id from chat.identities i where i.visitor_id = any (rows));
+    conversations constant uuid[] := array(select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows));
 begin
     return jsonb_build_object(
         'format', 'pg_chat.visitor/1',
@@ -68,7 +72,18 @@ begin
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'),
-        'contacts', chat.export_contacts(rows));
+        'contacts', chat.export_contacts(rows),
+        'names_in_phones', coalesce((
+            select jsonb_agg(to_jsonb(p) - 'site_id' order by p.value) from chat.phone_contacts_of(identities) p), '[]'),
+        'groups', coalesce((
+            select jsonb_agg(jsonb_build_object('told', t.field, 'group', t.subject, 'event', t.event, 'at', t.at) order by t.id)
+            from chat.told_of_groups_with(site, identities) t), '[]'),
+        'waiting_items', coalesce((
+            select jsonb_agg(to_jsonb(o) - 'site_id' order by o.received_at, o.wamid, o.status)
+            from chat.orphan_statuses_of(site, identities, conversations) o), '[]'),
+        'dead_letters', coalesce((
+            select jsonb_agg(jsonb_build_object('reason', d.reason, 'item', d.item, 'received_at', d.received_at) order by d.id)
+            from chat.dead_letters_of(site, identities) d), '[]'));
 end
 $$;
 comment on function chat.export_person(uuid) is

@@ -3,6 +3,17 @@
 --      is looked up here each time.
 -- Leaves out: customers signed in with Supabase Auth, who get a session and its token from chat_open_session.
 
+create or replace function chat.refuse_dead_session()
+returns void
+language plpgsql
+as $$
+begin
+    raise exception 'the session of this token is over'
+        using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+end
+$$;
+comment on function chat.refuse_dead_session() is 'PT401 chat/session_dead.';
+
 create or replace function chat.my_session(p_now timestamptz default clock_timestamp())
 returns chat.sessions
 language plpgsql
@@ -35,8 +46,7 @@ begin
                 hint = 'renew it: call chat_open_session with the session''s key';
     end if;
     if session.id is null or session.ended_at is not null or session.expires_at <= p_now then
-        raise exception 'the session of this token is over'
-            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        perform chat.refuse_dead_session();
     end if;
     perform chat.require_module(session.site_id);
     return session;
@@ -59,8 +69,7 @@ begin
         perform from chat.identities i where i.id = known for no key update;
         select s.* into session from chat.sessions s where s.id = p_session.id and s.ended_at is null;
         if not found then
-            raise exception 'the session of this token is over'
-                using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+            perform chat.refuse_dead_session();
         end if;
         exit when session.identity_id = known;
     end loop;

@@ -30,6 +30,11 @@ begin
             return chat.prove_identity(p_session, p_kind, p_value, p_now);
         end if;
         if made = p_session.identity_id then
+            -- Erased meanwhile it could not be the alias's, which would be known at commit only.
+            perform from chat.identities i where i.id = made for key share;
+            if not found then
+                perform chat.refuse_dead_session();
+            end if;
             return p_session;
         end if;
         -- Another person at the same browser.
@@ -48,11 +53,14 @@ begin
     set identity_id = person.id, visitor_id = person.visitor_id
     where s.id = p_session.id
     returning s.* into session;
+    if not found then
+        perform chat.refuse_dead_session();
+    end if;
     return session;
 end
 $$;
 comment on function chat.prove_identity(chat.sessions, text, text, timestamptz) is
-    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session.';
+    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session. PT401 chat/session_dead when it was erased meanwhile.';
 
 create or replace function chat.make_person(p_site uuid, p_identity uuid)
 returns chat.identities

@@ -11423,33 +11423,16 @@ declare
     told integer;
 begin
     delete from chat.orphan_statuses o
-    where o.site_id = p_site
-        and (o.wamid in (
-                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
-            or exists (
-                select from chat.identity_aliases a
-                where a.identity_id = any (p_identities) and position(a.value in o.item::text) > 0));
+    using chat.orphan_statuses_of(p_site, p_identities, p_conversations) x
+    where o.site_id = x.site_id and o.wamid = x.wamid and o.status = x.status;
     get diagnostics statuses = row_count;
-    -- An item that no row would take is kept as it came, so the ids are looked for in all of it.
-    delete from chat.dead_letters d
-    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in d.item::text) > 0);
+    delete from chat.dead_letters d using chat.dead_letters_of(p_site, p_identities) x where d.id = x.id;
     get diagnostics letters = row_count;
     delete from chat.phone_contacts p
-    using chat.identities i
-    join chat.identity_aliases a on a.identity_id = i.id
-    left join lateral chat.dialled_phone(case a.kind when 'phone' then a.value end) d on true
-    where i.id = any (p_identities) and p.site_id = i.site_id and p.portfolio = i.portfolio
-        and p.value = any (array[a.value] || coalesce(d.variants, '{}'));
+    using chat.phone_contacts_of(p_identities) x
+    where p.site_id = x.site_id and p.portfolio = x.portfolio and p.value = x.value;
     get diagnostics contacts = row_count;
-    -- Of groups: who was in them.
-    delete from chat.whatsapp_told t
-    where t.site_id = p_site and t.field like 'group%'
-        and exists (
-            select from chat.identity_aliases a
-            where a.identity_id = any (p_identities) and position(a.value in t.facts::text) > 0);
+    delete from chat.whatsapp_told t using chat.told_of_groups_with(p_site, p_identities) x where t.id = x.id;
     get diagnostics told = row_count;
     return jsonb_build_object(
         'orphan_statuses', statuses, 'dead_letters', letters, 'phone_contacts', contacts, 'told_of_groups', told);
@@ -11607,7 +11590,8 @@ comment on function public.chat_erasures(uuid) is
 -- file: sql/visitors/export.sql
 -- What: everything that is kept about a person, as one JSON document.
 -- Why: people ask for it, and it shows what erasing would take.
--- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), and what is about agents.
+-- Leaves out: secrets (keys of sessions), the files' content (their addresses are in it), what is about agents, and who else
+--      was in a group.
 
 create or replace function public.chat_export_visitor(visitor uuid)
 returns jsonb
@@ -11622,7 +11606,7 @@ begin
 end
 $$;
 comment on function public.chat_export_visitor(uuid) is
-    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
+    'Everything kept about a person, with all visitors merged with them: {format, exported_at, visitors, identities, conversations: [{…, messages}], visits, sessions, consents, blocks, contacts, names_in_phones, groups, waiting_items, dead_letters}. Needs live-chat.settings.manage. PT404 chat/no_such_visitor, PT403 chat/not_allowed.';
 
 create or replace function chat.export_person(p_visitor uuid)
 returns jsonb
@@ -11631,6 +11615,9 @@ stable
 as $$
 declare
     rows constant uuid[] := chat.person_rows(p_visitor);
+    site constant uuid := (select v.site_id from public.mod_chat_visitors v where v.id = p_visitor);
+    identities constant uuid[] := array(select i.id from chat.identities i where i.visitor_id = any (rows));
+    conversations constant uuid[] := array(select c.id from public.mod_chat_conversations c where c.visitor_id = any (rows));
 begin
     return jsonb_build_object(
         'format', 'pg_chat.visitor/1',
@@ -11675,7 +11662,18 @@ begin
         'blocks', coalesce((
             select jsonb_agg(to_jsonb(b) order by b.created_at, b.id)
             from chat.blocks b where b.visitor_id = any (rows)), '[]'),
-        'contacts', chat.export_contacts(rows));
+        'contacts', chat.export_contacts(rows),
+        'names_in_phones', coalesce((
+            select jsonb_agg(to_jsonb(p) - 'site_id' order by p.value) from chat.phone_contacts_of(identities) p), '[]'),
+        'groups', coalesce((
+            select jsonb_agg(jsonb_build_object('told', t.field, 'group', t.subject, 'event', t.event, 'at', t.at) order by t.id)
+            from chat.told_of_groups_with(site, identities) t), '[]'),
+        'waiting_items', coalesce((
+            select jsonb_agg(to_jsonb(o) - 'site_id' order by o.received_at, o.wamid, o.status)
+            from chat.orphan_statuses_of(site, identities, conversations) o), '[]'),
+        'dead_letters', coalesce((
+            select jsonb_agg(jsonb_build_object('reason', d.reason, 'item', d.item, 'received_at', d.received_at) order by d.id)
+            from chat.dead_letters_of(site, identities) d), '[]'));
 end
 $$;
 comment on function chat.export_person(uuid) is
@@ -12132,6 +12130,17 @@ comment on function chat.file_to_send(public.mod_chat_conversations, text) is
 --      is looked up here each time.
 -- Leaves out: customers signed in with Supabase Auth, who get a session and its token from chat_open_session.
 
+create or replace function chat.refuse_dead_session()
+returns void
+language plpgsql
+as $$
+begin
+    raise exception 'the session of this token is over'
+        using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+end
+$$;
+comment on function chat.refuse_dead_session() is 'PT401 chat/session_dead.';
+
 create or replace function chat.my_session(p_now timestamptz default clock_timestamp())
 returns chat.sessions
 language plpgsql
@@ -12164,8 +12173,7 @@ begin
                 hint = 'renew it: call chat_open_session with the session''s key';
     end if;
     if session.id is null or session.ended_at is not null or session.expires_at <= p_now then
-        raise exception 'the session of this token is over'
-            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        perform chat.refuse_dead_session();
     end if;
     perform chat.require_module(session.site_id);
     return session;
@@ -12188,8 +12196,7 @@ begin
         perform from chat.identities i where i.id = known for no key update;
         select s.* into session from chat.sessions s where s.id = p_session.id and s.ended_at is null;
         if not found then
-            raise exception 'the session of this token is over'
-                using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+            perform chat.refuse_dead_session();
         end if;
         exit when session.identity_id = known;
     end loop;
@@ -12401,6 +12408,11 @@ begin
             return chat.prove_identity(p_session, p_kind, p_value, p_now);
         end if;
         if made = p_session.identity_id then
+            -- Erased meanwhile it could not be the alias's, which would be known at commit only.
+            perform from chat.identities i where i.id = made for key share;
+            if not found then
+                perform chat.refuse_dead_session();
+            end if;
             return p_session;
         end if;
         -- Another person at the same browser.
@@ -12419,11 +12431,14 @@ begin
     set identity_id = person.id, visitor_id = person.visitor_id
     where s.id = p_session.id
     returning s.* into session;
+    if not found then
+        perform chat.refuse_dead_session();
+    end if;
     return session;
 end
 $$;
 comment on function chat.prove_identity(chat.sessions, text, text, timestamptz) is
-    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session.';
+    'Makes a session the proven person''s (kind hmac or auth, and their id). The caller has checked the proof. Answers the session. PT401 chat/session_dead when it was erased meanwhile.';
 
 create or replace function chat.make_person(p_site uuid, p_identity uuid)
 returns chat.identities
@@ -15790,6 +15805,73 @@ end
 $$;
 comment on function chat.tell_account(chat.whatsapp_accounts, jsonb) is
     'A telling about an account goes into its details. Answers as chat.keep_told.';
+
+-- file: sql/whatsapp/kept_of_people.sql
+-- What: what webhooks keep of people beside their rows: items that wait or fit nothing, names in phones, members of groups.
+-- Why: erasing takes it and an export shows it, so it is found in one place. Items that no row would take are kept as they
+--      came, so a person's ids are looked for in all of it.
+-- Leaves out: rows that name their visitor, identity or conversation.
+
+create or replace function chat.speaks_of(p_text text, p_identities uuid[])
+returns boolean
+language sql
+stable
+as $$
+    select exists (
+        select from chat.identity_aliases a
+        where a.identity_id = any (p_identities) and position(a.value in p_text) > 0)
+$$;
+comment on function chat.speaks_of(text, uuid[]) is 'Whether an id of one of these identities stands in a text.';
+
+create or replace function chat.orphan_statuses_of(p_site uuid, p_identities uuid[], p_conversations uuid[])
+returns setof chat.orphan_statuses
+language sql
+stable
+as $$
+    select o.* from chat.orphan_statuses o
+    where o.site_id = p_site
+        and (o.wamid in (
+                select m.whatsapp_message_id from public.mod_chat_messages m where m.conversation_id = any (p_conversations))
+            or chat.speaks_of(o.item::text, p_identities))
+$$;
+comment on function chat.orphan_statuses_of(uuid, uuid[], uuid[]) is
+    'What waits for a message of these conversations or identities at a site.';
+
+create or replace function chat.dead_letters_of(p_site uuid, p_identities uuid[])
+returns setof chat.dead_letters
+language sql
+stable
+as $$
+    select d.* from chat.dead_letters d
+    where d.phone_number_id in (select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = p_site)
+        and chat.speaks_of(d.item::text, p_identities)
+$$;
+comment on function chat.dead_letters_of(uuid, uuid[]) is 'What came to numbers of a site, fits no row and speaks of these identities.';
+
+create or replace function chat.phone_contacts_of(p_identities uuid[])
+returns setof chat.phone_contacts
+language sql
+stable
+as $$
+    select distinct p.*
+    from chat.identities i
+    join chat.identity_aliases a on a.identity_id = i.id
+    left join lateral chat.dialled_phone(case a.kind when 'phone' then a.value end) d on true
+    join chat.phone_contacts p on p.site_id = i.site_id and p.portfolio = i.portfolio
+        and p.value = any (array[a.value] || coalesce(d.variants, '{}'))
+    where i.id = any (p_identities)
+$$;
+comment on function chat.phone_contacts_of(uuid[]) is 'What the address books of phones say of these identities, in any spelling of their numbers.';
+
+create or replace function chat.told_of_groups_with(p_site uuid, p_identities uuid[])
+returns setof chat.whatsapp_told
+language sql
+stable
+as $$
+    select t.* from chat.whatsapp_told t
+    where t.site_id = p_site and t.field like 'group%' and chat.speaks_of(t.facts::text, p_identities)
+$$;
+comment on function chat.told_of_groups_with(uuid, uuid[]) is 'What Meta told a site of groups that names one of these identities.';
 
 -- file: sql/whatsapp/told_list.sql
 -- What: what Meta told, for the people who run a site's numbers, and how long it is kept.

@@ -318,6 +318,11 @@ async fn an_export_holds_what_erasing_would_take() -> Result<()> {
         ["Hello", "zebra crossing", "a zebra, says Ada", "Dear zebra"]
     );
     assert_eq!(export["blocks"][0]["reason"], "zebra stripes");
+    assert_eq!(export["names_in_phones"][0]["name"], "Zebra Zoe");
+    assert_eq!(export["groups"][0]["group"], "Y2hhdF8x");
+    assert_eq!(export["waiting_items"][0]["wamid"], "wamid.nobody");
+    let letters = export["dead_letters"].as_array().context("letters")?;
+    assert_eq!(letters.len(), 1, "{letters:?}");
     assert!(!export.to_string().contains("15550100003"));
     Ok(())
 }

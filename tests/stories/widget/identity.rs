@@ -174,6 +174,27 @@ async fn a_wrong_hash_proves_nobody_and_is_counted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_is_erased_while_they_say_who_they_are_is_told_that_the_session_is_over() -> Result<()>
+{
+    for is_known in [false, true] {
+        let scene = Scene::open().await?;
+        let identify = vouched(&scene, "user-7").await?;
+        if is_known {
+            scene.guest_without_form().await?.gets(&identify).await?;
+        }
+        let mut zoe = scene.guest_without_form().await?;
+        let mut erases = scene.db.owner().begin().await?;
+        sqlx::query("select chat.erase_person($1)")
+            .bind(zoe.session.visitor)
+            .execute(&mut *erases)
+            .await?;
+        let refused = scene.while_open(erases, zoe.is_refused(&identify)).await?;
+        assert_eq!(refused, said("PT401", "chat/session_dead"), "{is_known}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_new_key_makes_the_old_one_worthless() -> Result<()> {
     let scene = Scene::open().await?;
     let mut zoe = scene.guest().await?;
