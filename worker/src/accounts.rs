@@ -1,22 +1,21 @@
 //! Apps, accounts and numbers: those of the configuration with the ids that the database gave them, and those that
 //! people saved in the database.
 //!
-//! Secrets of the configuration stay here; the database gets only names and Meta's ids. Secrets of the database come
-//! sealed and are opened here.
+//! One place answers for both: whose webhooks are believed, and which token opens an account.
 
 use crate::{
     backoff::Backoff,
-    config::{Account, App},
-    db::{Db, DbError, Failure, Registered, Registration},
+    config::App,
+    db::{Db, DbError},
     queue::wake::{Source, Wake},
     sealed::{self, KeyRing, SealError},
     secret::Secret,
     shutdown::Stop,
-    webhooks::verify::{Signer, token_hash},
+    webhooks::verify::Signer,
 };
+use configured::{Configured, Pass};
 use saved::Saved;
 use std::{
-    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -24,6 +23,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+mod configured;
 mod saved;
 
 /// How often the database's apps and accounts are looked at though nothing called.
@@ -35,11 +35,9 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(300);
 /// Everything known of Meta's side.
 #[derive(Debug)]
 pub struct Accounts {
-    apps: Vec<App>,
-    graph_version: String,
+    configured: Configured,
     keys: KeyRing,
     public_url: String,
-    ids: RwLock<Ids>,
     saved: RwLock<Arc<Saved>>,
     /// Both kinds of apps, as webhooks need them.
     signers: RwLock<Arc<Vec<Signer>>>,
@@ -49,26 +47,6 @@ pub struct Accounts {
     changed: Notify,
     /// Whether the database has heard of everything once, taken or refused.
     told: watch::Sender<bool>,
-}
-
-/// How one pass over the configuration ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pass {
-    /// Everything was taken.
-    Complete,
-    /// Something was refused and needs a person; the rest is known.
-    Refused,
-    /// The database could not be asked about everything.
-    Interrupted,
-}
-
-/// What registration brought so far.
-#[derive(Clone, Debug, Default)]
-struct Ids {
-    /// By place in [`Accounts::apps`].
-    apps: HashMap<usize, Uuid>,
-    /// Site and token by account.
-    tokens: HashMap<Uuid, (Uuid, Secret)>,
 }
 
 /// What opens an account.
@@ -98,11 +76,9 @@ impl Accounts {
     /// Of the configuration; nothing is registered or read yet. `public_url` may be empty.
     pub fn new(apps: Vec<App>, graph_version: &str, keys: KeyRing, public_url: &str) -> Self {
         let accounts = Self {
-            apps,
-            graph_version: graph_version.to_owned(),
+            configured: Configured::new(apps, graph_version),
             keys,
             public_url: public_url.to_owned(),
-            ids: RwLock::default(),
             saved: RwLock::default(),
             signers: RwLock::default(),
             looking: Mutex::default(),
@@ -115,7 +91,7 @@ impl Accounts {
 
     /// The configured apps.
     pub fn apps(&self) -> &[App] {
-        &self.apps
+        self.configured.apps()
     }
 
     /// Every app whose webhooks are believed.
@@ -130,7 +106,7 @@ impl Accounts {
 
     /// Whether every app has its id and what people saved has been read, so that webhooks can be believed and stored.
     pub fn is_registered(&self) -> bool {
-        !self.saved().version.is_empty() && self.read(|ids| ids.apps.len() == self.apps.len())
+        !self.saved().version.is_empty() && self.configured.is_registered()
     }
 
     /// People may have changed something: look soon.
@@ -157,22 +133,22 @@ impl Accounts {
             let mark = held.mark.clone();
             return Ok(Token { secret, mark });
         }
-        self.read(|ids| match ids.tokens.get(&account) {
-            None => Err(NoToken::Missing),
-            Some((owner, _)) if foreign(*owner) => Err(NoToken::OtherSite),
-            Some((_, token)) if token.is_empty() => Err(NoToken::Missing),
-            Some((_, token)) => Ok(Token {
-                secret: token.clone(),
-                mark: sealed::mark_of(token),
+        match self.configured.token(account) {
+            Some((owner, _)) if foreign(owner) => Err(NoToken::OtherSite),
+            Some((_, secret)) if !secret.is_empty() => Ok(Token {
+                mark: sealed::mark_of(&secret),
+                secret,
             }),
-        })
+            _ => Err(NoToken::Missing),
+        }
     }
 
     /// Tells the database about all of it, again and again until it has taken everything or the stop comes.
     pub async fn register(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
         loop {
-            let mut pass = self.register_once(&db).await;
+            let mut pass = self.configured.register(&db).await;
+            self.gather();
             for step in [
                 self.publish(&db).await,
                 self.read_saved(&db).await.map(drop),
@@ -193,7 +169,7 @@ impl Accounts {
                 () = stop.requested() => return,
             }
         }
-        info!(apps = self.apps.len(), "apps and numbers are registered");
+        info!(apps = self.apps().len(), "apps and numbers are registered");
         wake.call(Source::Database);
     }
 
@@ -264,16 +240,7 @@ impl Accounts {
 
     /// Puts both kinds of apps together.
     fn gather(&self) {
-        let mut signers: Vec<Signer> = self.read(|ids| {
-            let apps = self.apps.iter().enumerate();
-            apps.map(|(place, app)| Signer {
-                id: ids.apps.get(&place).copied(),
-                name: app.name.clone(),
-                secret: app.secret.clone(),
-                verify_token_hash: token_hash(&app.verify_token),
-            })
-            .collect()
-        });
+        let mut signers = self.configured.signers();
         signers.extend(self.saved().apps.iter().cloned());
         *self.signers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signers);
     }
@@ -281,117 +248,20 @@ impl Accounts {
     fn saved(&self) -> Arc<Saved> {
         Arc::clone(&self.saved.read().unwrap_or_else(PoisonError::into_inner))
     }
-
-    /// One pass over the configuration. What one number is refused does not keep the others out.
-    async fn register_once(&self, db: &Db) -> Pass {
-        let mut pass = Pass::Complete;
-        for (place, app) in self.apps.iter().enumerate() {
-            match db
-                .register_whatsapp(&self.registration(app, None, None))
-                .await
-            {
-                Ok(registered) => self.note(place, &registered, None),
-                Err(refused) => {
-                    complain(app, None, &refused);
-                    pass = pass.then(refused.failure());
-                    continue;
-                }
-            }
-            for account in &app.accounts {
-                for number in &account.numbers {
-                    match db
-                        .register_whatsapp(&self.registration(app, Some(account), Some(number)))
-                        .await
-                    {
-                        Ok(registered) => {
-                            self.note(place, &registered, Some(account));
-                            if let Some(id) = registered.account
-                                && !account.access_token.is_empty()
-                                && let Err(refused) = db
-                                    .token_in_use(id, &sealed::mark_of(&account.access_token))
-                                    .await
-                            {
-                                complain(app, Some(number), &refused);
-                                pass = pass.then(refused.failure());
-                            }
-                        }
-                        Err(refused) => {
-                            complain(app, Some(number), &refused);
-                            pass = pass.then(refused.failure());
-                        }
-                    }
-                }
-            }
-        }
-        pass
-    }
-
-    fn registration<'a>(
-        &'a self,
-        app: &'a App,
-        account: Option<&'a Account>,
-        number: Option<&'a str>,
-    ) -> Registration<'a> {
-        let version = account.map_or("", |account| account.graph_version.as_str());
-        Registration {
-            app_name: &app.name,
-            site_id: account.map(|account| account.site_id),
-            waba_id: account.map(|account| account.business_account_id.as_str()),
-            phone_number_id: number,
-            graph_version: if version.is_empty() {
-                &self.graph_version
-            } else {
-                version
-            },
-            app_id: Some(app.app_id.as_str()).filter(|id| !id.is_empty()),
-        }
-    }
-
-    fn note(&self, place: usize, registered: &Registered, account: Option<&Account>) {
-        {
-            let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
-            ids.apps.insert(place, registered.app);
-            if let (Some(id), Some(account)) = (registered.account, account) {
-                ids.tokens
-                    .insert(id, (account.site_id, account.access_token.clone()));
-            }
-        }
-        self.gather();
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&Ids) -> T) -> T {
-        look(&self.ids.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Pass {
-    /// With one more thing that was not taken.
-    fn then(self, failure: Failure) -> Self {
-        match (self, failure) {
-            (Self::Interrupted, _) | (_, Failure::Passing) => Self::Interrupted,
-            (Self::Complete | Self::Refused, Failure::Data | Failure::Fault) => Self::Refused,
-        }
-    }
-}
-
-/// Says what was refused. A passing failure is a warning; the rest needs a person.
-fn complain(app: &App, number: Option<&str>, refused: &DbError) {
-    match refused.failure() {
-        Failure::Passing => {
-            warn!(app = app.name, number, error = %refused, "not registered yet; trying on")
-        }
-        Failure::Data | Failure::Fault => error!(
-            app = app.name,
-            number,
-            error = %refused,
-            "not registered; `worker check` says what to do; trying on"
-        ),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Account;
+    use crate::db::Registered;
+
+    /// The database took the only account.
+    fn note(accounts: &Accounts, registered: &Registered) {
+        let account = &accounts.apps()[0].accounts[0];
+        accounts.configured.note(0, registered, Some(account));
+        accounts.gather();
+    }
 
     fn of(apps: Vec<App>) -> Accounts {
         Accounts::new(apps, "v26.0", KeyRing::default(), "")
@@ -432,7 +302,7 @@ mod tests {
             number: None,
             confirmed: false,
         };
-        accounts.note(0, &registered, Some(&accounts.apps[0].accounts[0]));
+        note(&accounts, &registered);
         assert_eq!(accounts.signers()[0].id, Some(registered.app));
         assert!(
             !accounts.is_registered(),
@@ -443,13 +313,6 @@ mod tests {
             accounts.token(id, Some(other)).unwrap_err(),
             NoToken::OtherSite
         );
-    }
-
-    #[test]
-    fn a_refusal_lets_the_queue_start_and_a_database_that_is_away_does_not() {
-        assert_eq!(Pass::Complete.then(Failure::Data), Pass::Refused);
-        assert_eq!(Pass::Refused.then(Failure::Passing), Pass::Interrupted);
-        assert_eq!(Pass::Interrupted.then(Failure::Fault), Pass::Interrupted);
     }
 
     #[tokio::test]
@@ -474,7 +337,7 @@ mod tests {
             number: None,
             confirmed: false,
         };
-        accounts.note(0, &registered, Some(&accounts.apps[0].accounts[0]));
+        note(&accounts, &registered);
         assert_eq!(accounts.token(id, None).unwrap_err(), NoToken::Missing);
     }
 }
