@@ -2,6 +2,25 @@
 -- Why: a host's table that refuses a row must not be found out by looking at what is missing.
 -- Leaves out: writing contacts; that is the CRM's own screens.
 
+create or replace function chat.crm_of(p_site uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'is_on', coalesce((select s.is_on from chat.crm_settings s where s.site_id = p_site), true),
+            'contacts', chat.crm_table('contacts')::text,
+            'due', count(*) filter (where d.next_at is not null),
+            'failed', coalesce(jsonb_agg(
+                jsonb_build_object('conversation_id', d.conversation_id, 'event', d.name, 'at', d.at, 'error', d.error)
+                order by d.event_id desc) filter (where d.next_at is null), '[]'))
+        from chat.crm_due d where d.site_id = p_site);
+end
+$$;
+comment on function chat.crm_of(uuid) is 'A site''s CRM as chat_crm shows it.';
+
 create or replace function public.chat_crm(site uuid)
 returns jsonb
 language plpgsql
@@ -11,15 +30,7 @@ set search_path = ''
 as $$
 begin
     perform chat.require(chat_crm.site, 'live-chat.settings.manage');
-    return (
-        select jsonb_build_object(
-            'is_on', coalesce((select s.is_on from chat.crm_settings s where s.site_id = chat_crm.site), true),
-            'contacts', chat.crm_table('contacts')::text,
-            'due', count(*) filter (where d.next_at is not null),
-            'failed', coalesce(jsonb_agg(
-                jsonb_build_object('conversation_id', d.conversation_id, 'event', d.name, 'at', d.at, 'error', d.error)
-                order by d.event_id desc) filter (where d.next_at is null), '[]'))
-        from chat.crm_due d where d.site_id = chat_crm.site);
+    return chat.crm_of(chat_crm.site);
 end
 $$;
 comment on function public.chat_crm(uuid) is
@@ -42,7 +53,7 @@ begin
     if not chat_save_crm.is_on then
         delete from chat.crm_due d where d.site_id = chat_save_crm.site;
     end if;
-    return public.chat_crm(chat_save_crm.site);
+    return chat.crm_of(chat_save_crm.site);
 end
 $$;
 comment on function public.chat_save_crm(uuid, boolean) is
@@ -57,7 +68,7 @@ as $$
 begin
     perform chat.require(chat_retry_crm.site, 'live-chat.settings.manage');
     update chat.crm_due d set tries = 0, next_at = clock_timestamp() where d.site_id = chat_retry_crm.site;
-    return public.chat_crm(chat_retry_crm.site);
+    return chat.crm_of(chat_retry_crm.site);
 end
 $$;
 comment on function public.chat_retry_crm(uuid) is

@@ -4,15 +4,18 @@
 use anyhow::{Result, ensure};
 use uuid::Uuid;
 
-use super::refused;
-use crate::world::World;
+use super::{allowed, refused};
+use crate::world::{House, World};
 
 super::held_off!(
     files_of_a_foreign_site,
     a_file_for_a_foreign_site,
+    a_file_without_the_right_to_answer,
+    a_file_for_ones_own_site,
     a_file_in_another_bucket,
     files_of_another_bucket,
     files_beyond_a_limit,
+    a_file_that_another_sites_message_names,
     a_colleagues_file_carried_away,
     a_foreign_sites_file_carried_away,
     the_address_of_a_foreign_file,
@@ -52,13 +55,34 @@ pub async fn files_of_a_foreign_site(world: &World) -> Result<()> {
 }
 
 pub async fn a_file_for_a_foreign_site(world: &World) -> Result<()> {
-    let mut spy = world.db.as_user(world.b.agent.user).await?;
+    cannot_put(world, &world.b, &world.a).await
+}
+
+/// Who may view and no more puts no file either.
+pub async fn a_file_without_the_right_to_answer(world: &World) -> Result<()> {
+    cannot_put(world, &world.c, &world.c).await
+}
+
+/// The agent of a house is refused a file at a site.
+async fn cannot_put(world: &World, whose: &House, at: &House) -> Result<()> {
+    let mut agent = world.db.as_user(whose.agent.user).await?;
+    let put = format!(
+        "insert into storage.objects (bucket_id, name) values ('chat-media', 'chat/{}/{}_a.png')",
+        at.site.id,
+        Uuid::new_v4()
+    );
+    refused(agent.execute(&put).await, "42501")
+}
+
+/// Who answers at a site puts a file there, by the same policy that keeps strangers out.
+pub async fn a_file_for_ones_own_site(world: &World) -> Result<()> {
+    let mut agent = world.db.as_user(world.a.agent.user).await?;
     let put = format!(
         "insert into storage.objects (bucket_id, name) values ('chat-media', 'chat/{}/{}_a.png')",
         world.a.site.id,
         Uuid::new_v4()
     );
-    refused(spy.execute(&put).await, "42501")
+    allowed(agent.execute(&put).await).map(drop)
 }
 
 /// A bucket of the host's, which our policies say nothing of.
@@ -120,6 +144,24 @@ pub async fn files_beyond_a_limit(world: &World) -> Result<()> {
 }
 
 /// Who sees own chats only names a colleague's file in a chat of their own, and would read it there.
+/// That another site's message names it makes nobody of this site its reader.
+pub async fn a_file_that_another_sites_message_names(world: &World) -> Result<()> {
+    let path = file_of_a(world).await?;
+    world
+        .as_owner(&format!(
+            "update mod_chat_messages set file_url = '{path}', file_state = 'ready' where id = '{}'",
+            world.b.message
+        ))
+        .await?;
+    limit_supervisors(world).await?;
+    let mut supervisor = world.db.as_user(world.a.supervisor.user).await?;
+    ensure!(
+        supervisor.rows(ALL).await?.is_empty(),
+        "a colleague's file is read"
+    );
+    Ok(())
+}
+
 pub async fn a_colleagues_file_carried_away(world: &World) -> Result<()> {
     let path = file_of_a(world).await?;
     limit_supervisors(world).await?;

@@ -10,6 +10,7 @@ use crate::world::World;
 pub mod across_sites;
 pub mod authors;
 pub mod claims;
+pub mod crm;
 pub mod files;
 pub mod limits;
 pub mod lists;
@@ -24,6 +25,7 @@ pub mod statuses;
 pub mod talk;
 pub mod topics;
 pub mod visitors;
+pub mod whatsapp;
 pub mod widget;
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub fn all() -> Vec<Attack> {
         across_sites::ATTACKS,
         authors::ATTACKS,
         claims::ATTACKS,
+        crm::ATTACKS,
         files::ATTACKS,
         limits::ATTACKS,
         lists::ATTACKS,
@@ -58,6 +61,7 @@ pub fn all() -> Vec<Attack> {
         talk::ATTACKS,
         topics::ATTACKS,
         visitors::ATTACKS,
+        whatsapp::ATTACKS,
         widget::ATTACKS,
     ]
     .concat()

@@ -18,6 +18,7 @@ super::held_off!(
     typing_without_the_right_to_answer,
     being_present_at_a_foreign_site,
     rows_of_another_topic,
+    a_word_for_another_topic,
     tokens_and_topics_that_make_no_sense,
 );
 
@@ -246,6 +247,32 @@ pub async fn rows_of_another_topic(world: &World) -> Result<()> {
             .await?;
         ensure!(seen == expected, "{seen} rows are seen from `{asked}`");
         one.rollback().await?;
+    }
+    Ok(())
+}
+
+/// Realtime asks with a row of the topic that somebody has joined; one of another topic is not said there.
+pub async fn a_word_for_another_topic(world: &World) -> Result<()> {
+    let topic = format!("chat:typing:{}", world.a.conversation);
+    for (joined, expected) in [(topic.as_str(), true), ("other", false)] {
+        let mut transaction = world.db.superuser().begin().await?;
+        sqlx::query("select set_config('realtime.topic', $1, true)")
+            .bind(joined)
+            .execute(&mut *transaction)
+            .await?;
+        let visitor = Persona::Visitor.caller(world)?;
+        visitor.begin_as_superuser(&mut transaction).await?;
+        let said = sqlx::query(
+            "insert into realtime.messages (topic, extension) values ($1, 'broadcast')",
+        )
+        .bind(&topic)
+        .execute(&mut *transaction)
+        .await;
+        if expected {
+            said?;
+        } else {
+            super::refused(said, "42501")?;
+        }
     }
     Ok(())
 }

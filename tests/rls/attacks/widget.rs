@@ -26,6 +26,7 @@ super::held_off!(
     the_chats_of_another_customer,
     a_customer_of_two_sites,
     what_a_foreign_site_offers,
+    a_site_that_is_not,
 );
 
 /// The visitor of site A, where no form is asked for, and somebody else there.
@@ -290,4 +291,13 @@ pub async fn the_id_of_anothers_message(world: &World) -> Result<()> {
     let (mut thief, _) = two(world).await?;
     let post = format!("chat_post_message('x', '{}')", world.a.message);
     refused(answer(&mut thief, &post).await, "PT409 chat/id_in_use")
+}
+
+pub async fn a_site_that_is_not(world: &World) -> Result<()> {
+    let (mut person, _) = two(world).await?;
+    for call in ["chat_open_session", "chat_hours"] {
+        let call = format!("{call}('{}')", Uuid::new_v4());
+        refused(answer(&mut person, &call).await, "PT404 chat/no_such_site")?;
+    }
+    Ok(())
 }
