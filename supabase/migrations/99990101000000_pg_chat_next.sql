@@ -12331,8 +12331,7 @@ declare
 begin
     perform from public.mod_chat_visitors v where v.id = p_session.visitor_id for no key update;
     if not found then
-        raise exception 'the session of this token is over'
-            using errcode = 'PT401', detail = 'chat/session_dead', hint = 'open a new one with chat_open_session';
+        perform chat.refuse_dead_session();
     end if;
     visit := chat.visit_of(p_session, url, referrer, p_now);
     -- The same page again only says that it is still open.

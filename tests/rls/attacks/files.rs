@@ -4,6 +4,7 @@
 use anyhow::{Result, ensure};
 use uuid::Uuid;
 
+use super::limits::limit_supervisors;
 use super::{allowed, refused};
 use crate::world::{House, World};
 
@@ -121,15 +122,6 @@ pub async fn files_of_another_bucket(world: &World) -> Result<()> {
         "a file of the same path is read in another bucket"
     );
     Ok(())
-}
-
-async fn limit_supervisors(world: &World) -> Result<()> {
-    world
-        .as_owner(&format!(
-            "insert into chat.role_limits (site_id, role, sees) values ('{}', 'supervisor', 'own')",
-            world.a.site.id
-        ))
-        .await
 }
 
 pub async fn files_beyond_a_limit(world: &World) -> Result<()> {

@@ -18,7 +18,8 @@ super::held_off!(
     a_live_visitors_other_chat,
 );
 
-async fn limit_supervisors(world: &World) -> Result<()> {
+/// Supervisors of site A see their own chats only.
+pub async fn limit_supervisors(world: &World) -> Result<()> {
     world
         .as_owner(&format!(
             "insert into chat.role_limits (site_id, role, sees) values ('{}', 'supervisor', 'own')",

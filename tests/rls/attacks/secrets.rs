@@ -34,12 +34,18 @@ const COLUMNS: [(&str, &str); 6] = [
     ("chat.worker_keys", "public_key"),
 ];
 
+/// The worker's key becomes known.
+pub const WORKER_KEY: &str = "insert into chat.worker_keys (id, public_key, is_current)
+    values ('00112233aabbccdd', decode(repeat('07', 32), 'hex'), true) on conflict do nothing";
+
+/// Something that looks sealed for that key.
+pub const SEALED: &str = "translate(encode(decode('0100112233aabbccdd' || repeat('05', 60), 'hex'), 'base64'), e'\\n', '')";
+
 /// Every app and account gets secrets that consist of the mark.
 async fn mark(world: &World) -> Result<()> {
     world
         .as_owner(&format!(
-            "insert into chat.worker_keys (id, public_key, is_current)
-            values ('00112233aabbccdd', decode(repeat('07', 32), 'hex'), true) on conflict do nothing;
+            "{WORKER_KEY};
             update chat.whatsapp_apps set site_id = coalesce(site_id, '{site}'), meta_app_id = '2002',
                 sealed_secret = decode('0100112233aabbccdd', 'hex') || convert_to(repeat('{MARK}', 9), 'UTF8'),
                 verify_token_hash = convert_to(repeat('{MARK}', 2), 'UTF8');
@@ -189,9 +195,8 @@ pub async fn replacing_those_of_a_foreign_app(world: &World) -> Result<()> {
         "there is no app to replace: {before}"
     );
     let mut admin = world.db.as_user(world.b.admin.user).await?;
-    let sealed = "translate(encode(decode('0100112233aabbccdd' || repeat('05', 60), 'hex'), 'base64'), e'\\n', '')";
     let call = format!(
-        "select chat_save_whatsapp_number('{}', '779', '79', {sealed}, {sealed}, '2002')",
+        "select chat_save_whatsapp_number('{}', '779', '79', {SEALED}, {SEALED}, '2002')",
         world.b.site.id
     );
     // They may make an app of their own with the same id, which no webhook of the first is believed for.

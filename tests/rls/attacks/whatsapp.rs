@@ -6,7 +6,9 @@ use pg_chat_tests::webhook::{self, text};
 use pg_chat_tests::{Agent, Number};
 use serde_json::{Value, json};
 
+use super::limits::limit_supervisors;
 use super::numbers::{connect, register};
+use super::secrets::{SEALED, WORKER_KEY};
 use super::{allowed, refused};
 use crate::world::{House, World};
 
@@ -187,12 +189,7 @@ pub async fn writing_first_to_whom_a_colleague_has(world: &World) -> Result<()> 
     let hello = start(&world.a, ", template => 'hello'");
     let mut agent = world.db.as_user(world.a.agent.user).await?;
     allowed(agent.rows(&hello).await)?;
-    world
-        .as_owner(&format!(
-            "insert into chat.role_limits (site_id, role, sees) values ('{}', 'supervisor', 'own')",
-            world.a.site.id
-        ))
-        .await?;
+    limit_supervisors(world).await?;
     let id = world
         .look("select id from mod_chat_messages where kind = 'template'")
         .await?;
@@ -204,9 +201,6 @@ pub async fn writing_first_to_whom_a_colleague_has(world: &World) -> Result<()> 
     }
     Ok(())
 }
-
-/// Something that looks sealed for the worker's key.
-const SEALED: &str = "translate(encode(decode('0100112233aabbccdd' || repeat('05', 60), 'hex'), 'base64'), e'\\n', '')";
 
 /// A site's admin saves number 779 of account 79.
 async fn saves(
@@ -231,8 +225,7 @@ async fn saves(
 async fn shared_app(world: &World, house: &House, secret: &str) -> Result<()> {
     world
         .as_owner(&format!(
-            "insert into chat.worker_keys (id, public_key, is_current)
-            values ('00112233aabbccdd', decode(repeat('07', 32), 'hex'), true);
+            "{WORKER_KEY};
             with app as (
                 insert into chat.whatsapp_apps (name, meta_app_id, site_id, sealed_secret, verify_token_hash)
                 values ('shared', '2002', '{}', {secret}, '\\x01') returning id)

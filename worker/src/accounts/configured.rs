@@ -57,11 +57,6 @@ impl Configured {
         &self.apps
     }
 
-    /// Whether every app has its id.
-    pub fn is_registered(&self) -> bool {
-        self.read(|ids| ids.apps.len() == self.apps.len())
-    }
-
     /// The apps as webhooks need them.
     pub fn signers(&self) -> Vec<Signer> {
         self.read(|ids| {
@@ -148,6 +143,7 @@ impl Configured {
         }
     }
 
+    /// The database took an app, or a number of an account.
     pub(super) fn note(&self, place: usize, registered: &Registered, account: Option<&Account>) {
         let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
         ids.apps.insert(place, registered.app);
