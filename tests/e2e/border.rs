@@ -7,10 +7,9 @@ use pg_chat_tests::webhook::{body_of_messages, text};
 use pg_chat_tests::{http_client, webhook};
 use reqwest::StatusCode;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, ZOE};
 
 const WEBHOOK: &str = "/webhooks/whatsapp";
-const ZOE: &str = "16505551234";
 const FOUR_MIB: usize = 4 * 1024 * 1024;
 
 #[tokio::test]

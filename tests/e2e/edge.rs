@@ -12,9 +12,7 @@ use reqwest::StatusCode;
 use sqlx::{Connection, Executor};
 
 use crate::project::Project;
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 /// What `worker check` says with these settings, which are all that is configured.
 async fn check(settings: &[(&str, String)]) -> Result<Report> {

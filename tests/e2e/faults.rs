@@ -7,9 +7,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 /// Gives up on Graph soon, and looks at the queue often.
 const QUICK: [(&str, &str); 3] = [

@@ -6,9 +6,7 @@ use pg_chat_tests::wait_until;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 impl Stage {
     /// Ada inserts a row, as a dashboard does; its id.

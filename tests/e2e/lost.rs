@@ -11,9 +11,7 @@ use serde_json::json;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 /// The database lets nobody in, until this is told to end.
 struct Away {

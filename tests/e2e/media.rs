@@ -11,9 +11,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 /// The beginning that every JPEG has, and more.
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF a small picture";

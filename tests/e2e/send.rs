@@ -5,9 +5,8 @@ use local_stack::graph::{Delivery, Habits, Order};
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, ZOE};
 
-const ZOE: &str = "16505551234";
 const YUKI: &str = "16505551235";
 
 #[tokio::test]

@@ -6,9 +6,7 @@ use pg_chat_tests::graph::{ACCESS_TOKEN, APP_SECRET, VERIFY_TOKEN};
 use pg_chat_tests::wait_until;
 use serde_json::Value;
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 #[tokio::test]
 async fn a_send_that_has_begun_hears_its_answer_and_the_rest_is_given_back() -> Result<()> {

@@ -5,9 +5,7 @@ use local_stack::graph::{Template, TemplateStatus};
 use pg_chat_tests::wait_until;
 use serde_json::json;
 
-use crate::stage::Stage;
-
-const ZOE: &str = "16505551234";
+use crate::stage::{Stage, ZOE};
 
 impl Stage {
     /// Has the templates looked at, and waits until so many are here.

@@ -4,9 +4,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE, id};
 
 /// The host's tables, as a dashboard with a CRM has them.
 const HOST: &str = "
@@ -135,7 +133,7 @@ async fn a_contact_of_the_host_is_found_however_its_phone_is_written_and_fills_w
             .await?;
     }
     let chat = scene.visit(ZOE).await?;
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     scene.crm_is_told().await?;
     let visitor = scene
         .visitor_now(chat["visitor_id"].as_str().context("visitor")?.parse()?)
@@ -153,7 +151,7 @@ async fn a_contact_of_the_host_is_found_however_its_phone_is_written_and_fills_w
             .await?,
         [
             json!({"first_name": "Zoe", "last_name": "Zebra", "phone": "+1 (555) 010-0002", "lead_score": 5}),
-            json!({"first_name": "Phone", "last_name": "15550100003", "phone": "+15550100003", "lead_score": 5}),
+            json!({"first_name": "Phone", "last_name": YUKI, "phone": "+15550100003", "lead_score": 5}),
         ]
     );
     assert_eq!(scene.activities("crm_activities").await?.len(), 2);
@@ -279,7 +277,7 @@ async fn a_site_switches_its_crm_off() -> Result<()> {
     scene
         .boss_gets(&format!("chat_save_crm('{site}', true)"))
         .await?;
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     scene.crm_is_told().await?;
     assert_eq!(scene.count("chat.crm_contacts").await?, 1);
     Ok(())
@@ -289,7 +287,7 @@ async fn a_site_switches_its_crm_off() -> Result<()> {
 async fn an_erased_person_leaves_no_contact_of_ours() -> Result<()> {
     let scene = Scene::open().await?;
     let chat = scene.visit(ZOE).await?;
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     scene.crm_is_told().await?;
     let visitor = chat["visitor_id"].as_str().context("visitor")?;
     let export = scene

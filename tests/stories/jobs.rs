@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgListener;
 
 use crate::queue::Job;
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, only};
 
 impl Scene {
     /// Puts a job into a lane as the owner.

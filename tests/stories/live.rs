@@ -7,9 +7,7 @@ use pg_chat_tests::{AgentIs, Refusal, TestDb};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id};
 
 impl Scene {
     /// Payloads of a topic in the order of their changes.

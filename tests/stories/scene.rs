@@ -6,6 +6,10 @@ use serde_json::{Map, Value, json};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
+/// The phones of two people who write to the site's number.
+pub const ZOE: &str = "15550100002";
+pub const YUKI: &str = "15550100003";
+
 /// A database with one site and one number.
 pub struct Scene {
     pub db: TestDb,

@@ -4,9 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::AgentIs;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id};
 
 impl Scene {
     /// Names of all events so far, and forgets them.

@@ -4,9 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::Value;
 
-use crate::scene::Scene;
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE};
 
 async fn scene_with_a_chat() -> Result<(Scene, Agent, Value)> {
     let (scene, ada) = Scene::with_agent().await?;

@@ -4,9 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id};
 
 /// A conversation of twelve messages, a note among them, of which the sixth was written first.
 async fn long_chat() -> Result<(Scene, Agent, Value)> {

@@ -6,9 +6,7 @@ use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn read(&self, agent: Agent, chat: &Value, up_to: &str) -> Result<Value, sqlx::Error> {

@@ -5,7 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn edit(&self, agent: Agent, message: &Value, words: &str) -> Result<Value, sqlx::Error> {
@@ -135,7 +135,7 @@ async fn others_words_are_taken_back_by_whoever_may_assign_and_edited_by_nobody(
 #[tokio::test]
 async fn whatsapp_takes_nothing_back_and_notes_are_ours() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
-    let chat = scene.visit("15550100002").await?;
+    let chat = scene.visit(ZOE).await?;
     let answer = scene.answer(ada, &chat, "Hello").await?;
     refused(
         scene.edit(ada, &answer, "Hi").await,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::Value;
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn plan(&self, agent: Agent, chat: &Value, more: &str) -> Result<Value, sqlx::Error> {
@@ -113,7 +113,7 @@ async fn a_planned_message_opens_a_resolved_chat_again_for_its_agent() -> Result
 #[tokio::test]
 async fn what_cannot_be_sent_fails_with_its_reason_and_holds_nobody_up() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
-    let whatsapp = scene.visit("15550100002").await?;
+    let whatsapp = scene.visit(ZOE).await?;
     let chat = scene.widget_chat().await?;
     let closed = scene
         .plan(ada, &whatsapp, "'Hello again', now() + '1 hour'")

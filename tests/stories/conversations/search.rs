@@ -4,9 +4,7 @@ use anyhow::{Result, ensure};
 use pg_chat_tests::{Agent, Refusal, wait_until};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE, id};
 
 impl Scene {
     /// What a search answers.
@@ -157,9 +155,7 @@ async fn a_message_that_commits_late_is_indexed_all_the_same() -> Result<()> {
         .bind(crate::scene::uuid_of(&chat))
         .execute(&mut *slow)
         .await?;
-    scene
-        .hear_text("15550100003", "wamid.2", "quickly written")
-        .await?;
+    scene.hear_text(YUKI, "wamid.2", "quickly written").await?;
     for _ in 0..9 {
         scene.as_owner("select chat_tick()").await?;
     }
@@ -229,7 +225,7 @@ async fn pages_of_hits_join_and_the_search_can_stay_in_a_conversation() -> Resul
     for n in 0..7 {
         scene
             .hear_text(
-                ["15550100002", "15550100003"][n % 2],
+                [ZOE, YUKI][n % 2],
                 &format!("wamid.{n}"),
                 &format!("Invoice number {n}"),
             )
@@ -258,7 +254,7 @@ async fn pages_of_hits_join_and_the_search_can_stay_in_a_conversation() -> Resul
         all.iter().map(|row| row["id"].clone()).collect::<Vec<_>>()
     );
 
-    let chat = scene.conversation_of("15550100003").await?;
+    let chat = scene.conversation_of(YUKI).await?;
     let call = format!(
         "select chat_search('{}', 'invoice', conversation => {}) as said",
         scene.site.id,

@@ -4,9 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::AgentIs;
 use serde_json::Value;
 
-use crate::scene::Scene;
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE};
 
 /// About ninety seconds.
 fn about_ninety(seconds: &Value) -> bool {

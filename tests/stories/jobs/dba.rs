@@ -7,9 +7,7 @@ use sqlx::Executor;
 
 use super::{done, payloads};
 use crate::queue::Job;
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE, only};
 
 impl Scene {
     /// One value, asked by the owner in psql.
@@ -115,7 +113,7 @@ async fn the_lag_is_how_long_a_worker_could_have_taken_the_oldest() -> Result<()
 async fn who_waits_is_seen_in_the_order_of_the_queue() -> Result<()> {
     let scene = Scene::open().await?;
     let zoe = scene.visit(ZOE).await?;
-    let yuki = scene.visit("15550100003").await?;
+    let yuki = scene.visit(YUKI).await?;
     scene
         .as_owner(
             "update mod_chat_conversations set priority = 'urgent'
@@ -154,7 +152,7 @@ async fn a_kind_that_is_paused_waits_and_the_rest_goes_on() -> Result<()> {
     assert_eq!(payloads(&scene.claim(8).await?), [json!("other")]);
 
     // What comes while it is paused is put aside by whoever finds it, who looks on.
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     scene.enqueue("third", "bulk", &json!("third")).await?;
     assert_eq!(payloads(&scene.claim(1).await?), [json!("third")]);
     assert!(scene.claim(8).await?.is_empty());

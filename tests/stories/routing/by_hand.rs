@@ -5,7 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
 /// A site where a supervisor, who is away, looks after Ada, who has room for so many.
 async fn scene(max: i32) -> Result<(Scene, Agent, Agent)> {
@@ -159,7 +159,7 @@ async fn a_supervisor_assigns_to_who_has_room_and_beyond_it_only_on_purpose() ->
 #[tokio::test]
 async fn what_is_handed_over_makes_room_and_tells_both_sides() -> Result<()> {
     let (scene, _, ada) = scene(1).await?;
-    let chat = scene.visit("15550100002").await?;
+    let chat = scene.visit(ZOE).await?;
     let waits = scene.chat().await?;
     assert_eq!(
         (scene.holder(&chat).await?, scene.holder(&waits).await?),

@@ -6,7 +6,7 @@ use pg_chat_tests::{Agent, AgentIs, Site};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::scene::{Scene, id};
+use crate::scene::{Scene, ZOE, id};
 
 /// A site with one agent, offline, who has room for so many.
 async fn scene_with_agent_of(max: i32) -> Result<(Scene, Agent)> {
@@ -173,7 +173,7 @@ async fn a_chat_that_somebody_held_while_others_were_handed_out_is_found_by_the_
 async fn a_chat_that_is_written_to_while_others_are_handed_out_is_taken_when_that_commits()
 -> Result<()> {
     let (scene, ada) = scene_with_agent_of(5).await?;
-    let chat = scene.visit("15550100002").await?;
+    let chat = scene.visit(ZOE).await?;
     let mut writer = scene.db.owner().begin().await?;
     let message = format!(
         "insert into mod_chat_messages (conversation_id, sender_type, content) values ({}, 'visitor', 'Anybody?')",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, YUKI, ZOE, id, only};
 
 impl Scene {
     /// Rules as an admin saves them.
@@ -129,7 +129,7 @@ async fn a_rule_sends_what_comes_where_it_says_and_the_explanation_names_it() ->
         why["rule"]["came_with"],
         json!({"department_id": null, "tags": [], "priority": "normal"})
     );
-    let other = scene.visit("15550100002").await?;
+    let other = scene.visit(ZOE).await?;
     assert_eq!(
         only(&other, "department_id priority skills applied_rule"),
         json!({"department_id": null, "priority": "normal", "skills": null, "applied_rule": null})
@@ -157,13 +157,13 @@ async fn a_rule_lets_the_assistant_answer_or_keeps_it_out() -> Result<()> {
             "Rule 1, Parcels, lets the assistant answer",
         ),
         (
-            "15550100002",
+            ZOE,
             "I am angry",
             json!(false),
             "Rule 2, Complaints, made it high, keeps the assistant out",
         ),
         (
-            "15550100003",
+            YUKI,
             "Hello",
             Value::Null,
             "Rule 3, Others, tagged it other",

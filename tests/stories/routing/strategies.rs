@@ -6,7 +6,7 @@ use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::scene::{Scene, id, only, uuid_of};
+use crate::scene::{Scene, ZOE, id, only, uuid_of};
 
 impl Scene {
     /// An admin, who takes no chats.
@@ -103,15 +103,15 @@ async fn who_talked_to_somebody_last_gets_their_next_chat_too() -> Result<()> {
     let scene = Scene::open().await?;
     let adam = scene.admin().await?;
     let ada = scene.online("Ada", 5).await?;
-    let zoe = scene.visit("15550100002").await?;
+    let zoe = scene.visit(ZOE).await?;
     scene.patch(ada, &zoe, "status = 'closed'").await?;
     let ben = scene.online("Ben", 5).await?;
     scene.given(ada, 2).await?;
     let ask_again = |wamid: &'static str| {
         let scene = &scene;
         async move {
-            scene.hear_text("15550100002", wamid, "Again").await?;
-            scene.conversation_of("15550100002").await
+            scene.hear_text(ZOE, wamid, "Again").await?;
+            scene.conversation_of(ZOE).await
         }
     };
     scene.save_routing(adam, "strategy => 'sticky'").await?;

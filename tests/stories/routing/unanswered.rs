@@ -5,9 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn agent_called(&self, name: &str, status: &'static str, max: i32) -> Result<Agent> {

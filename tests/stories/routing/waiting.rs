@@ -5,7 +5,7 @@ use pg_chat_tests::{Agent, AgentIs, Refusal, Session};
 use serde_json::{Value, json};
 
 use super::by_hand::said;
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn queue(&self, by: Agent, rest: &str) -> Result<Value> {
@@ -243,7 +243,7 @@ async fn the_wait_is_what_a_step_took_lately_or_nothing_is_said() -> Result<()> 
 async fn a_visitor_hears_when_they_moved_and_not_each_second() -> Result<()> {
     let scene = Scene::open().await?;
     let boss = scene.admin().await?;
-    scene.visit("15550100002").await?;
+    scene.visit(ZOE).await?;
     let (zoe, first) = scene.comes().await?;
     let (yan, second) = scene.comes().await?;
     let at = |place: i32| json!({"position": place, "expected_seconds": null, "from_chats": 0});

@@ -6,10 +6,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
-use crate::scene::{Scene, id, uuid_of};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, id, uuid_of};
 
 /// A site with an admin who is away, and Ada and Ben in a department each.
 struct Part {

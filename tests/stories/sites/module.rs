@@ -4,7 +4,7 @@ use anyhow::Result;
 use pg_chat_tests::{AgentIs, Refusal};
 use serde_json::json;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, ZOE};
 
 #[tokio::test]
 async fn a_site_turns_the_module_off_and_whatsapp_is_stored_all_the_same() -> Result<()> {
@@ -26,7 +26,7 @@ async fn a_site_turns_the_module_off_and_whatsapp_is_stored_all_the_same() -> Re
         json!({"enabled": false})
     );
     assert_eq!(scene.row(&asked).await?["is"], false);
-    scene.hear_text("15550100002", "wamid.1", "Hello?").await?;
+    scene.hear_text(ZOE, "wamid.1", "Hello?").await?;
     assert_eq!(scene.message("wamid.1").await?["content"], "Hello?");
     assert_eq!(
         scene.said(admin, &turn("true")).await?,

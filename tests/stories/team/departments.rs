@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 use uuid::Uuid;
 
-use crate::scene::{Scene, only, uuid_of};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, only, uuid_of};
 
 async fn scene() -> Result<(Scene, Agent)> {
     let scene = Scene::open().await?;

@@ -5,10 +5,7 @@ use pg_chat_tests::Agent;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, id, only};
 
 impl Scene {
     async fn figures(&self, agent: Agent) -> Result<Value> {

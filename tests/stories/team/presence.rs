@@ -5,9 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn beats(&self, agent: Agent) -> Result<Value> {

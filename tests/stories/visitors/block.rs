@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::said;
-use crate::scene::Scene;
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE};
 
 fn visitor_of(chat: &Value) -> Uuid {
     serde_json::from_value(chat["visitor_id"].clone()).expect("a conversation has a visitor")
@@ -50,7 +48,7 @@ async fn a_blocked_person_loses_their_open_chat_and_begins_no_other() -> Result<
     assert_eq!(refused["reason"], "sender_blocked");
     assert_eq!(refused["item"]["wamid"], "wamid.blocked");
     // Others write as before.
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
 
     let block = &answer[0]["it"]["block"].as_str().unwrap_or_default();
     scene

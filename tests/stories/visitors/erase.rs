@@ -8,9 +8,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use super::said;
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE, id};
 
 /// Zoe, known by her phone and by a second visitor, and everything that this issue keeps of somebody. Her visitor.
 async fn known_all_over(scene: &Scene, ada: Agent) -> Result<Uuid> {
@@ -93,7 +91,7 @@ async fn traces(scene: &Scene, text: &str) -> Result<Vec<(String, i64)>> {
 async fn nothing_of_an_erased_person_is_left_but_the_proof() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let zoe = known_all_over(&scene, ada).await?;
-    let stranger = scene.visit("15550100003").await?;
+    let stranger = scene.visit(YUKI).await?;
     for trace in [ZOE, "zebra", &zoe.to_string()] {
         assert!(
             traces(&scene, trace).await?.len() >= 2,
@@ -139,7 +137,7 @@ async fn an_agents_room_is_free_again_when_their_chat_is_erased() -> Result<()> 
     };
     let ada = scene.site.agent("Ada", is).await?;
     let first = scene.visit(ZOE).await?;
-    let second = scene.visit("15550100003").await?;
+    let second = scene.visit(YUKI).await?;
     assert_eq!(second["status"], "pending");
     scene
         .boss_gets(&format!(
@@ -296,7 +294,7 @@ async fn a_worker_that_holds_a_job_of_an_erased_person_finds_it_gone() -> Result
 async fn an_export_holds_what_erasing_would_take() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let zoe = known_all_over(&scene, ada).await?;
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     let export = scene
         .boss_gets(&format!("chat_export_visitor('{zoe}')"))
         .await?;
@@ -323,7 +321,7 @@ async fn an_export_holds_what_erasing_would_take() -> Result<()> {
     assert_eq!(export["waiting_items"][0]["wamid"], "wamid.nobody");
     let letters = export["dead_letters"].as_array().context("letters")?;
     assert_eq!(letters.len(), 1, "{letters:?}");
-    assert!(!export.to_string().contains("15550100003"));
+    assert!(!export.to_string().contains(YUKI));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::said;
-use crate::scene::Scene;
+use crate::scene::{Scene, ZOE};
 
 async fn three(scene: &Scene) -> Result<[Uuid; 3]> {
     let site = &scene.site;
@@ -164,13 +164,11 @@ async fn people_of_two_sites_are_never_one() -> Result<()> {
 #[tokio::test]
 async fn a_merged_person_goes_on_writing_in_their_own_conversation() -> Result<()> {
     let scene = Scene::open().await?;
-    let chat = scene.visit("15550100002").await?;
+    let chat = scene.visit(ZOE).await?;
     let home = scene.site.visitor("Zoe at home").await?;
     let visitor: Uuid = serde_json::from_value(chat["visitor_id"].clone())?;
     scene.as_boss(&merge(visitor, home)).await?;
-    scene
-        .hear_text("15550100002", "wamid.2", "me again")
-        .await?;
+    scene.hear_text(ZOE, "wamid.2", "me again").await?;
     assert_eq!(
         scene.message("wamid.2").await?["conversation_id"],
         chat["id"]

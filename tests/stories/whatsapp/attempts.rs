@@ -5,9 +5,7 @@ use pg_chat_tests::Agent;
 use serde_json::{Value, json};
 
 use crate::queue::{accepted, again_in, unknown};
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 /// Two answers of Ada's wait to leave for Zoe.
 async fn scene_with_two_answers() -> Result<(Scene, Agent, Value, Value)> {

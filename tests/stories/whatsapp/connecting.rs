@@ -7,9 +7,8 @@ use pg_chat_tests::{Agent, AgentIs, Refusal, Site};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::scene::{Scene, only};
+use crate::scene::{Scene, ZOE, only};
 
-const ZOE: &str = "15550100002";
 /// 32 bytes 7 in base64: a public key as good as any for the database, which opens nothing.
 pub const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 /// Meta's id of a second number.

@@ -4,9 +4,8 @@ use anyhow::Result;
 use pg_chat_tests::{Agent, Refusal, webhook};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id};
+use crate::scene::{Scene, YUKI, ZOE, id};
 
-const ZOE: &str = "15550100002";
 const GROUP: &str = "Y2FwaV9ncm91cDox";
 
 impl Scene {
@@ -82,7 +81,7 @@ async fn a_group_that_nobody_wrote_from_is_not_written_to() -> Result<()> {
         code(scene.answer_group(ada, &home, "Y2FwaV9ncm91cDoy").await),
         "chat/unknown_group"
     );
-    let other = scene.visit("15550100003").await?;
+    let other = scene.visit(YUKI).await?;
     assert_eq!(
         code(scene.answer_group(ada, &other, GROUP).await),
         "chat/unknown_group",

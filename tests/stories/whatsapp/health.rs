@@ -7,9 +7,7 @@ use uuid::Uuid;
 
 use super::connecting::{SECOND, code, with_admin};
 use crate::queue::accepted;
-use crate::scene::only;
-
-const ZOE: &str = "15550100002";
+use crate::scene::{YUKI, ZOE, only};
 
 #[tokio::test]
 async fn a_test_is_a_job_and_its_result_stands_in_the_health() -> Result<()> {
@@ -155,7 +153,7 @@ async fn lesson_33_a_refused_token_holds_the_queue_until_there_is_another() -> R
     assert_eq!(seen["auth"]["error"]["code"], 190);
     assert_eq!(seen["queue"]["waiting"], 1);
     assert_eq!(seen["last_error"]["code"], 190);
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     assert_eq!(
         scene
             .count("chat.events where name = 'chat.whatsapp.auth_failed'")

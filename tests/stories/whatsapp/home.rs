@@ -5,9 +5,7 @@ use pg_chat_tests::AgentIs;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{receive, text};
 
-use crate::scene::{Scene, id};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id};
 
 /// Turns back the time at which a conversation ended.
 async fn ended_hours_ago(scene: &Scene, hours: u32) -> Result<()> {

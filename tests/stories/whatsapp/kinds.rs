@@ -5,9 +5,7 @@ use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     /// An agent inserts a row, as a dashboard does: LC-01's columns and `metadata`.

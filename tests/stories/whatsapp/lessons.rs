@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::templates::{body, template};
-use crate::scene::{Scene, id, uuid_of};
+use crate::scene::{Scene, YUKI, ZOE, id, uuid_of};
 
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
 const YUKIS_ID: &str = "US.13491208655302741918";
 
 /// The `value` of a body's only change.

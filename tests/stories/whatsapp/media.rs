@@ -6,10 +6,7 @@ use pg_chat_tests::webhook::image;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only, uuid_of};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, id, only, uuid_of};
 
 impl Scene {
     /// Zoe sends a photo; the message.

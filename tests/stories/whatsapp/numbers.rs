@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, only};
 
 impl Scene {
     /// The only dead letter.

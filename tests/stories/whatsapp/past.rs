@@ -6,9 +6,8 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{body_of, status, text};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
-const ZOE: &str = "15550100002";
 const BUSINESS: &str = "15550100001";
 /// A day of long ago.
 const THEN: i64 = 1_760_000_000;

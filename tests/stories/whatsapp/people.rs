@@ -6,9 +6,8 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{receive, text};
 use serde_json::{Value, json};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, ZOE};
 
-const ZOE: &str = "15550100002";
 const ZOES_ID: &str = "US.13491208655302741918";
 
 /// A text from somebody who shows only a BSUID, or that and a phone.

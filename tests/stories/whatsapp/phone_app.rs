@@ -7,9 +7,8 @@ use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 
 use crate::queue::accepted;
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, ZOE, id, only};
 
-const ZOE: &str = "15550100002";
 const BUSINESS: &str = "15550100001";
 
 fn seconds_ago(seconds: i64) -> String {

@@ -9,10 +9,8 @@ use pg_chat_tests::webhook::{self, image, text};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::scene::{Scene, id};
+use crate::scene::{Scene, YUKI, ZOE, id};
 
-const ZOE: &str = "15550100002";
-const YAN: &str = "15550100003";
 const WIM: &str = "15550100004";
 const VAL: &str = "15550100005";
 
@@ -73,7 +71,7 @@ async fn one_message_alone_and_among_others_leave_the_same_rows() -> Result<()> 
         message["timestamp"] = json!(at);
         message
     };
-    for phone in [ZOE, YAN] {
+    for phone in [ZOE, YUKI] {
         scene
             .hear(&[written(phone, "wamid.first", "Hello", "1763712000")])
             .await?;
@@ -84,10 +82,10 @@ async fn one_message_alone_and_among_others_leave_the_same_rows() -> Result<()> 
         json!({"stored": 1, "duplicate": 0, "dead": 0, "enqueued": 1})
     );
     scene
-        .hear(&[second(YAN), text(WIM, "wamid.wim", "Hello")])
+        .hear(&[second(YUKI), text(WIM, "wamid.wim", "Hello")])
         .await?;
 
-    assert_eq!(scene.left_by(ZOE).await?, scene.left_by(YAN).await?);
+    assert_eq!(scene.left_by(ZOE).await?, scene.left_by(YUKI).await?);
     assert_counters_equal_recount(&scene.db).await
 }
 
@@ -95,7 +93,7 @@ async fn one_message_alone_and_among_others_leave_the_same_rows() -> Result<()> 
 async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let chat = scene.visit(ZOE).await?;
-    let closed = scene.visit(YAN).await?;
+    let closed = scene.visit(YUKI).await?;
     scene
         .as_owner(&format!(
             "update mod_chat_conversations set status = 'closed' where id = {}",
@@ -116,7 +114,7 @@ async fn whatever_is_not_usual_is_left_to_the_passes_untouched() -> Result<()> {
         ("a person nobody knows", text(WIM, "wamid.new", "Hello")),
         (
             "a person whose chat is closed",
-            text(YAN, "wamid.closed", "Hello again"),
+            text(YUKI, "wamid.closed", "Hello again"),
         ),
         (
             "an answer that was waited for",

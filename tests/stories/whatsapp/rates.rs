@@ -5,9 +5,7 @@ use pg_chat_tests::Agent;
 use serde_json::{Value, json};
 
 use crate::queue::again_in;
-use crate::scene::Scene;
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE};
 
 impl Scene {
     /// The number may send so many a second, and owes nothing.

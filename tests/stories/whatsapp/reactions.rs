@@ -5,9 +5,7 @@ use pg_chat_tests::Agent;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, only};
 
 /// Zoe's phone reacts to a message at some second of an hour.
 fn reaction(wamid: &str, target: &str, emoji: &str, second: i64) -> Value {

@@ -5,9 +5,7 @@ use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{image, text};
 use serde_json::json;
 
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 #[tokio::test]
 async fn the_first_message_of_a_new_person_makes_the_person_and_a_conversation() -> Result<()> {

@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::queue::accepted;
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, id, only};
 
 /// SQLSTATE and code of a refusal that also names a way out.
 fn refused(answer: Result<Value, sqlx::Error>) -> (String, String) {

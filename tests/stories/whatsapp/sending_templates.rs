@@ -5,9 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::templates::{body, refused, template};
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 #[tokio::test]
 async fn lesson_47_a_forgotten_parameter_is_named_and_nothing_is_queued() -> Result<()> {

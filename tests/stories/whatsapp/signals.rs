@@ -5,9 +5,7 @@ use pg_chat_tests::{Agent, AgentIs, Refusal, webhook};
 use serde_json::{Value, json};
 
 use crate::queue::Job;
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 impl Scene {
     async fn reacts(

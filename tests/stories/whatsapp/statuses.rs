@@ -7,9 +7,7 @@ use pg_chat_tests::webhook::{status, text};
 use serde_json::{Value, json};
 
 use crate::queue::accepted;
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, only};
 
 /// A message of Ada's that Graph has taken as `wamid.out`.
 async fn scene_with_an_answer() -> Result<(Scene, Agent, Value)> {

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 
 use super::connecting::with_admin;
 use crate::queue::{accepted, again_in};
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, YUKI, ZOE, only};
 
 /// Graph refuses the number, as the worker says it.
 fn locked() -> Value {
@@ -49,7 +47,7 @@ async fn a_number_that_graph_refuses_tells_its_owner_once_and_says_when_it_is_we
     );
     assert!(health["stopped"]["since"].is_string());
     assert_eq!(scene.events_named("chat.whatsapp.stopped").await?, 1);
-    scene.visit("15550100003").await?;
+    scene.visit(YUKI).await?;
     assert_eq!(scene.tick().await?["stops"], 0, "it waits still");
 
     scene.send("wamid.out").await?;

@@ -3,9 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, only};
 
 impl Scene {
     async fn hears_of(&self, field: &str, at: i64, value: Value) -> Result<Value> {

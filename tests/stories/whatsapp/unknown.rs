@@ -6,9 +6,7 @@ use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 
 use crate::queue::{Attempt, again_in, unknown};
-use crate::scene::{Scene, id, only};
-
-const ZOE: &str = "15550100002";
+use crate::scene::{Scene, ZOE, id, only};
 
 /// Ada's first answer is unknown, her second waits behind it.
 async fn scene_with_an_unknown() -> Result<(Scene, Agent, Value, Attempt)> {

@@ -5,9 +5,8 @@ use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::scene::{Scene, id, only};
+use crate::scene::{Scene, YUKI, ZOE, id, only};
 
-const ZOE: &str = "15550100002";
 const NUMBER: &str = "106540352242922";
 
 impl Scene {
@@ -216,7 +215,7 @@ async fn of_each_person_and_number_the_open_conversation_is_shown_else_the_last(
 async fn a_list_asked_for_while_somebody_is_erased_leaves_them_out() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let gone = scene.visit(ZOE).await?;
-    let stays = scene.visit("15550100003").await?;
+    let stays = scene.visit(YUKI).await?;
     let mut erases = scene.db.owner().begin().await?;
     let erasing = format!(
         "delete from mod_chat_conversations where id = {}",

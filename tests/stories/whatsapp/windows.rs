@@ -5,10 +5,7 @@ use pg_chat_tests::{Agent, AgentIs, Refusal, webhook};
 use serde_json::{Value, json};
 
 use crate::queue::accepted;
-use crate::scene::{Scene, id, only, uuid_of};
-
-const ZOE: &str = "15550100002";
-const YUKI: &str = "15550100003";
+use crate::scene::{Scene, YUKI, ZOE, id, only, uuid_of};
 
 impl Scene {
     async fn window(&self, agent: Agent, conversation: &Value) -> Result<Value, sqlx::Error> {

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::templates::{body, refused, template};
-use crate::scene::{Scene, only, uuid_of};
+use crate::scene::{Scene, ZOE, only, uuid_of};
 
-const ZOE: &str = "15550100002";
 /// Brazil, with and without the ninth digit.
 const NEW_FORM: &str = "5511987654321";
 const OLD_FORM: &str = "551187654321";
