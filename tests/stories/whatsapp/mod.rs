@@ -5,6 +5,7 @@ mod connecting;
 mod groups;
 mod health;
 mod home;
+mod keys;
 mod kinds;
 mod lessons;
 mod media;

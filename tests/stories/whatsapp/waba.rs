@@ -1,10 +1,12 @@
-//! The endpoints of the WABA plan: its names, its shapes, its whole numbers.
+//! The endpoints of the WABA plan: its names, its shapes, its whole numbers; and a host's own tables of it.
 
 use anyhow::Result;
-use pg_chat_tests::{Agent, Refusal};
+use pg_chat_tests::{Agent, Refusal, Site};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
 
+use super::connecting::{KEY, SECOND, code, with_admin};
 use crate::scene::{Scene, YUKI, ZOE, id, only};
 
 const NUMBER: &str = "106540352242922";
@@ -283,5 +285,73 @@ async fn pages_of_the_plan_go_by_limit_and_offset() -> Result<()> {
     assert_eq!(words("").await?, ["Hello", "One", "Two"]);
     assert_eq!(words(", \"limit\" => 2").await?, ["One", "Two"]);
     assert_eq!(words(", \"limit\" => 2, \"offset\" => 2").await?, ["Hello"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hosts_own_tables_are_taken_over_and_left_as_they_are() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let import = format!("chat_import_waba('{}')", scene.site.id);
+    assert_eq!(code(scene.ask(eve, &import).await), "chat/no_waba_tables");
+    let rival = Site::make(&scene.db).await?;
+    rival.number(&scene.db, "444").await?;
+    scene
+        .as_owner(
+            "create table public.waba_accounts (waba_id text primary key, user_id uuid, owner_business_id text,
+                access_token text, created_at timestamptz default now())",
+        )
+        .await?;
+    scene
+        .as_owner(
+            "create table public.phone_numbers (id serial primary key, waba_id text references waba_accounts,
+                phone_number_id text, display_phone_number text, verified_name text, is_registered boolean)",
+        )
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into waba_accounts values ('77', '{user}', '500', 'encrypted by the host'),
+                ('79', '{stranger}', '501', 'x'), ('not an id', '{user}', null, null)",
+            user = eve.user,
+            stranger = Uuid::new_v4(),
+        ))
+        .await?;
+    scene
+        .as_owner(&format!(
+            "insert into phone_numbers (waba_id, phone_number_id, display_phone_number, verified_name, is_registered)
+            values ('77', '{SECOND}', '+1 555-010-0009', 'Shop', true), ('77', '444', null, null, true),
+                ('79', '555', null, null, true), ('not an id', '666', null, null, true)"
+        ))
+        .await?;
+    let expected = json!({
+        "accounts": 1, "numbers": 1, "tokens_needed": ["77"],
+        "skipped": [{"phone_number_id": "444", "why": "chat/number_taken"}],
+    });
+    for _ in 0..2 {
+        assert_eq!(
+            scene.ask(eve, &import).await?,
+            expected,
+            "it can be repeated"
+        );
+    }
+    let list = format!("chat_whatsapp_numbers('{}')", scene.site.id);
+    let listed = scene.ask(eve, &list).await?;
+    let imported = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["phone_number_id"] == SECOND)
+        .unwrap();
+    assert_eq!(
+        only(imported, "state display_number verified_name waba_id"),
+        json!({"state": "token_missing", "display_number": "+1 555-010-0009", "verified_name": "Shop", "waba_id": "77"})
+    );
+    let key = scene.publish_key(KEY).await?;
+    let token = format!(
+        "chat_save_whatsapp_number('{}', '{SECOND}', '77', '{}')",
+        scene.site.id,
+        Scene::sealed(&key)
+    );
+    scene.ask(eve, &token).await?;
+    assert_eq!(scene.count("public.waba_accounts").await?, 3);
     Ok(())
 }
