@@ -12,6 +12,7 @@ mod kinds;
 mod leaks;
 mod lost;
 mod media;
+mod media_out;
 mod numbers;
 mod project;
 mod rest;
