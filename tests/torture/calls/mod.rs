@@ -1,5 +1,5 @@
 //! What is called: each public function with the arguments that clients give it, and the statements that PostgREST makes
-//! of a dashboard's inserts, updates and deletes. A file a room.
+//! of a dashboard's inserts, updates and deletes. A file a room, and what Meta posts has one.
 
 use crate::callers::Caller;
 use crate::player::Player;
@@ -7,6 +7,7 @@ use crate::player::Player;
 mod conversations;
 mod inbox;
 mod jobs;
+mod posted;
 mod sites;
 mod tables;
 mod team;
