@@ -1,10 +1,12 @@
-//! What people write in groups, and answers that go there.
+//! What people write in groups, answers that go there, and what a group tells of itself.
 
 use anyhow::Result;
+use pg_chat_tests::webhook::body_of;
 use pg_chat_tests::{Agent, Refusal, webhook};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, YUKI, ZOE, id};
+use super::phone_app::{echo, seconds_ago};
+use crate::scene::{Scene, YUKI, ZOE, id, only};
 
 const GROUP: &str = "Y2FwaV9ncm91cDox";
 
@@ -104,5 +106,60 @@ async fn a_reaction_in_a_group_is_refused_and_not_sent_to_the_person() -> Result
     let react = format!("select chat_react({}, '\u{1f44d}')", id(&message));
     assert_eq!(code(scene.as_agent(ada, &react).await), "chat/in_a_group");
     assert_eq!(scene.message("wamid.group").await?["reactions"], json!({}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_goes_to_a_group_makes_nobody() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut to_all = echo("wamid.e1", "Hi all");
+    to_all["to"] = json!("Y2hhdF8x");
+    to_all["recipient_type"] = json!("group");
+    assert_eq!(scene.hear_echoes(&[to_all]).await?["dead"], 1);
+    let letter = scene
+        .row("select reason, item -> 'metadata' ->> 'group_id' as group_id from chat.dead_letters")
+        .await?;
+    assert_eq!(
+        letter,
+        json!({"reason": "no_person", "group_id": "Y2hhdF8x"})
+    );
+    assert_eq!(scene.count("mod_chat_visitors").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happens_to_a_group_is_kept_and_makes_nobody() -> Result<()> {
+    let scene = Scene::open().await?;
+    let joined = json!({"groups": [{"group_id": "Y2hhdF8x", "type": "group_participants_add", "timestamp": seconds_ago(5),
+        "added_participants": [{"wa_id": ZOE}]}]});
+    let body = body_of(&scene.number, "group_participants_update", joined);
+    assert_eq!(scene.take(&body).await?["stored"], 1);
+    assert_eq!(scene.take(&body).await?["duplicate"], 1);
+    let told = scene
+        .as_boss(&format!(
+            "select t as told from chat_whatsapp_told('{}', 'group_participants_update') t",
+            scene.site.id
+        ))
+        .await?;
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        only(&told[0]["told"], "subject event"),
+        json!({"subject": "Y2hhdF8x", "event": "group_participants_add"})
+    );
+    assert_eq!(
+        told[0]["told"]["facts"]["added_participants"],
+        json!([{"wa_id": ZOE}])
+    );
+    assert_eq!(
+        scene
+            .count("chat.events where name = 'chat.whatsapp.group_changed'")
+            .await?,
+        1
+    );
+    assert_eq!(scene.count("mod_chat_visitors").await?, 0);
+    // Of a number that is not the app's: nothing is lost.
+    let mut stray = body.clone();
+    stray["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = json!("1");
+    assert_eq!(scene.take(&stray).await?["dead"], 1);
     Ok(())
 }

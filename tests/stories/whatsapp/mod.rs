@@ -13,6 +13,7 @@ mod numbers;
 mod past;
 mod people;
 mod phone_app;
+mod phone_contacts;
 mod plain;
 mod rates;
 mod reactions;

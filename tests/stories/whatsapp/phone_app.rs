@@ -11,12 +11,12 @@ use crate::scene::{Scene, ZOE, id, only};
 
 const BUSINESS: &str = "15550100001";
 
-fn seconds_ago(seconds: i64) -> String {
+pub fn seconds_ago(seconds: i64) -> String {
     (jiff::Timestamp::now().as_second() - seconds).to_string()
 }
 
 /// What the business wrote to Zoe in its phone, as Meta repeats it.
-fn echo(wamid: &str, words: &str) -> Value {
+pub fn echo(wamid: &str, words: &str) -> Value {
     json!({"from": BUSINESS, "to": ZOE, "id": wamid, "timestamp": seconds_ago(0), "type": "text", "text": {"body": words}})
 }
 
@@ -38,7 +38,7 @@ fn edited(wamid: &str, of: &str, words: &str, ago: i64) -> Value {
 }
 
 impl Scene {
-    async fn hear_echoes(&self, echoes: &[Value]) -> Result<Value> {
+    pub async fn hear_echoes(&self, echoes: &[Value]) -> Result<Value> {
         let contacts = json!([{"wa_id": ZOE, "profile": {"name": "Zoe"}}]);
         let value = json!({"contacts": contacts, "message_echoes": echoes});
         self.take(&body_of(&self.number, "smb_message_echoes", value))
@@ -48,19 +48,6 @@ impl Scene {
     async fn jobs(&self, kind: &str) -> Result<i64> {
         self.count(&format!("chat.jobs where kind = '{kind}'"))
             .await
-    }
-
-    /// What the number's phone says about its address book.
-    async fn hear_contact(&self, action: &str, name: Option<&str>, ago: i64) -> Result<Value> {
-        let entry = json!({"type": "contact", "action": action, "metadata": {"timestamp": seconds_ago(ago)},
-            "contact": {"full_name": name, "phone_number": format!("+{ZOE}")}});
-        let value = json!({"state_sync": [entry]});
-        self.take(&body_of(&self.number, "smb_app_state_sync", value))
-            .await
-    }
-
-    async fn name_of_zoe(&self) -> Result<Value> {
-        Ok(self.row("select name from mod_chat_visitors").await?["name"].clone())
     }
 }
 
@@ -449,115 +436,5 @@ async fn the_sites_rules_are_asked_when_the_person_answers() -> Result<()> {
     );
     scene.hear_text(ZOE, "wamid.z", "Great").await?;
     assert_eq!(scene.conversation_of(ZOE).await?["priority"], "urgent");
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_goes_to_a_group_makes_nobody() -> Result<()> {
-    let scene = Scene::open().await?;
-    let mut to_all = echo("wamid.e1", "Hi all");
-    to_all["to"] = json!("Y2hhdF8x");
-    to_all["recipient_type"] = json!("group");
-    assert_eq!(scene.hear_echoes(&[to_all]).await?["dead"], 1);
-    let letter = scene
-        .row("select reason, item -> 'metadata' ->> 'group_id' as group_id from chat.dead_letters")
-        .await?;
-    assert_eq!(
-        letter,
-        json!({"reason": "no_person", "group_id": "Y2hhdF8x"})
-    );
-    assert_eq!(scene.count("mod_chat_visitors").await?, 0);
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_happens_to_a_group_is_kept_and_makes_nobody() -> Result<()> {
-    let scene = Scene::open().await?;
-    let joined = json!({"groups": [{"group_id": "Y2hhdF8x", "type": "group_participants_add", "timestamp": seconds_ago(5),
-        "added_participants": [{"wa_id": ZOE}]}]});
-    let body = body_of(&scene.number, "group_participants_update", joined);
-    assert_eq!(scene.take(&body).await?["stored"], 1);
-    assert_eq!(scene.take(&body).await?["duplicate"], 1);
-    let told = scene
-        .as_boss(&format!(
-            "select t as told from chat_whatsapp_told('{}', 'group_participants_update') t",
-            scene.site.id
-        ))
-        .await?;
-    assert_eq!(told.len(), 1);
-    assert_eq!(
-        only(&told[0]["told"], "subject event"),
-        json!({"subject": "Y2hhdF8x", "event": "group_participants_add"})
-    );
-    assert_eq!(
-        told[0]["told"]["facts"]["added_participants"],
-        json!([{"wa_id": ZOE}])
-    );
-    assert_eq!(
-        scene
-            .count("chat.events where name = 'chat.whatsapp.group_changed'")
-            .await?,
-        1
-    );
-    assert_eq!(scene.count("mod_chat_visitors").await?, 0);
-    // Of a number that is not the app's: nothing is lost.
-    let mut stray = body.clone();
-    stray["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = json!("1");
-    assert_eq!(scene.take(&stray).await?["dead"], 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn names_of_the_phone_fill_what_has_none() -> Result<()> {
-    let scene = Scene::open().await?;
-    // Before anybody wrote: it waits for them.
-    assert_eq!(
-        scene.hear_contact("add", Some("Zoe from work"), 60).await?["stored"],
-        1
-    );
-    assert_eq!(scene.count("mod_chat_visitors").await?, 0);
-    let value = json!({"message_echoes": [echo("wamid.e1", "Ready")]});
-    scene
-        .take(&body_of(&scene.number, "smb_message_echoes", value))
-        .await?;
-    assert_eq!(scene.name_of_zoe().await?, "Zoe from work");
-    // What stands there stays.
-    scene.hear_contact("add", Some("Zoe Z."), 50).await?;
-    assert_eq!(scene.name_of_zoe().await?, "Zoe from work");
-    scene
-        .as_owner("update mod_chat_visitors set name = null")
-        .await?;
-    assert_eq!(
-        scene.hear_contact("add", Some("older"), 55).await?["duplicate"],
-        1
-    );
-    assert_eq!(scene.name_of_zoe().await?, json!(null));
-    scene.hear_contact("add", Some("Zoe Zebra"), 40).await?;
-    assert_eq!(scene.name_of_zoe().await?, "Zoe Zebra");
-    // Who was taken out keeps the name here; the older telling does not come back.
-    scene.hear_contact("remove", None, 30).await?;
-    scene.hear_contact("add", Some("older"), 35).await?;
-    assert_eq!(scene.name_of_zoe().await?, "Zoe Zebra");
-    let kept = scene.row("select name from chat.phone_contacts").await?;
-    assert_eq!(kept["name"], json!(null));
-    Ok(())
-}
-
-#[tokio::test]
-async fn whoever_has_no_name_gets_their_own_when_they_write() -> Result<()> {
-    let scene = Scene::open().await?;
-    let value = json!({"message_echoes": [echo("wamid.e1", "Ready")]});
-    scene
-        .take(&body_of(&scene.number, "smb_message_echoes", value))
-        .await?;
-    assert_eq!(scene.name_of_zoe().await?, json!(null));
-    scene.hear_text(ZOE, "wamid.z", "Great").await?;
-    assert_eq!(scene.name_of_zoe().await?, format!("Phone {ZOE}"));
-    // By the short way, too.
-    scene
-        .as_owner("update mod_chat_visitors set name = null")
-        .await?;
-    scene.hear_text(ZOE, "wamid.z2", "Thanks").await?;
-    assert_eq!(scene.name_of_zoe().await?, format!("Phone {ZOE}"));
     Ok(())
 }
