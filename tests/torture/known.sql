@@ -12,7 +12,7 @@ cross join lateral (values
         || array(select c.id::text from public.mod_chat_conversations c where c.site_id = s.id and c.archived_at is not null
             order by c.archived_at desc limit 10)
         || array(select x.id::text from (
-            select c.id, c.site_id from public.mod_chat_conversations c where c.id > gen_random_uuid() order by c.id limit 20) x
+            select c.id, c.site_id from public.mod_chat_conversations c where c.id > (select gen_random_uuid()) order by c.id limit 20) x
             where x.site_id = s.id limit 5)),
     ('whatsapp_conversations', array(
         select c.id::text from public.mod_chat_conversations c where c.site_id = s.id and c.channel = 'whatsapp'
@@ -24,10 +24,12 @@ cross join lateral (values
             cross join lateral (
                 select x.id from public.mod_chat_messages x where x.conversation_id = c.id order by x.seq desc limit 4) m)
         || array(select x.id::text from (
-            select m.id, m.site_id from public.mod_chat_messages m where m.id > gen_random_uuid() order by m.id limit 20) x
+            select m.id, m.site_id from public.mod_chat_messages m where m.id > (select gen_random_uuid()) order by m.id limit 20) x
             where x.site_id = s.id limit 5)),
-    ('unsent', array(select m.id::text from public.mod_chat_messages m where m.site_id = s.id
-        and m.delivery_state in ('unknown', 'failed') order by m.updated_at desc limit 10)),
+    ('unsent', array(select m.id::text
+        from (select x.message_id from chat.attempts x order by x.started_at desc limit 200) a
+        join public.mod_chat_messages m on m.id = a.message_id and m.site_id = s.id and m.delivery_state in ('unknown', 'failed')
+        limit 10)),
     ('left', array(select m.id || ':' || a.number || '/' || coalesce(m.whatsapp_message_id, '') || '/' || c.phone_number_id
         from (select x.message_id, x.number from chat.attempts x order by x.started_at desc limit 60) a
         join public.mod_chat_messages m on m.id = a.message_id and m.site_id = s.id
@@ -43,7 +45,7 @@ cross join lateral (values
             select y.visitor_id from public.mod_chat_conversations y where y.site_id = s.id and y.archived_at is null
             order by y.last_message_at desc nulls last limit 20) c)
         || array(select x.id::text from (
-            select v.id, v.site_id from public.mod_chat_visitors v where v.id > gen_random_uuid() order by v.id limit 20) x
+            select v.id, v.site_id from public.mod_chat_visitors v where v.id > (select gen_random_uuid()) order by v.id limit 20) x
             where x.site_id = s.id limit 6)
         || array(select b.visitor_id::text from chat.blocks b where b.site_id = s.id limit 2)),
     ('merged', array(select v.id::text from public.mod_chat_visitors v
@@ -62,6 +64,8 @@ cross join lateral (values
         where u.site_id = s.id and u.message_id is null order by u.created_at desc limit 10)),
     ('dead_jobs', array(select j.id::text from chat.jobs j where j.site_id = s.id and j.died_at is not null limit 10)),
     ('numbers', array(select n.phone_number_id from chat.whatsapp_numbers n where n.site_id = s.id)),
+    ('routing', array(select n.phone_number_id || '/' || a.app_id from chat.whatsapp_numbers n
+        join chat.whatsapp_accounts a on a.id = n.account_id where n.site_id = s.id and n.confirmed_at is not null)),
     ('number_ids', array(select n.id::text from chat.whatsapp_numbers n where n.site_id = s.id)),
     ('waba_ids', array(select w.id::text from chat.waba_ids w where w.site_id = s.id order by w.id desc limit 10)),
     ('waba_rows', array(select w.id || '/' || c.phone_number_id || '/' || a.value from chat.waba_ids w

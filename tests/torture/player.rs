@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use local_stack::graph::signature;
 use local_stack::server::OWNER;
-use pg_chat_tests::{Person, Session, TestDb, rows_at_once, wait_until};
+use pg_chat_tests::{Number, Person, Session, TestDb, rows_at_once, wait_until};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -88,8 +88,8 @@ pub struct Player<'a> {
     pub acting: Uuid,
     memories: HashMap<Uuid, Memory>,
     pub leases: Leases,
-    /// Bodies that Meta may deliver again.
-    pub delivered: Vec<Value>,
+    /// Bodies that Meta may deliver again, and to which app.
+    pub delivered: Vec<(Uuid, Value)>,
 }
 
 impl<'a> Player<'a> {
@@ -257,6 +257,24 @@ impl<'a> Player<'a> {
 
     pub fn place(&self) -> &'a Place {
         &self.world.places[self.at]
+    }
+
+    /// A number of this place that routes, as the app has it that Meta posts for; now and then the one that was here first.
+    pub fn number(&mut self) -> Number {
+        let first = &self.place().number;
+        let routing = self.known.of(self.place().site.id, "routing");
+        match self
+            .chance
+            .some(routing)
+            .and_then(|one| one.split_once('/'))
+        {
+            Some((id, app)) if !self.chance.one_in(20) => Number {
+                phone_number_id: id.to_owned(),
+                app: app.parse().unwrap_or(first.app),
+                ..first.clone()
+            },
+            _ => first.clone(),
+        }
     }
 
     /// Another site, not the strict one; where somebody strays to.

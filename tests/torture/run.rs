@@ -12,6 +12,7 @@ use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::rest::{assert_nothing_is_amiss, come_to_rest};
 use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_within};
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use crate::callers::{Caller, claims};
@@ -135,9 +136,23 @@ struct Tally {
     done: BTreeMap<&'static str, usize>,
     /// Refusals by name and code.
     refused: BTreeMap<(&'static str, String), usize>,
+    /// Items of Meta's deliveries that were stored, and those that were put aside.
+    stored: u64,
+    dead: u64,
     uncertain: usize,
     again: usize,
     crashes: usize,
+}
+
+impl Tally {
+    /// A call that went well, with its answer.
+    fn succeeded(&mut self, name: &'static str, rows: &[Value]) {
+        *self.done.entry(name).or_default() += 1;
+        if let ("chat_receive_whatsapp", [row]) = (name, rows) {
+            self.stored += row[name]["stored"].as_u64().unwrap_or_default();
+            self.dead += row[name]["dead"].as_u64().unwrap_or_default();
+        }
+    }
 }
 
 impl Stage {
@@ -159,7 +174,7 @@ impl Stage {
             match player.make(&call).await {
                 Ok(rows) => {
                     player.learn(&call, &rows);
-                    self.tally(|tally| *tally.done.entry(call.name).or_default() += 1);
+                    self.tally(|tally| tally.succeeded(call.name, &rows));
                 }
                 Err(error) => {
                     player.learn(&call, &[]);
@@ -235,11 +250,13 @@ impl Stage {
             let done: usize = tally.done.values().sum();
             let refused: usize = tally.refused.values().sum();
             println!(
-                "{made} calls, {:.0}/s with recounts: {done} done, {refused} refused, {} cut off by {} crashes, {} again; at rest after {:.1} s, recount {round} in {:.1} s",
+                "{made} calls, {:.0}/s with recounts: {done} done, {refused} refused, {} cut off by {} crashes, {} again, {} of Meta's stored and {} dead; at rest after {:.1} s, recount {round} in {:.1} s",
                 made as f64 / seconds,
                 tally.uncertain,
                 tally.crashes,
                 tally.again,
+                tally.stored,
+                tally.dead,
                 resting.as_secs_f64(),
                 counting.as_secs_f64()
             );
@@ -286,7 +303,7 @@ impl Stage {
         Ok(never)
     }
 
-    /// A function that is always refused is not tested at all.
+    /// A function that is always refused is not tested at all, nor is a way in that is shut for most of the run.
     async fn assert_each_succeeded(&self, db: &TestDb) -> Result<()> {
         let names = self.never_succeeded(db).await?;
         let mut never: Vec<String> = Vec::new();
@@ -300,6 +317,14 @@ impl Stage {
             }
         });
         ensure!(never.is_empty(), "never succeeded: {}", never.join(", "));
+        let mut posted = (0, 0);
+        self.tally(|tally| posted = (tally.stored, tally.dead));
+        ensure!(
+            posted.0 > posted.1,
+            "of what Meta posted, {} items were stored and {} put aside: no number hears any more",
+            posted.0,
+            posted.1
+        );
         Ok(())
     }
 }

@@ -9,25 +9,24 @@ use crate::player::Player;
 /// Most messages that one delivery has.
 const DELIVERY: usize = 5;
 
-/// One delivery: messages, statuses, or what a number tells that is in a phone as well.
-pub fn body(p: &mut Player<'_>) -> Value {
+/// One delivery for a number: messages, statuses, or what it tells if it is in a phone as well.
+pub fn body(p: &mut Player<'_>, number: &Number) -> Value {
     let many = 1 + if p.chance.one_in(3) {
         p.chance.below(DELIVERY)
     } else {
         0
     };
-    let number = p.place().number.clone();
     if p.chance.one_in(3) {
         let said: Vec<_> = (0..many).filter_map(|_| a_status(p)).collect();
         if !said.is_empty() {
-            return body_of_statuses(&number, &said);
+            return body_of_statuses(number, &said);
         }
     }
     if p.chance.one_in(6) {
-        return of_the_phone(p, &number, many);
+        return of_the_phone(p, number, many);
     }
     let written: Vec<_> = (0..many).map(|_| a_message(p)).collect();
-    let mut body = body_of_messages(&number, &written);
+    let mut body = body_of_messages(number, &written);
     if p.chance.one_in(20) {
         body["entry"][0]["changes"][0]["value"]["contacts"] = p.chance.json_text();
     }

@@ -125,7 +125,8 @@ pub const CALLS: &[Kind] = &[
             ("app_id", quote("1001")),
         ]
     }),
-    function("chat_confirm_number", 2, worker, |p| {
+    // Often, because a number that somebody disconnected and another claims would be silent for the rest of the run.
+    function("chat_confirm_number", 12, worker, |p| {
         // Only what Graph says of this number confirms it.
         let number = p.place().number.phone_number_id.clone();
         let details = json!({"id": number, "display_phone_number": "+1 555-010-0001", "verified_name": "Site"});
@@ -327,24 +328,27 @@ fn chat_on_whatsapp(p: &mut Player<'_>) -> String {
 }
 
 fn receive(p: &mut Player<'_>) -> Args {
-    let body = if p.chance.one_in(5) && !p.delivered.is_empty() {
+    let (app, body) = if p.chance.one_in(5) && !p.delivered.is_empty() {
         let again = p.chance.below(p.delivered.len());
         p.delivered[again].clone()
     } else {
-        let body = body(p);
-        p.delivered.push(body.clone());
+        let number = p.number();
+        let delivery = (number.app, body(p, &number));
+        p.delivered.push(delivery.clone());
         if p.delivered.len() > REMEMBERED {
             p.delivered.remove(0);
         }
-        body
+        delivery
     };
     let bytes = body.to_string().into_bytes();
     let items = match parse(&bytes) {
         Ok(items) => cut_runs(items).into_iter().next().unwrap_or_default(),
         Err(error) => unreachable!("the body was made of JSON: {error}"),
     };
-    let app = quote(&p.place().number.app.to_string());
-    vec![("app", app), ("items", wording::json(&json!(items)))]
+    vec![
+        ("app", quote(&app.to_string())),
+        ("items", wording::json(&json!(items))),
+    ]
 }
 
 /// A template as the worker hands it on.
