@@ -161,15 +161,23 @@ pub const CALLS: &[Kind] = &[
     function("chat_file_url", 8, staff, |p| {
         vec![("message", p.one("messages"))]
     }),
-    function("chat_save_whatsapp_number", 2, boss, |p| {
+    // What is disconnected is mostly soon connected again.
+    function("chat_save_whatsapp_number", 10, boss, |p| {
         let (token, secret) = (sealed(p), sealed(p));
+        let number = if p.chance.one_in(4) {
+            p.raw("numbers")
+        } else {
+            p.place().number.phone_number_id.clone()
+        };
+        let account = if p.chance.one_in(10) {
+            p.raw("numbers")
+        } else {
+            number.clone()
+        };
         vec![
             ("site", p.site()),
-            (
-                "phone_number_id",
-                quote(&p.place().number.phone_number_id.clone()),
-            ),
-            ("waba_id", quote(&format!("9{}", p.raw("numbers")))),
+            ("phone_number_id", quote(&number)),
+            ("waba_id", quote(&format!("9{account}"))),
             ("access_token", token),
             ("app_secret", secret),
         ]
