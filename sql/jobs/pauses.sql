@@ -45,6 +45,17 @@ $$;
 comment on function chat.is_paused(text) is
     'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
+create or replace function chat.lock_pauses()
+returns void
+language plpgsql
+as $$
+begin
+    lock table chat.pauses in share row exclusive mode;
+end
+$$;
+comment on function chat.lock_pauses() is
+    'One pause or resume at a time; claims go on. A resume waits for lanes, so whoever ends a pause and enqueues as well takes this first.';
+
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
 language plpgsql
@@ -56,8 +67,7 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
-    -- One pause or resume at a time; claims go on.
-    lock table chat.pauses in share row exclusive mode;
+    perform chat.lock_pauses();
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -81,8 +91,7 @@ as $$
 declare
     going_on integer;
 begin
-    -- One pause or resume at a time; claims go on.
-    lock table chat.pauses in share row exclusive mode;
+    perform chat.lock_pauses();
     delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
         return null;

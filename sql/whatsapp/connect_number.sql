@@ -20,6 +20,8 @@ begin
     set disconnected_at = null,
         confirmed_at = case when n.account_id = p_account then n.confirmed_at end
     where n.site_id = p_site and n.phone_number_id = p_phone_number_id;
+    -- The claim enqueues, and a new token ends pauses after it.
+    perform chat.lock_pauses();
     number := chat.claim_number(p_site, p_phone_number_id, p_account, null);
     update chat.whatsapp_numbers n
     set is_default = coalesce(p_is_default, n.is_default), unknown_policy = coalesce(p_unknown_policy, n.unknown_policy)
@@ -65,6 +67,20 @@ end
 $$;
 comment on function chat.my_number(uuid, text) is 'A number at whose site the caller has a permission. PT404 chat/no_such_number.';
 
+create or replace function chat.lock_account(p_account uuid)
+returns void
+language plpgsql
+as $$
+begin
+    perform from chat.whatsapp_apps a
+    where a.id = (select x.app_id from chat.whatsapp_accounts x where x.id = p_account)
+    for no key update;
+    perform from chat.whatsapp_accounts a where a.id = p_account for no key update;
+end
+$$;
+comment on function chat.lock_account(uuid) is
+    'Locks an account''s app and the account as a save does, for whoever changes a number and then them: app, account, number.';
+
 create or replace function public.chat_disconnect_whatsapp_number(number uuid)
 returns jsonb
 language plpgsql
@@ -76,6 +92,7 @@ declare
     app uuid;
     waiting integer;
 begin
+    perform chat.lock_account(n.account_id);
     update chat.whatsapp_numbers x
     set disconnected_at = coalesce(x.disconnected_at, clock_timestamp()), confirmed_at = null, is_default = false,
         test = null, test_send = null, updated_at = clock_timestamp()

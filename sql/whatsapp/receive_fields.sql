@@ -1,6 +1,6 @@
 -- What: the webhook items that are no messages and no statuses, of one delivery.
 -- Why: apart from messages, whose path pays nothing for them. People's rows are locked first, by id, then accounts' in
---      their order: as everywhere.
+--      their order, then numbers': as everywhere.
 -- Leaves out: what each telling changes (told.sql, marketing.sql, phone_app.sql).
 
 create or replace function chat.receive_fields(p_app uuid, p_items jsonb)
@@ -25,7 +25,7 @@ begin
     for item in
         select i.item from jsonb_array_elements(p_items) with ordinality i (item, place)
         where i.item ->> 'about' is null or i.item ->> 'about' not in ('preference', 'person', 'contact')
-        order by i.item ->> 'waba_id', i.place
+        order by coalesce(i.item ->> 'about' in ('group', 'history'), false), i.item ->> 'waba_id', i.place
     loop
         kept := null;
         if item ->> 'about' in ('group', 'history') then
@@ -37,6 +37,7 @@ begin
                 where a.waba_id = item ->> 'waba_id' and a.app_id = p_app
                     and exists (select from chat.whatsapp_numbers n where n.account_id = a.id and n.confirmed_at is not null)
                 order by a.id
+                for no key update of a
             loop
                 one := case item ->> 'about'
                     when 'template' then chat.tell_template(account, item)

@@ -86,7 +86,8 @@ begin
         select s ->> 'what' as what, (s ->> 'id')::uuid as id, decode(s ->> 'sealed', 'base64') as old,
             chat.sealed(s ->> 'resealed', 'secret') as new
         from jsonb_array_elements(chat_store_resealed.secrets) s
-        order by 1, 2
+        -- Apps before accounts, as a save has them.
+        order by 1 desc, 2
     loop
         if one.what = 'app' then
             update chat.whatsapp_apps a set sealed_secret = one.new where a.id = one.id and a.sealed_secret = one.old;

@@ -89,6 +89,7 @@ as $$
 declare
     n chat.whatsapp_numbers;
 begin
+    perform chat.lock_account(x.account_id) from chat.whatsapp_numbers x where x.id = chat_note_number_test.number;
     update chat.whatsapp_numbers x
     set test = chat_note_number_test.result || jsonb_build_object('state', 'done', 'at', clock_timestamp()),
         details = coalesce(chat_note_number_test.details, x.details)

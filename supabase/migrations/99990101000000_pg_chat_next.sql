@@ -3577,6 +3577,17 @@ $$;
 comment on function chat.is_paused(text) is
     'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
+create or replace function chat.lock_pauses()
+returns void
+language plpgsql
+as $$
+begin
+    lock table chat.pauses in share row exclusive mode;
+end
+$$;
+comment on function chat.lock_pauses() is
+    'One pause or resume at a time; claims go on. A resume waits for lanes, so whoever ends a pause and enqueues as well takes this first.';
+
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
 language plpgsql
@@ -3588,8 +3599,7 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
-    -- One pause or resume at a time; claims go on.
-    lock table chat.pauses in share row exclusive mode;
+    perform chat.lock_pauses();
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -3613,8 +3623,7 @@ as $$
 declare
     going_on integer;
 begin
-    -- One pause or resume at a time; claims go on.
-    lock table chat.pauses in share row exclusive mode;
+    perform chat.lock_pauses();
     delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
         return null;
@@ -15981,7 +15990,7 @@ comment on function chat.may_market(uuid) is 'Whether marketing may be sent to a
 -- file: sql/whatsapp/receive_fields.sql
 -- What: the webhook items that are no messages and no statuses, of one delivery.
 -- Why: apart from messages, whose path pays nothing for them. People's rows are locked first, by id, then accounts' in
---      their order: as everywhere.
+--      their order, then numbers': as everywhere.
 -- Leaves out: what each telling changes (told.sql, marketing.sql, phone_app.sql).
 
 create or replace function chat.receive_fields(p_app uuid, p_items jsonb)
@@ -16006,7 +16015,7 @@ begin
     for item in
         select i.item from jsonb_array_elements(p_items) with ordinality i (item, place)
         where i.item ->> 'about' is null or i.item ->> 'about' not in ('preference', 'person', 'contact')
-        order by i.item ->> 'waba_id', i.place
+        order by coalesce(i.item ->> 'about' in ('group', 'history'), false), i.item ->> 'waba_id', i.place
     loop
         kept := null;
         if item ->> 'about' in ('group', 'history') then
@@ -16018,6 +16027,7 @@ begin
                 where a.waba_id = item ->> 'waba_id' and a.app_id = p_app
                     and exists (select from chat.whatsapp_numbers n where n.account_id = a.id and n.confirmed_at is not null)
                 order by a.id
+                for no key update of a
             loop
                 one := case item ->> 'about'
                     when 'template' then chat.tell_template(account, item)
@@ -16980,7 +16990,8 @@ begin
         select s ->> 'what' as what, (s ->> 'id')::uuid as id, decode(s ->> 'sealed', 'base64') as old,
             chat.sealed(s ->> 'resealed', 'secret') as new
         from jsonb_array_elements(chat_store_resealed.secrets) s
-        order by 1, 2
+        -- Apps before accounts, as a save has them.
+        order by 1 desc, 2
     loop
         if one.what = 'app' then
             update chat.whatsapp_apps a set sealed_secret = one.new where a.id = one.id and a.sealed_secret = one.old;
@@ -17279,6 +17290,8 @@ begin
     set disconnected_at = null,
         confirmed_at = case when n.account_id = p_account then n.confirmed_at end
     where n.site_id = p_site and n.phone_number_id = p_phone_number_id;
+    -- The claim enqueues, and a new token ends pauses after it.
+    perform chat.lock_pauses();
     number := chat.claim_number(p_site, p_phone_number_id, p_account, null);
     update chat.whatsapp_numbers n
     set is_default = coalesce(p_is_default, n.is_default), unknown_policy = coalesce(p_unknown_policy, n.unknown_policy)
@@ -17324,6 +17337,20 @@ end
 $$;
 comment on function chat.my_number(uuid, text) is 'A number at whose site the caller has a permission. PT404 chat/no_such_number.';
 
+create or replace function chat.lock_account(p_account uuid)
+returns void
+language plpgsql
+as $$
+begin
+    perform from chat.whatsapp_apps a
+    where a.id = (select x.app_id from chat.whatsapp_accounts x where x.id = p_account)
+    for no key update;
+    perform from chat.whatsapp_accounts a where a.id = p_account for no key update;
+end
+$$;
+comment on function chat.lock_account(uuid) is
+    'Locks an account''s app and the account as a save does, for whoever changes a number and then them: app, account, number.';
+
 create or replace function public.chat_disconnect_whatsapp_number(number uuid)
 returns jsonb
 language plpgsql
@@ -17335,6 +17362,7 @@ declare
     app uuid;
     waiting integer;
 begin
+    perform chat.lock_account(n.account_id);
     update chat.whatsapp_numbers x
     set disconnected_at = coalesce(x.disconnected_at, clock_timestamp()), confirmed_at = null, is_default = false,
         test = null, test_send = null, updated_at = clock_timestamp()
@@ -17583,6 +17611,7 @@ as $$
 declare
     n chat.whatsapp_numbers;
 begin
+    perform chat.lock_account(x.account_id) from chat.whatsapp_numbers x where x.id = chat_note_number_test.number;
     update chat.whatsapp_numbers x
     set test = chat_note_number_test.result || jsonb_build_object('state', 'done', 'at', clock_timestamp()),
         details = coalesce(chat_note_number_test.details, x.details)

@@ -33,6 +33,16 @@ impl Scene {
         Ok((scene, ada))
     }
 
+    /// Puts a file where Storage would keep it, with what Storage says it is: `{size, mimetype}`.
+    pub async fn lies_in_storage(&self, path: &str, is: &str) -> Result<()> {
+        sqlx::query("insert into storage.objects (bucket_id, name, metadata) values ('chat-media', $1, $2::jsonb)")
+            .bind(path)
+            .bind(is)
+            .execute(self.db.owner())
+            .await?;
+        Ok(())
+    }
+
     /// Takes one webhook with these messages; what the database answered, added up over the runs.
     pub async fn hear(&self, messages: &[Value]) -> Result<Value> {
         self.take(&webhook::body_of_messages(&self.number, messages))
@@ -85,6 +95,17 @@ impl Scene {
         self.db.as_owner(statement).await
     }
 
+    /// Until so many wait for locks.
+    pub async fn until_waiting(&self, many: i64) -> Result<()> {
+        wait_until(&format!("{many} wait for a lock"), async || {
+            let waiting = self
+                .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+                .await?;
+            Ok((waiting >= many).then_some(()))
+        })
+        .await
+    }
+
     /// Does something that must wait for a transaction, which is committed as soon as somebody waits.
     pub async fn while_open<T>(
         &self,
@@ -92,13 +113,7 @@ impl Scene {
         does: impl Future<Output = T>,
     ) -> Result<T> {
         let commits = async {
-            wait_until("somebody waits for the open transaction", async || {
-                let waiting = self
-                    .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
-                    .await?;
-                Ok((waiting > 0).then_some(()))
-            })
-            .await?;
+            self.until_waiting(1).await?;
             anyhow::Ok(open.commit().await?)
         };
         let (done, committed) = tokio::join!(does, commits);

@@ -11,7 +11,7 @@ use crate::scene::{Scene, YUKI, ZOE, only};
 
 impl Scene {
     /// One value, asked by the owner in psql.
-    async fn psql(&self, value: &str) -> Result<Value, sqlx::Error> {
+    pub async fn psql(&self, value: &str) -> Result<Value, sqlx::Error> {
         let select = format!("select to_jsonb({value})");
         sqlx::query_scalar(sqlx::AssertSqlSafe(select))
             .fetch_one(self.db.owner())

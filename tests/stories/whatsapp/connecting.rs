@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pg_chat_tests::{Agent, AgentIs, Refusal, Site};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::scene::{Scene, ZOE, only};
@@ -403,6 +404,63 @@ async fn a_disconnected_number_is_wiped_and_what_waited_fails_visibly() -> Resul
         saved["number"],
         "it can be connected again"
     );
+    Ok(())
+}
+
+/// A resume waits for lanes, and whoever saves a token enqueues a job and ends pauses.
+#[tokio::test]
+async fn a_token_is_saved_while_a_pause_ends() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    scene.connect(eve).await?;
+    scene.psql("chat.pause(kind => 'whatsapp')").await?;
+    let mut before = scene.db.owner().begin().await?;
+    before.execute("select chat.pause(kind => 'crm')").await?;
+    // The resume is the next, and the lane that it wants is the one of the job that the save enqueues.
+    let (resumed, saved, let_go) = tokio::join!(
+        scene.psql("chat.resume(kind => 'whatsapp')"),
+        async {
+            scene.until_waiting(1).await?;
+            scene.connect(eve).await
+        },
+        async {
+            scene.until_waiting(2).await?;
+            anyhow::Ok(before.commit().await?)
+        },
+    );
+    let_go?;
+    assert_eq!(resumed?, 1);
+    saved?;
+    Ok(())
+}
+
+/// Both need the app, the account and the number.
+#[tokio::test]
+async fn of_a_save_and_a_disconnecting_at_once_one_comes_after_the_other() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let saved = scene.connect(eve).await?;
+    let mut holds = scene.db.owner().begin().await?;
+    holds
+        .execute("select from chat.whatsapp_accounts where waba_id = '77' for no key update")
+        .await?;
+    let disconnect = format!(
+        "chat_disconnect_whatsapp_number('{}')",
+        saved["number"].as_str().unwrap()
+    );
+    // The save has the app and waits for the account; the disconnecting must not have the number by then.
+    let (again, gone, let_go) = tokio::join!(
+        scene.connect(eve),
+        async {
+            scene.until_waiting(1).await?;
+            anyhow::Ok(scene.ask(eve, &disconnect).await?)
+        },
+        async {
+            scene.until_waiting(2).await?;
+            anyhow::Ok(holds.commit().await?)
+        },
+    );
+    let_go?;
+    again?;
+    assert_eq!(gone?["disconnected"], true);
     Ok(())
 }
 

@@ -361,10 +361,7 @@ async fn an_agent_sends_a_file_that_is_there_and_that_they_may_read() -> Result<
         )
     };
     scene
-        .as_owner(&format!(
-            "insert into storage.objects (bucket_id, name, metadata)
-            values ('chat-media', '{path}', '{{\"size\": 321, \"mimetype\": \"application/pdf\"}}')"
-        ))
+        .lies_in_storage(&path, r#"{"size": 321, "mimetype": "application/pdf"}"#)
         .await?;
     let sent = scene.as_agent(ada, &send(&path)).await?;
     assert_eq!(

@@ -8,15 +8,6 @@ use uuid::Uuid;
 use super::said;
 use crate::scene::{Scene, id};
 
-/// Puts a file where Storage would keep it.
-async fn put(scene: &Scene, path: &Value) -> Result<()> {
-    sqlx::query("insert into storage.objects (bucket_id, name) values ('chat-media', $1)")
-        .bind(path.as_str())
-        .execute(scene.db.owner())
-        .await?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_sites_rules_for_files_are_asked_before_a_byte_is_sent() -> Result<()> {
     let scene = Scene::open().await?;
@@ -79,7 +70,9 @@ async fn a_file_is_sent_once_by_the_session_that_put_it_there() -> Result<()> {
         said("PT404", "chat/no_such_upload"),
         "nothing was put there"
     );
-    put(&scene, &upload["path"]).await?;
+    scene
+        .lies_in_storage(upload["path"].as_str().unwrap_or_default(), "{}")
+        .await?;
     assert_eq!(
         max.is_refused(&send).await,
         said("PT404", "chat/no_such_upload"),
@@ -134,10 +127,8 @@ async fn what_was_put_there_counts_whatever_was_said_of_it_before() -> Result<()
         let upload = zoe
             .gets("chat_request_upload('a.png', 10, 'image/png')")
             .await?;
-        sqlx::query("insert into storage.objects (bucket_id, name, metadata) values ('chat-media', $1, $2::jsonb)")
-            .bind(upload["path"].as_str())
-            .bind(is)
-            .execute(scene.db.owner())
+        scene
+            .lies_in_storage(upload["path"].as_str().unwrap_or_default(), is)
             .await?;
         let send = format!(
             "chat_post_message('', gen_random_uuid(), null, null, {})",
@@ -182,11 +173,7 @@ async fn a_sites_rules_for_files_hold_for_its_agents_too_and_metas_for_what_leav
         ),
     ] {
         let path = format!("chat/{}/{}_offer", scene.site.id, Uuid::new_v4());
-        sqlx::query("insert into storage.objects (bucket_id, name, metadata) values ('chat-media', $1, $2::jsonb)")
-            .bind(&path)
-            .bind(is)
-            .execute(scene.db.owner())
-            .await?;
+        scene.lies_in_storage(&path, is).await?;
         let send = |conversation: &Value| {
             format!(
                 "insert into mod_chat_messages (conversation_id, content, content_type, file_url)
