@@ -3314,7 +3314,7 @@ create table if not exists chat.send_rates (
     halved smallint not null default 0 check (halved between 0 and 6),
     halved_at timestamptz not null default 'epoch'
 ) with (fillfactor = 50);
-comment on table chat.send_rates is 'What each number may send a second, and what it has used. Locked after lanes, by number.';
+comment on table chat.send_rates is 'What each number may send a second, and what it has used. Locked after lanes; a claim waits for none.';
 comment on column chat.send_rates.owed_until is 'When all that was taken will have flowed off; up to chat.send_credit() may be owed.';
 comment on column chat.send_rates.halved is 'How often the rate was halved because Graph said 130429; one less for each minute since.';
 alter table chat.send_rates enable row level security;
@@ -3389,13 +3389,25 @@ as $$
 declare
     rate chat.send_rates;
     credit interval;
+    others boolean;
 begin
-    select r.* into rate from chat.send_rates r where r.phone_number_id = p_phone_number_id for no key update;
+    -- Whoever takes of this number just now is not waited for. A claim that found nothing looks on and keeps the rates that it
+    -- looked at, in no order, so two of them would wait for each other. The number has its turn a step later.
+    select r.* into rate from chat.send_rates r where r.phone_number_id = p_phone_number_id for no key update skip locked;
+    others := not found;
+    if others then
+        select r.* into rate from chat.send_rates r where r.phone_number_id = p_phone_number_id;
+    end if;
     granted := p_wanted;
-    if not found then
+    if rate.phone_number_id is null then
         return;
     end if;
     step := chat.send_step(rate, p_now);
+    if others then
+        granted := 0;
+        again_at := p_now + step;
+        return;
+    end if;
     credit := greatest(chat.send_credit(), step);
     rate.owed_until := greatest(rate.owed_until, p_now);
     granted := least(p_wanted, greatest(0, floor(extract(epoch from p_now + credit - rate.owed_until)
@@ -3407,7 +3419,7 @@ begin
 end
 $$;
 comment on function chat.take_sends(text, integer, timestamptz) is
-    'Takes so many sends of a number, or as many as there are. Answers how many, when the first of all that were wanted has its turn, and how far apart turns are.';
+    'Takes so many sends of a number, or as many as there are, and none while somebody else takes some. Answers how many, when the first of all that were wanted has its turn, and how far apart turns are.';
 
 create or replace function chat.too_fast(p_lane text, p_phone_number_id text, p_code integer)
 returns void

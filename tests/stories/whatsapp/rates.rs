@@ -1,8 +1,9 @@
 //! No faster than Meta lets a number and a pair send, whichever worker claims.
 
 use anyhow::Result;
-use pg_chat_tests::Agent;
+use pg_chat_tests::{Agent, wait_until};
 use serde_json::{Value, json};
+use sqlx::Executor;
 
 use crate::queue::again_in;
 use crate::scene::{Scene, ZOE};
@@ -66,6 +67,37 @@ async fn a_number_sends_no_faster_than_it_may() -> Result<()> {
         .await?;
     scene.pauses_end().await?;
     assert_eq!(scene.claimed_sends(10).await?, 2);
+    Ok(())
+}
+
+/// Who takes just now may have looked at other numbers before, and keep their rates until it ends.
+#[tokio::test]
+async fn a_claim_waits_for_nobody_who_takes_of_the_same_number() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    scene.answers_wait(ada, 2).await?;
+    scene.may_send(100).await?;
+    let mut takes = scene.db.as_worker().begin().await?;
+    let first: Value = sqlx::query_scalar("select public.chat_claim_jobs(1)")
+        .fetch_one(&mut *takes)
+        .await?;
+    assert!(first[0]["lane"].as_str().unwrap().starts_with("send:"));
+    let mut other = scene.db.as_worker().begin().await?;
+    other.execute("set local lock_timeout = '1s'").await?;
+    let marks: Value = sqlx::query_scalar("select public.chat_claim_jobs(8)")
+        .fetch_one(&mut *other)
+        .await?;
+    assert_eq!(
+        json!([marks[0]["kind"], marks[1]["kind"], marks[2]]),
+        json!(["whatsapp.mark_read", "whatsapp.mark_read", null])
+    );
+    other.commit().await?;
+    takes.commit().await?;
+    let sends = wait_until("the other send has its turn", async || {
+        let sends = scene.claimed_sends(8).await?;
+        Ok((sends > 0).then_some(sends))
+    })
+    .await?;
+    assert_eq!(sends, 1);
     Ok(())
 }
 
