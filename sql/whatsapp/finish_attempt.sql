@@ -49,6 +49,10 @@ begin
     where a.message_id = message.id and a.number = chat_finish_attempt.attempt
         and a.lease_token = chat_finish_attempt.lease_token and a.outcome is null;
     mine := found;
+    -- The number learns of it, and then the account of its token.
+    if mine and jsonb_typeof(chat_finish_attempt.outcome -> 'token') = 'object' then
+        perform chat.lock_account((chat_finish_attempt.outcome #>> '{token,account}')::uuid);
+    end if;
     if mine and chat_finish_attempt.outcome ->> 'code' is not null then
         update chat.whatsapp_numbers n
         set last_error = chat_finish_attempt.outcome - '{is,http,closes_window,after_seconds,token,stops}'::text[]

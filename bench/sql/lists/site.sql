@@ -15,7 +15,7 @@ grant select on bench.words to public;
 create function bench.word(p_n double precision) returns text language sql stable
 as $$ select word from bench.words where n = floor(p_n)::integer $$;
 -- Half of what people write are the same few words, the other half comes from a long tail.
-create function bench.text(p_n bigint) returns text language plpgsql stable as $$
+create function bench.written(p_n bigint) returns text language plpgsql stable as $$
 declare
     common constant text[] := array['where', 'is', 'my', 'the', 'order', 'and', 'please', 'have', 'you', 'delivery', 'when', 'will',
         'thank', 'hello', 'can', 'refund', 'not', 'payment', 'still', 'waiting'];
@@ -26,6 +26,13 @@ begin
         from generate_series(1, 8) k where p_n is not null);
 end
 $$;
+
+-- People repeat themselves: at most so many texts, or making ten million would take longer than everything else.
+create table bench.texts as
+select n, bench.written(n) as text
+from generate_series(0, least(200000, current_setting('bench.conversations')::bigint * 10) - 1) n;
+create unique index on bench.texts (n);
+analyze bench.texts;
 
 insert into public.agencies (id, name) values ('0a000000-0000-4000-8000-000000000000', 'Agency');
 insert into public.sites (id, agency_id, name)
@@ -76,19 +83,22 @@ from plan;
 
 insert into public.mod_chat_messages (id, conversation_id, site_id, sender_type, content, content_type, kind, status,
     delivery_state, seq, public_seq, change, change_before, sent_at, created_at, updated_at)
-select ('0f' || lpad(to_hex(k), 6, '0') || '-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid,
-    ('0f000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid,
+select ('0f' || lpad(to_hex(k), 6, '0') || '-0000-4000-8000-' || lpad(plan.n::text, 12, '0'))::uuid,
+    ('0f000000-0000-4000-8000-' || lpad(plan.n::text, 12, '0'))::uuid,
     ('05000000-0000-4000-8000-' || lpad(site::text, 12, '0'))::uuid,
-    case when k % 2 = 0 then 'agent' else 'visitor' end, bench.text(n), 'text', 'text', 'read',
+    case when k % 2 = 0 then 'agent' else 'visitor' end, t.text, 'text', 'text', 'read',
     case when k % 2 = 0 then 'read' else 'received' end, k, k, k + 1, k, at - (10 - k) * interval '1 minute', at, at
-from plan, generate_series(1, 10) k;
+from plan
+cross join generate_series(1, 10) k
+join bench.texts t on t.n = (plan.n * 10 + k) % (select count(*) from bench.texts);
 
 -- One conversation that never ends.
 insert into public.mod_chat_messages (id, conversation_id, site_id, sender_type, content, content_type, kind, status,
     delivery_state, seq, public_seq, change, change_before, sent_at)
 select gen_random_uuid(), '0f000000-0000-4000-8000-000000000000', '05000000-0000-4000-8000-000000000000', 'visitor',
-    bench.text(k), 'text', 'text', 'read', 'received', k, k, k + 1, k, now() - interval '5 years' + k * interval '1 minute'
-from generate_series(11, 20000) k;
+    t.text, 'text', 'text', 'read', 'received', k, k, k + 1, k, now() - interval '5 years' + k * interval '1 minute'
+from generate_series(11, 20000) k
+join bench.texts t on t.n = k;
 update public.mod_chat_conversations set last_seq = 20000, last_change = 20001, message_count = 20000
 where id = '0f000000-0000-4000-8000-000000000000';
 

@@ -3,11 +3,12 @@
 use anyhow::Result;
 use pg_chat_tests::{AgentIs, Site};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use uuid::Uuid;
 
-use super::connecting::{SECOND, code, with_admin};
+use super::connecting::{KEY, SECOND, code, with_admin};
 use crate::queue::accepted;
-use crate::scene::{YUKI, ZOE, only};
+use crate::scene::{Scene, YUKI, ZOE, only};
 
 #[tokio::test]
 async fn a_test_is_a_job_and_its_result_stands_in_the_health() -> Result<()> {
@@ -177,6 +178,48 @@ async fn lesson_33_a_refused_token_holds_the_queue_until_there_is_another() -> R
         1
     );
     assert_eq!(scene.ask(eve, &health).await?["state"], "connected");
+    Ok(())
+}
+
+/// Both change the account and the number.
+#[tokio::test]
+async fn a_token_is_replaced_while_a_send_says_that_it_is_refused() -> Result<()> {
+    let (scene, eve) = with_admin().await?;
+    let conversation = scene.visit(ZOE).await?;
+    scene.answer(eve, &conversation, "On its way").await?;
+    let attempt = scene.begin_send().await?;
+    let key = scene.publish_key(KEY).await?;
+    let save = format!(
+        "chat_save_whatsapp_number('{}', '{}', '{}', '{}')",
+        scene.site.id,
+        scene.number.phone_number_id,
+        scene.number.waba_id,
+        Scene::sealed(&key)
+    );
+    let mut holds = scene.db.owner().begin().await?;
+    holds
+        .execute("select from chat.whatsapp_accounts for no key update")
+        .await?;
+    let (saved, ended, let_go) = tokio::join!(
+        scene.ask(eve, &save),
+        async {
+            scene.until_waiting(1).await?;
+            let refused = token_refused(scene.number.account, None);
+            scene.end_send(&attempt, refused).await
+        },
+        async {
+            scene.until_waiting(2).await?;
+            anyhow::Ok(holds.commit().await?)
+        },
+    );
+    let_go?;
+    saved?;
+    ended?;
+    assert_eq!(
+        scene.count("chat.pauses").await?,
+        0,
+        "it was said of the token before"
+    );
     Ok(())
 }
 
