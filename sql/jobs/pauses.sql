@@ -16,6 +16,14 @@ comment on column chat.pauses.name is
     'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
 
+-- Without a unique lane: whoever adds one waits for nobody who is just taking it away.
+create table if not exists chat.left_aside (
+    id bigint generated always as identity primary key,
+    lane text not null
+);
+comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
+alter table chat.left_aside enable row level security;
+
 create or replace function chat.is_paused(p_lane text)
 returns boolean
 language plpgsql
@@ -45,17 +53,6 @@ $$;
 comment on function chat.is_paused(text) is
     'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
-create or replace function chat.lock_pauses()
-returns void
-language plpgsql
-as $$
-begin
-    lock table chat.pauses in share row exclusive mode;
-end
-$$;
-comment on function chat.lock_pauses() is
-    'One pause or resume at a time; claims go on. A resume waits for lanes, so whoever ends a pause and enqueues as well takes this first.';
-
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
 language plpgsql
@@ -67,7 +64,8 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
-    perform chat.lock_pauses();
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -91,27 +89,63 @@ as $$
 declare
     going_on integer;
 begin
-    perform chat.lock_pauses();
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
         return null;
     end if;
-    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
-    -- a job and is waited for: a lane passed by would stay aside for ever.
+    -- Nobody is waited for: whoever has a lane may be waiting for one that is taken here, as a message makes jobs in several.
+    -- A claim that has one leases it, for it sees the pause no more; what else is passed by goes on with the next tick.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at = 'infinity'
-        order by x.key
-        for update) aside
+        for update skip locked) aside
     where l.key = aside.key and not chat.is_paused(l.key);
     get diagnostics going_on = row_count;
+    with passed_by as (
+        insert into chat.left_aside (lane)
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at = 'infinity' and not chat.is_paused(x.key)
+        returning lane)
+    select going_on + count(*) into going_on from passed_by;
     notify chat_jobs;
     return going_on;
 end
 $$;
 comment on function chat.lift_pauses(text, text[]) is
     'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
+
+create or replace function chat.lift_left_aside(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    lifted integer;
+begin
+    with passed_by as (
+        select x.id, x.lane from chat.left_aside x order by x.id limit p_batch for update skip locked
+    ), had as materialized (
+        select l.key from chat.lanes l where l.key in (select p.lane from passed_by p) for update skip locked
+    ), goes_on as (
+        update chat.lanes l set next_at = clock_timestamp()
+        from had h
+        where l.key = h.key and l.ready and not l.busy and l.next_at = 'infinity' and not chat.is_paused(l.key)
+    )
+    delete from chat.left_aside x
+    using passed_by p
+    where x.id = p.id
+        and (p.lane in (select h.key from had h) or not exists (select from chat.lanes l where l.key = p.lane));
+    get diagnostics lifted = row_count;
+    if lifted > 0 then
+        notify chat_jobs;
+    end if;
+    return lifted;
+end
+$$;
+comment on function chat.lift_left_aside(integer) is
+    'Lets lanes go on that a resume passed by. Those that somebody has again are left to the next tick. Returns how many were looked after.';
 
 create or replace function chat.resume(kind text default null, number text default null)
 returns integer

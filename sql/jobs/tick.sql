@@ -37,6 +37,7 @@ begin
         'woken', cardinality(woken),
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
+        'aside', chat.lift_left_aside(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch),
@@ -51,7 +52,7 @@ begin
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, aside, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

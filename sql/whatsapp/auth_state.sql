@@ -69,14 +69,13 @@ begin
         insert into chat.events (site_id, name) values (well.site_id, 'chat.whatsapp.auth_restored');
     end if;
     perform chat.lift_pauses('token', numbers);
-    -- What waited for a token in other ways need not wait on.
+    -- What waited for a token in other ways need not wait on; what somebody has is passed by, as it is tried again anyway.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at > clock_timestamp() and x.next_at < 'infinity'
             and split_part(x.key, ':', 2) = any (numbers)
-        order by x.key
-        for update) waiting
+        for update skip locked) waiting
     where l.key = waiting.key;
     notify chat_jobs;
 end

@@ -20,8 +20,6 @@ begin
     set disconnected_at = null,
         confirmed_at = case when n.account_id = p_account then n.confirmed_at end
     where n.site_id = p_site and n.phone_number_id = p_phone_number_id;
-    -- The claim enqueues, and a new token ends pauses after it.
-    perform chat.lock_pauses();
     number := chat.claim_number(p_site, p_phone_number_id, p_account, null);
     update chat.whatsapp_numbers n
     set is_default = coalesce(p_is_default, n.is_default), unknown_policy = coalesce(p_unknown_policy, n.unknown_policy)

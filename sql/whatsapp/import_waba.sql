@@ -24,6 +24,9 @@ begin
         raise exception 'there are no tables waba_accounts and phone_numbers'
             using errcode = 'PT404', detail = 'chat/no_waba_tables', hint = 'connect numbers with chat_save_whatsapp_number';
     end if;
+    -- Several accounts and numbers, and a job for each: accounts, numbers, lanes.
+    perform from chat.whatsapp_accounts a where a.site_id = chat_import_waba.site order by a.id for no key update;
+    perform from chat.whatsapp_numbers n where n.site_id = chat_import_waba.site order by n.id for no key update;
     for host in execute
         -- Whole rows, so that a table that has a column less or more is taken, too. Of each user their own.
         'select to_jsonb(w) as waba, to_jsonb(p) as number

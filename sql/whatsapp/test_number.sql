@@ -35,10 +35,10 @@ as $$
 declare
     n chat.whatsapp_numbers := chat.my_number(chat_test_whatsapp_number.number);
 begin
-    perform chat.test_job(n, 'whatsapp.test_number', '{}');
     update chat.whatsapp_numbers x set test = jsonb_build_object('state', 'queued', 'at', clock_timestamp())
     where x.id = n.id
     returning x.test into n.test;
+    perform chat.test_job(n, 'whatsapp.test_number', '{}');
     return n.test;
 end
 $$;
@@ -68,12 +68,12 @@ begin
         raise exception 'a test message is on its way'
             using errcode = 'PT409', detail = 'chat/test_under_way', hint = 'wait a minute for its result in chat_whatsapp_health';
     end if;
-    perform chat.test_job(n, 'whatsapp.send_test', jsonb_build_object(
-        'to', phone, 'template', chat_send_whatsapp_test.template, 'language', chat_send_whatsapp_test.language));
     update chat.whatsapp_numbers x
     set test_send = jsonb_build_object('state', 'queued', 'at', clock_timestamp(), 'to', phone)
     where x.id = n.id
     returning x.test_send into n.test_send;
+    perform chat.test_job(n, 'whatsapp.send_test', jsonb_build_object(
+        'to', phone, 'template', chat_send_whatsapp_test.template, 'language', chat_send_whatsapp_test.language));
     return n.test_send;
 end
 $$;

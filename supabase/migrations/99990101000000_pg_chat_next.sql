@@ -3560,6 +3560,14 @@ comment on column chat.pauses.name is
     'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
 
+-- Without a unique lane: whoever adds one waits for nobody who is just taking it away.
+create table if not exists chat.left_aside (
+    id bigint generated always as identity primary key,
+    lane text not null
+);
+comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
+alter table chat.left_aside enable row level security;
+
 create or replace function chat.is_paused(p_lane text)
 returns boolean
 language plpgsql
@@ -3589,17 +3597,6 @@ $$;
 comment on function chat.is_paused(text) is
     'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
 
-create or replace function chat.lock_pauses()
-returns void
-language plpgsql
-as $$
-begin
-    lock table chat.pauses in share row exclusive mode;
-end
-$$;
-comment on function chat.lock_pauses() is
-    'One pause or resume at a time; claims go on. A resume waits for lanes, so whoever ends a pause and enqueues as well takes this first.';
-
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
 language plpgsql
@@ -3611,7 +3608,8 @@ begin
         raise exception 'a pause is of a kind or of a number'
             using errcode = 'PT422', detail = 'chat/kind_or_number', hint = 'chat.pause(kind => ''whatsapp'') or chat.pause(number => ''<phone_number_id>'')';
     end if;
-    perform chat.lock_pauses();
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     insert into chat.pauses as p (what, name, reason)
     values (case when pause.kind is null then 'number' else 'kind' end, coalesce(pause.kind, pause.number), pause.reason)
     on conflict (what, name) do update set reason = coalesce(excluded.reason, p.reason);
@@ -3635,27 +3633,63 @@ as $$
 declare
     going_on integer;
 begin
-    perform chat.lock_pauses();
+    -- One pause or resume at a time; claims go on.
+    lock table chat.pauses in share row exclusive mode;
     delete from chat.pauses p where p.what = p_what and p.name = any (p_names);
     if not found then
         return null;
     end if;
-    -- A lane that a claim holds now is leased by it, for the claim sees the pause no more. Whoever else holds one only adds
-    -- a job and is waited for: a lane passed by would stay aside for ever.
+    -- Nobody is waited for: whoever has a lane may be waiting for one that is taken here, as a message makes jobs in several.
+    -- A claim that has one leases it, for it sees the pause no more; what else is passed by goes on with the next tick.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at = 'infinity'
-        order by x.key
-        for update) aside
+        for update skip locked) aside
     where l.key = aside.key and not chat.is_paused(l.key);
     get diagnostics going_on = row_count;
+    with passed_by as (
+        insert into chat.left_aside (lane)
+        select x.key from chat.lanes x
+        where x.ready and not x.busy and x.next_at = 'infinity' and not chat.is_paused(x.key)
+        returning lane)
+    select going_on + count(*) into going_on from passed_by;
     notify chat_jobs;
     return going_on;
 end
 $$;
 comment on function chat.lift_pauses(text, text[]) is
     'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
+
+create or replace function chat.lift_left_aside(p_batch integer)
+returns integer
+language plpgsql
+as $$
+declare
+    lifted integer;
+begin
+    with passed_by as (
+        select x.id, x.lane from chat.left_aside x order by x.id limit p_batch for update skip locked
+    ), had as materialized (
+        select l.key from chat.lanes l where l.key in (select p.lane from passed_by p) for update skip locked
+    ), goes_on as (
+        update chat.lanes l set next_at = clock_timestamp()
+        from had h
+        where l.key = h.key and l.ready and not l.busy and l.next_at = 'infinity' and not chat.is_paused(l.key)
+    )
+    delete from chat.left_aside x
+    using passed_by p
+    where x.id = p.id
+        and (p.lane in (select h.key from had h) or not exists (select from chat.lanes l where l.key = p.lane));
+    get diagnostics lifted = row_count;
+    if lifted > 0 then
+        notify chat_jobs;
+    end if;
+    return lifted;
+end
+$$;
+comment on function chat.lift_left_aside(integer) is
+    'Lets lanes go on that a resume passed by. Those that somebody has again are left to the next tick. Returns how many were looked after.';
 
 create or replace function chat.resume(kind text default null, number text default null)
 returns integer
@@ -17095,14 +17129,13 @@ begin
         insert into chat.events (site_id, name) values (well.site_id, 'chat.whatsapp.auth_restored');
     end if;
     perform chat.lift_pauses('token', numbers);
-    -- What waited for a token in other ways need not wait on.
+    -- What waited for a token in other ways need not wait on; what somebody has is passed by, as it is tried again anyway.
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
         where x.ready and not x.busy and x.next_at > clock_timestamp() and x.next_at < 'infinity'
             and split_part(x.key, ':', 2) = any (numbers)
-        order by x.key
-        for update) waiting
+        for update skip locked) waiting
     where l.key = waiting.key;
     notify chat_jobs;
 end
@@ -17306,8 +17339,6 @@ begin
     set disconnected_at = null,
         confirmed_at = case when n.account_id = p_account then n.confirmed_at end
     where n.site_id = p_site and n.phone_number_id = p_phone_number_id;
-    -- The claim enqueues, and a new token ends pauses after it.
-    perform chat.lock_pauses();
     number := chat.claim_number(p_site, p_phone_number_id, p_account, null);
     update chat.whatsapp_numbers n
     set is_default = coalesce(p_is_default, n.is_default), unknown_policy = coalesce(p_unknown_policy, n.unknown_policy)
@@ -17573,10 +17604,10 @@ as $$
 declare
     n chat.whatsapp_numbers := chat.my_number(chat_test_whatsapp_number.number);
 begin
-    perform chat.test_job(n, 'whatsapp.test_number', '{}');
     update chat.whatsapp_numbers x set test = jsonb_build_object('state', 'queued', 'at', clock_timestamp())
     where x.id = n.id
     returning x.test into n.test;
+    perform chat.test_job(n, 'whatsapp.test_number', '{}');
     return n.test;
 end
 $$;
@@ -17606,12 +17637,12 @@ begin
         raise exception 'a test message is on its way'
             using errcode = 'PT409', detail = 'chat/test_under_way', hint = 'wait a minute for its result in chat_whatsapp_health';
     end if;
-    perform chat.test_job(n, 'whatsapp.send_test', jsonb_build_object(
-        'to', phone, 'template', chat_send_whatsapp_test.template, 'language', chat_send_whatsapp_test.language));
     update chat.whatsapp_numbers x
     set test_send = jsonb_build_object('state', 'queued', 'at', clock_timestamp(), 'to', phone)
     where x.id = n.id
     returning x.test_send into n.test_send;
+    perform chat.test_job(n, 'whatsapp.send_test', jsonb_build_object(
+        'to', phone, 'template', chat_send_whatsapp_test.template, 'language', chat_send_whatsapp_test.language));
     return n.test_send;
 end
 $$;
@@ -17817,6 +17848,9 @@ begin
         raise exception 'there are no tables waba_accounts and phone_numbers'
             using errcode = 'PT404', detail = 'chat/no_waba_tables', hint = 'connect numbers with chat_save_whatsapp_number';
     end if;
+    -- Several accounts and numbers, and a job for each: accounts, numbers, lanes.
+    perform from chat.whatsapp_accounts a where a.site_id = chat_import_waba.site order by a.id for no key update;
+    perform from chat.whatsapp_numbers n where n.site_id = chat_import_waba.site order by n.id for no key update;
     for host in execute
         -- Whole rows, so that a table that has a column less or more is taken, too. Of each user their own.
         'select to_jsonb(w) as waba, to_jsonb(p) as number
@@ -18538,6 +18572,7 @@ begin
         'woken', cardinality(woken),
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
+        'aside', chat.lift_left_aside(chat_tick.batch),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch),
@@ -18552,7 +18587,7 @@ begin
 end
 $$;
 comment on function public.chat_tick(integer) is
-    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
+    'For the worker, each second: timed work in batches of at most `batch`. Answers {sites, orphans, settled, returned, unanswered, sent, woken, resolved, missed, aside, lanes, rates, page_views, facts, states, tellings, lost, counted, routed, told, sla, crm, templates, stops, indexed}: how many of each.';
 
 create or replace function chat.sweep_lanes(p_batch integer)
 returns integer

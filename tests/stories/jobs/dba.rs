@@ -220,7 +220,7 @@ async fn a_resume_misses_no_lane_that_is_just_put_aside() -> Result<()> {
     Ok(())
 }
 
-/// Whoever adds a job holds the lane until they commit: passed by, it would stay aside for ever.
+/// Whoever adds a job holds the lane until they commit: passed by and forgotten, it would stay aside for ever.
 #[tokio::test]
 async fn a_resume_misses_no_lane_that_somebody_just_adds_to() -> Result<()> {
     let scene = Scene::open().await?;
@@ -229,13 +229,43 @@ async fn a_resume_misses_no_lane_that_somebody_just_adds_to() -> Result<()> {
     let mut adds = scene.db.owner().begin().await?;
     adds.execute("select from chat.lanes where key = 'lane' for update")
         .await?;
-    let resume = scene.psql("chat.resume(kind => 'test.job')");
-    assert_eq!(scene.while_open(adds, resume).await??, 1);
+    assert_eq!(scene.psql("chat.resume(kind => 'test.job')").await?, 1);
+    scene.tick().await?;
+    assert!(scene.claim(1).await?.is_empty(), "somebody has it");
+    adds.commit().await?;
+    scene.tick().await?;
     assert_eq!(scene.claim(1).await?.len(), 1);
+    assert_eq!(scene.count("chat.left_aside").await?, 0);
     Ok(())
 }
 
-/// The resume may be waiting for a lane that the claim holds.
+/// An answer makes a send and a read mark, each in a lane of its own, and in its own order.
+#[tokio::test]
+async fn a_resume_and_who_adds_to_two_lanes_do_not_wait_for_each_other() -> Result<()> {
+    let scene = Scene::open().await?;
+    for lane in ["a", "b"] {
+        scene.enqueue(lane, "bulk", &json!(1)).await?;
+    }
+    scene.psql("chat.pause(kind => 'test.job')").await?;
+    let mut adds = scene.db.owner().begin().await?;
+    adds.execute("select from chat.lanes where key = 'b' for update")
+        .await?;
+    let mut resume = scene.db.owner().begin().await?;
+    resume
+        .execute("select chat.resume(kind => 'test.job')")
+        .await?;
+    let second = async {
+        adds.execute("select from chat.lanes where key = 'a' for update")
+            .await?;
+        anyhow::Ok(adds.commit().await?)
+    };
+    scene.while_open(resume, second).await??;
+    scene.tick().await?;
+    assert_eq!(scene.claim(8).await?.len(), 2);
+    Ok(())
+}
+
+/// The resume may have lanes that the claim wants.
 #[tokio::test]
 async fn a_claim_waits_for_no_resume_and_leaves_its_lanes_to_the_next() -> Result<()> {
     let scene = Scene::open().await?;
