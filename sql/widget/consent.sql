@@ -10,7 +10,7 @@ set search_path = ''
 as $$
 declare
     at constant timestamptz := clock_timestamp();
-    session constant chat.sessions := chat.my_session(at);
+    session constant chat.sessions := chat.lock_person(chat.my_session(at));
 begin
     return chat.keep_consent(session, chat.settings_of(session.site_id), chat_consent.version, at);
 end

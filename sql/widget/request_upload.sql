@@ -11,7 +11,7 @@ set search_path = ''
 as $$
 declare
     at constant timestamptz := clock_timestamp();
-    session constant chat.sessions := chat.my_session(at);
+    session chat.sessions := chat.my_session(at);
     settings constant public.mod_chat_widget_settings := chat.settings_of(session.site_id);
     wait constant integer := chat.wait_to_write(session, settings, at);
     mime constant text := lower(btrim(split_part(chat_request_upload.mime_type, ';', 1)));
@@ -23,6 +23,7 @@ begin
         return chat.answer_wait(wait);
     end if;
     perform chat.require_file(settings, chat_request_upload.name, chat_request_upload.size_bytes, mime);
+    session := chat.lock_person(session);
     insert into chat.uploads (site_id, session_id, path, name, size_bytes, mime_type)
     values (session.site_id, session.id, format('chat/%s/%s_%s', session.site_id, gen_random_uuid(), plain),
         chat.one_line(chat_request_upload.name, 200), chat_request_upload.size_bytes, mime)

@@ -195,6 +195,27 @@ async fn who_is_erased_while_they_say_who_they_are_is_told_that_the_session_is_o
 }
 
 #[tokio::test]
+async fn who_is_erased_while_they_agree_or_ask_for_a_place_is_told_that_the_session_is_over()
+-> Result<()> {
+    for call in [
+        "chat_consent(2)",
+        "chat_request_upload('a.png', 10, 'image/png')",
+    ] {
+        let scene = Scene::open().await?;
+        scene.set("privacy_text = 'We keep it'").await?;
+        let mut zoe = scene.guest_without_form().await?;
+        let mut erases = scene.db.owner().begin().await?;
+        sqlx::query("select chat.erase_person($1)")
+            .bind(zoe.session.visitor)
+            .execute(&mut *erases)
+            .await?;
+        let refused = scene.while_open(erases, zoe.is_refused(call)).await?;
+        assert_eq!(refused, said("PT401", "chat/session_dead"), "{call}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_new_key_makes_the_old_one_worthless() -> Result<()> {
     let scene = Scene::open().await?;
     let mut zoe = scene.guest().await?;
