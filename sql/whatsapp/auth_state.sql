@@ -42,7 +42,7 @@ begin
         p_outcome - '{is,http,after_seconds,token}'::text[] || jsonb_build_object('at', clock_timestamp()))
     then
         -- As if it had not been tried: the wait for a token is not held against it.
-        perform public.chat_give_back_jobs(array[p_lease]);
+        perform chat.give_back(p_lease);
     else
         -- Another token is there already.
         perform chat.finish_job(p_job, p_lease, '{"is": "retry", "after_seconds": 2}');

@@ -3521,25 +3521,38 @@ $$;
 comment on function public.chat_finish_job(bigint, uuid, jsonb) is
     'For the worker: ends a lease with {is: done} | {is: retry, after_seconds, why} | {is: dead, why}. Answers {state}, `stale` when the lease was lost.';
 
+create or replace function chat.give_back(p_lease uuid)
+returns boolean
+language plpgsql
+as $$
+begin
+    update chat.lanes l
+    set busy = false, lease_token = null, lease_until = null, running_job = null,
+        attempts = greatest(0, l.attempts - 1), next_at = clock_timestamp()
+    where l.busy and l.lease_token = p_lease;
+    return found;
+end
+$$;
+comment on function chat.give_back(uuid) is 'Ends a lease as if its job had not been tried. Whether there was one.';
+
 create or replace function public.chat_give_back_jobs(lease_tokens uuid[])
 returns integer
 language plpgsql
 security definer
 set search_path = ''
 as $$
-declare
-    given integer;
 begin
-    update chat.lanes l
-    set busy = false, lease_token = null, lease_until = null, running_job = null,
-        attempts = greatest(0, l.attempts - 1), next_at = clock_timestamp()
-    where l.busy and l.lease_token = any (lease_tokens);
-    get diagnostics given = row_count;
-    return given;
+    -- Whoever has one of them now may be waiting for another, as a message makes jobs in several lanes.
+    return (
+        select count(*) filter (where chat.give_back(mine.lease_token))
+        from (
+            select l.lease_token from chat.lanes l
+            where l.busy and l.lease_token = any (lease_tokens)
+            for update skip locked) mine);
 end
 $$;
 comment on function public.chat_give_back_jobs(uuid[]) is
-    'For a worker that stops: leases of jobs it has not begun go back at once. Answers how many.';
+    'For a worker that stops: leases of jobs it has not begun go back at once, but those whose lane somebody has just now: ask again. Answers how many.';
 
 -- file: sql/jobs/pauses.sql
 -- What: kinds of jobs and numbers that are paused, by people with psql.
@@ -17103,7 +17116,7 @@ begin
         p_outcome - '{is,http,after_seconds,token}'::text[] || jsonb_build_object('at', clock_timestamp()))
     then
         -- As if it had not been tried: the wait for a token is not held against it.
-        perform public.chat_give_back_jobs(array[p_lease]);
+        perform chat.give_back(p_lease);
     else
         -- Another token is there already.
         perform chat.finish_job(p_job, p_lease, '{"is": "retry", "after_seconds": 2}');

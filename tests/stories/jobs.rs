@@ -5,6 +5,7 @@ mod dba;
 use anyhow::Result;
 use pg_chat_tests::webhook::text;
 use serde_json::{Value, json};
+use sqlx::Executor;
 use sqlx::postgres::PgListener;
 
 use crate::queue::Job;
@@ -97,6 +98,42 @@ async fn a_worker_that_stops_gives_back_what_it_has_not_begun() -> Result<()> {
         (job.job_id, 1),
         "giving back is no try"
     );
+    Ok(())
+}
+
+/// Whoever adds to one of the lanes may want the other next.
+#[tokio::test]
+async fn giving_back_waits_for_nobody_who_adds_to_a_lane() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.enqueue("a", "bulk", &json!(1)).await?;
+    scene.enqueue("b", "bulk", &json!(2)).await?;
+    let leases: Vec<_> = scene
+        .claim(2)
+        .await?
+        .iter()
+        .map(|job| job.lease_token)
+        .collect();
+    let mut adds = scene.db.owner().begin().await?;
+    adds.execute("select from chat.lanes where key = 'b' for update")
+        .await?;
+    let give_back = async || -> Result<i32> {
+        let mut worker = scene.db.as_worker().begin().await?;
+        worker.execute("set local lock_timeout = '1s'").await?;
+        let given = sqlx::query_scalar("select chat_give_back_jobs($1)")
+            .bind(&leases)
+            .fetch_one(&mut *worker)
+            .await?;
+        worker.commit().await?;
+        Ok(given)
+    };
+    assert_eq!(give_back().await?, 1);
+    adds.commit().await?;
+    assert_eq!(
+        give_back().await?,
+        1,
+        "the other, when it is asked for again"
+    );
+    assert_eq!(scene.claim(2).await?.len(), 2);
     Ok(())
 }
 

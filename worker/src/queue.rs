@@ -4,7 +4,7 @@
 use crate::{
     backoff::Backoff,
     config,
-    db::ClaimedJob,
+    db::{ClaimedJob, DbError},
     jobs::{self, Context, Outcome},
     metrics::JobLabels,
     shutdown::Stop,
@@ -16,9 +16,10 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tracing::{debug, error, info, warn};
+use uuid::Uuid;
 use wake::Wake;
 
 pub mod lease;
@@ -28,6 +29,10 @@ pub mod wake;
 
 /// The queue is not looked at again sooner than this without a call, however near the next job is.
 const AT_LEAST: Duration = Duration::from_millis(20);
+
+/// How often a worker that stops asks to give its leases back, and how long it waits between.
+const GIVE_BACK_TRIES: usize = 5;
+const BETWEEN_GIVE_BACKS: Duration = Duration::from_millis(50);
 
 /// Jobs running now; each gives the time at which it wants to be looked at again, if any.
 type Running = JoinSet<Option<Instant>>;
@@ -154,10 +159,24 @@ impl Queue {
         if idle.is_empty() {
             return;
         }
-        match self.context.db.give_back_jobs(&idle).await {
+        match self.give_back(&idle).await {
             Ok(given) => info!(jobs = given, "gave back jobs that had not begun"),
             Err(error) => warn!(%error, "jobs could not be given back; their leases run out"),
         }
+    }
+
+    /// Gives leases back; how many. Where somebody just adds to a lane it is asked for again; a lease that was lost meanwhile
+    /// is nobody's to give.
+    async fn give_back(&self, leases: &[Uuid]) -> Result<i32, DbError> {
+        let mut given = 0;
+        for _ in 0..GIVE_BACK_TRIES {
+            given += self.context.db.give_back_jobs(leases).await?;
+            if usize::try_from(given).is_ok_and(|given| given >= leases.len()) {
+                break;
+            }
+            sleep(BETWEEN_GIVE_BACKS).await;
+        }
+        Ok(given)
     }
 }
 
