@@ -37,7 +37,7 @@ begin
         'woken', cardinality(woken),
         'resolved', cardinality(resolved),
         'missed', cardinality(missed),
-        'aside', chat.lift_left_aside(chat_tick.batch),
+        'aside', chat.lift_left_aside(chat_tick.batch * 20),
         'lanes', chat.sweep_lanes(chat_tick.batch),
         'rates', chat.sweep_rates(chat_tick.batch),
         'page_views', chat.forget_page_views(chat_tick.batch),
