@@ -38,7 +38,7 @@ pub async fn run(cluster: &Cluster, size: Size) -> Result<Figures> {
         100_000
     };
     let sizes = [10_000, large];
-    // Made first, the large one takes an hour: the sizes are held against each other and are read one after the other.
+    // Both are made first: they are held against each other, so they are read one right after the other.
     let mut databases = Vec::new();
     for conversations in sizes {
         databases.push(make(cluster, conversations).await?);

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use pg_chat_tests::webhook::{image, text};
-use pg_chat_tests::{Agent, Refusal, wait_until, webhook};
+use pg_chat_tests::{Agent, Refusal, webhook};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
@@ -211,11 +211,7 @@ async fn who_holds_a_chat_may_change_it_twice_while_an_erasing_waits_for_it() ->
     let erase = format!("chat_erase_visitor('{zoe}')");
     let erases = scene.boss_gets(&erase);
     let changes = async {
-        wait_until("the erasing waits for the chat", async || {
-            let waiting = scene.count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").await?;
-            Ok((waiting > 0).then_some(()))
-        })
-        .await?;
+        scene.until_waiting(1).await?;
         let again = format!(
             "set local lock_timeout = '1s'; update mod_chat_conversations set priority = 'low' where id = {}",
             id(&chat)

@@ -173,6 +173,17 @@ async fn a_wrong_hash_proves_nobody_and_is_counted() -> Result<()> {
     Ok(())
 }
 
+/// What a guest is told who is being erased while they call.
+async fn refused_while_erased(scene: &Scene, call: &str) -> Result<(String, String)> {
+    let mut zoe = scene.guest_without_form().await?;
+    let mut erases = scene.db.owner().begin().await?;
+    sqlx::query("select chat.erase_person($1)")
+        .bind(zoe.session.visitor)
+        .execute(&mut *erases)
+        .await?;
+    scene.while_open(erases, zoe.is_refused(call)).await
+}
+
 #[tokio::test]
 async fn who_is_erased_while_they_say_who_they_are_is_told_that_the_session_is_over() -> Result<()>
 {
@@ -182,13 +193,7 @@ async fn who_is_erased_while_they_say_who_they_are_is_told_that_the_session_is_o
         if is_known {
             scene.guest_without_form().await?.gets(&identify).await?;
         }
-        let mut zoe = scene.guest_without_form().await?;
-        let mut erases = scene.db.owner().begin().await?;
-        sqlx::query("select chat.erase_person($1)")
-            .bind(zoe.session.visitor)
-            .execute(&mut *erases)
-            .await?;
-        let refused = scene.while_open(erases, zoe.is_refused(&identify)).await?;
+        let refused = refused_while_erased(&scene, &identify).await?;
         assert_eq!(refused, said("PT401", "chat/session_dead"), "{is_known}");
     }
     Ok(())
@@ -203,13 +208,7 @@ async fn who_is_erased_while_they_agree_or_ask_for_a_place_is_told_that_the_sess
     ] {
         let scene = Scene::open().await?;
         scene.set("privacy_text = 'We keep it'").await?;
-        let mut zoe = scene.guest_without_form().await?;
-        let mut erases = scene.db.owner().begin().await?;
-        sqlx::query("select chat.erase_person($1)")
-            .bind(zoe.session.visitor)
-            .execute(&mut *erases)
-            .await?;
-        let refused = scene.while_open(erases, zoe.is_refused(call)).await?;
+        let refused = refused_while_erased(&scene, call).await?;
         assert_eq!(refused, said("PT401", "chat/session_dead"), "{call}");
     }
     Ok(())
