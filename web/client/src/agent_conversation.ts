@@ -113,6 +113,7 @@ export class AgentConversation {
   close(): void {
     for (const unwatch of this.#unwatch.splice(0)) unwatch()
     this.#typing.stop()
+    this.#read.stop()
     this.thread.stop()
     this.inbox.connection.leave(`chat:conversation:${this.id}`)
     this.inbox.connection.leave(`chat:typing:${this.id}`)

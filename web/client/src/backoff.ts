@@ -13,9 +13,11 @@ export function backoff(n: number, atLeast: number | null = null, random: () => 
 export class Pause {
   #timer: ReturnType<typeof setTimeout> | undefined
   #done: (() => void) | undefined
+  #stopped = false
 
   for(milliseconds: number): Promise<void> {
     this.wake()
+    if (this.#stopped) return Promise.resolve()
     return new Promise((done) => {
       this.#done = done
       this.#timer = setTimeout(() => this.wake(), milliseconds)
@@ -26,5 +28,11 @@ export class Pause {
     clearTimeout(this.#timer)
     this.#done?.()
     this.#done = undefined
+  }
+
+  /** No more pauses: whoever waits goes on and finds that there is nothing to do. */
+  stop(): void {
+    this.#stopped = true
+    this.wake()
   }
 }

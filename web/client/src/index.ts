@@ -9,6 +9,7 @@ export { AgentInbox, type AgentInboxOptions, type AgentInboxState } from './agen
 export type { AgentConversation, AgentConversationState } from './agent_conversation.js'
 export type { ThreadState } from './thread.js'
 export * from './timeline.js'
+export { Cursor } from './cursor.js'
 export { Outbox } from './outbox.js'
 export { Thread, type Source } from './thread.js'
 export { LiveTopic, type TopicUse } from './live_topic.js'

@@ -74,7 +74,7 @@ export class Outbox {
   /** Sends no more; what is left stays stored. */
   stop(): void {
     this.#stopped = true
-    this.#pause.wake()
+    this.#pause.stop()
   }
 
   async #run(): Promise<void> {
@@ -96,7 +96,7 @@ export class Outbox {
         this.#drafts.set(draft.id, next)
         this.#store(next)
         this.changed(next)
-        if (error.passes && !this.#stopped) await this.#pause.for(backoff(++tries, error.retryAfter))
+        if (error.passes) await this.#pause.for(backoff(++tries, error.retryAfter))
       }
     }
     this.#running = false

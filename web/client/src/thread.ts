@@ -35,6 +35,10 @@ export interface Sizes {
 
 const SIZES: Sizes = { page: 50, changes: 200 }
 
+/** How long after a hint, look by look, what it tells of may not be readable yet: PostgreSQL streams a commit a moment
+ * before others can see it, on a busy machine or with a synchronous replica a long one. */
+const EARLY_MS: readonly number[] = [50, 250, 1_000, 4_000]
+
 /** Keeps a conversation. */
 export class Thread<M extends Row, C> {
   readonly state: Store<ThreadState<M, C>>
@@ -106,22 +110,32 @@ export class Thread<M extends Row, C> {
 
   stop(): void {
     this.#stopped = true
-    this.#pause.wake()
+    this.#pause.stop()
   }
 
   async #look(): Promise<void> {
-    for (let tries = 0; (this.#lookAgain || isBehind(this.#timeline)) && !this.#stopped && this.#source; ) {
+    let failures = 0
+    let early = 0
+    while ((this.#lookAgain || isBehind(this.#timeline)) && !this.#stopped && this.#source) {
       this.#lookAgain = false
       try {
         await (this.#timeline.oldest === null ? this.#first() : this.#since(this.#source))
-        tries = 0
+        failures = 0
         this.#fails(null)
       } catch (thrown) {
         const error = asChatError(thrown)
         this.#fails(error)
         if (!error.passes) return
         this.#lookAgain = true
-        await this.#pause.for(backoff(++tries, error.retryAfter))
+        await this.#pause.for(backoff(++failures, error.retryAfter))
+      }
+      if (this.#lookAgain || !isBehind(this.#timeline)) {
+        early = 0
+      } else if (early < EARLY_MS.length) {
+        await this.#pause.for(EARLY_MS[early++]!)
+      } else {
+        // Heard of and still not there: it was erased.
+        this.#timeline = { ...this.#timeline, heard: this.#timeline.known }
       }
     }
   }
@@ -142,8 +156,6 @@ export class Thread<M extends Row, C> {
       this.happen({ type: 'changes', since, rows: answer.rows, upTo: answer.change })
       more = answer.more
     }
-    // Heard of and yet not there: the hint was of something that was rolled back or erased.
-    if (isBehind(this.#timeline) && !this.#lookAgain) this.#timeline = { ...this.#timeline, heard: this.#timeline.known }
   }
 
   #keep(conversation: C): void {

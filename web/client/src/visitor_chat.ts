@@ -16,6 +16,9 @@ import { uploadFile } from './upload.js'
 import { VisitorSession, type SessionOptions } from './visitor_session.js'
 import { mapRecord } from './map_record.js'
 
+/** A conversation that is not shown may be told of before it can be read (thread.ts), so it is looked for twice. */
+const EARLY_MS = 1_000
+
 /** Where a visitor chats. */
 export interface VisitorChatOptions extends Omit<SessionOptions, 'storage'>, Polling {
   /** Default: localStorage, or memory where it is blocked. */
@@ -63,7 +66,9 @@ export class VisitorChat {
   #delivered: Cursor | null = null
   #unwatch: (() => void)[] = []
   #topics: readonly string[] = []
-  #looking = false
+  #looking: Promise<void> | null = null
+  #lookAgain = false
+  #lookLater: ReturnType<typeof setTimeout> | undefined
   /** Why the last look failed. */
   #lookError: ChatError | null = null
 
@@ -192,36 +197,46 @@ export class VisitorChat {
     }
   }
 
-  /** Looks what is new: of the session, which conversation goes on, and its messages. */
+  /** Looks what is new: of the session, which conversation goes on, and its messages. Whoever asks meanwhile is answered by
+   * one more look. */
   async look(): Promise<void> {
-    if (this.#looking) return this.#thread.look()
-    this.#looking = true
-    try {
-      await this.#session.token()
-      this.#outbox.wake()
-      const rows = await this.calls.read('chat_my_conversations', (q) => 
-        q.order('archived_at', { ascending: false, nullsFirst: true }).order('created_at', { ascending: false }).limit(1))
-      if (rows[0]) this.#enter(rows[0].id)
-      this.#lookError = null
-      this.state.patch({ session: 'open', error: this.#thread.state.get().error })
-      await Promise.all([this.#thread.look(), this.#place(rows[0])])
-      this.#connection.looked(true)
-    } catch (thrown) {
-      const error = asChatError(thrown)
-      this.#lookError = error
-      this.state.patch({ error, ...(error.passes ? {} : { session: 'refused' }) })
-      this.#connection.looked(!error.passes)
-    } finally {
-      this.#looking = false
-    }
+    this.#lookAgain = true
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+    if (this.#lookError === null) await this.#thread.look()
   }
 
   /** Goes away; what is not sent is sent at the next visit. */
   stop(): void {
+    clearTimeout(this.#lookLater)
     this.#outbox.stop()
     this.#connection.stop()
     this.#leaveThread()
     void this.supabase.realtime.disconnect()
+  }
+
+  async #look(): Promise<void> {
+    while (this.#lookAgain) {
+      this.#lookAgain = false
+      try {
+        await this.#session.token()
+        this.#outbox.wake()
+        const rows = await this.calls.read('chat_my_conversations', (q) =>
+          q.order('archived_at', { ascending: false, nullsFirst: true }).order('created_at', { ascending: false }).limit(1))
+        if (rows[0]) this.#enter(rows[0].id)
+        await this.#place(rows[0])
+        this.#lookError = null
+        this.state.patch({ session: 'open', error: this.#thread.state.get().error })
+        this.#connection.looked(true)
+      } catch (thrown) {
+        const error = asChatError(thrown)
+        this.#lookError = error
+        this.state.patch({ error, ...(error.passes ? {} : { session: 'refused' }) })
+        this.#connection.looked(!error.passes)
+      }
+    }
   }
 
   #opened(session: OpenedSession): void {
@@ -240,6 +255,8 @@ export class VisitorChat {
       this.#thread.happen({ type: 'heard', change: payload['change'] })
     } else {
       void this.look()
+      clearTimeout(this.#lookLater)
+      this.#lookLater = setTimeout(() => void this.look(), EARLY_MS)
     }
   }
 
@@ -307,6 +324,8 @@ export class VisitorChat {
   #leaveThread(): void {
     for (const unwatch of this.#unwatch.splice(0)) unwatch()
     this.#typing?.stop()
+    this.#read?.stop()
+    this.#delivered?.stop()
     if (this.#threadId !== null) this.#connection.leave(`chat:typing:${this.#threadId}`)
     this.#thread.stop()
   }

@@ -104,6 +104,34 @@ test('what fails in passing is asked again, and wakes at once when the connectio
   }
 })
 
+test('what a hint tells of before it can be read is looked for again, what was erased not for ever', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const there = new Conversation()
+    there.insert('a', 'a', '2026-05-01T10:00:00Z')
+    let asked = 0
+    const thread = new Thread(source(there, async () => void (asked += 1)))
+    await thread.look()
+    thread.happen({ type: 'heard', change: there.change + 1 })
+    await settle()
+    there.insert('b', 'committed, and streamed a moment before', '2026-05-01T10:01:00Z')
+    mock.timers.tick(50)
+    await settle()
+    assert.deepEqual(shown(thread), there.shown())
+
+    asked = 0
+    thread.happen({ type: 'heard', change: there.change + 1 })
+    for (let n = 0; n < 20; n++) {
+      await settle()
+      mock.timers.tick(4_000)
+    }
+    assert.equal(asked, 5 * 2, 'five requests, there and back')
+    await thread.look()
+  } finally {
+    mock.timers.reset()
+  }
+})
+
 test('what is refused is said, and not asked again by itself', async () => {
   let asked = 0
   const thread = new Thread(source(new Conversation(), async () => {
