@@ -159,7 +159,7 @@ grant execute on function chat.clean_skills(text[]) to authenticated, service_ro
 grant execute on function
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
-    public.chat_bulk(uuid[], jsonb),
+    public.chat_bulk(uuid[], jsonb), chat.lock_people_of(uuid[]),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),

@@ -1,7 +1,22 @@
 -- What: one change to many conversations.
--- Why: clients that PATCH many rows lock them in the order of a plan; two such requests wait for each other. Here they are
---      locked by id, and one refusal does not undo the rest.
+-- Why: clients that PATCH many rows lock them in the order of a plan; two such requests wait for each other. Here people and
+--      then conversations are locked by id, and one refusal does not undo the rest.
 -- Leaves out: rights and rules. It runs as its caller, so each row is changed as by that caller's own PATCH.
+
+create or replace function chat.lock_people_of(p_conversations uuid[])
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.lock_identities(array(
+        select c.identity_id from public.mod_chat_conversations c
+        where c.id = any (p_conversations) and c.site_id = any (chat.my_sites_with('live-chat.conversations.view'))));
+end
+$$;
+comment on function chat.lock_people_of(uuid[]) is
+    'Locks the persons of conversations of the caller''s sites, by id: before many conversations, because a person has one that is open, and whoever opens one waits for whoever opens another.';
 
 create or replace function public.chat_bulk(conversations uuid[], change jsonb)
 returns jsonb
@@ -35,6 +50,7 @@ begin
             using errcode = 'PT422', detail = 'chat/one_site', hint = 'send a request for each site';
     end if;
 
+    perform chat.lock_people_of(wanted);
     for one in
         select c.id, c.tags from public.mod_chat_conversations c where c.id = any (wanted) order by c.id for no key update
     loop

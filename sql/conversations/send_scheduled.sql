@@ -22,6 +22,11 @@ begin
     end if;
     -- What is over but may come back comes back with its agent.
     if conversation.status in ('resolved', 'missed') then
+        -- Whoever opens another of this person's has the person; a tick waits for nobody.
+        perform from chat.identities i where i.id = conversation.identity_id for no key update skip locked;
+        if not found and conversation.identity_id is not null then
+            return 'waiting';
+        end if;
         update public.mod_chat_conversations c
         set status = 'active', assigned_agent_id = coalesce(c.assigned_agent_id, agent.id)
         where c.id = conversation.id;
@@ -33,7 +38,7 @@ begin
 end
 $$;
 comment on function chat.send_planned(chat.scheduled_messages, timestamptz) is
-    'Writes a planned message whose conversation the caller has locked; sent or cancelled. Raises what keeps it from being written.';
+    'Writes a planned message whose conversation the caller has locked; sent, cancelled, or still waiting because somebody has its person. Raises what keeps it from being written.';
 
 create or replace function chat.send_scheduled(p_batch integer, p_now timestamptz default clock_timestamp())
 returns uuid[]
@@ -60,6 +65,7 @@ begin
         why := null;
         begin
             outcome := chat.send_planned(plan, p_now);
+            continue when outcome = 'waiting';
         exception when others then
             -- Only refusals end a plan; after a fault of the moment the next tick tries again.
             if sqlstate = '23505' then

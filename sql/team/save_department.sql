@@ -21,6 +21,7 @@ as $$
 #variable_conflict use_column
 declare
     saved constant uuid := coalesce(chat_save_department.id, gen_random_uuid());
+    waiting uuid[];
 begin
     perform chat.require(chat_save_department.site, 'live-chat.agents.manage');
     if coalesce(btrim(chat_save_department.name), '') = '' then
@@ -38,16 +39,15 @@ begin
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or none for a new one';
     end if;
     if chat_save_department.is_active is false then
-        -- Nobody waits for a department that is no more. Conversations are locked before the routing row, by id.
-        update public.mod_chat_conversations c
-        set department_id = null
-        from (
-            select x.id from public.mod_chat_conversations x
-            where x.site_id = chat_save_department.site and x.department_id = saved
-                and x.status = 'pending' and x.assigned_agent_id is null
-            order by x.id
-            for no key update) waiting
-        where c.id = waiting.id;
+        -- Nobody waits for a department that is no more. Conversations are locked before the routing row, by id, and in a
+        -- statement of their own (docs/architecture.md).
+        waiting := array(
+            select c.id from public.mod_chat_conversations c
+            where c.site_id = chat_save_department.site and c.department_id = saved
+                and c.status = 'pending' and c.assigned_agent_id is null
+            order by c.id
+            for no key update);
+        update public.mod_chat_conversations c set department_id = null where c.id = any (waiting);
     end if;
     perform chat.lock_routing(chat_save_department.site);
     if chat_save_department.is_default then

@@ -9,19 +9,19 @@ security definer
 set search_path = ''
 as $$
 begin
+    -- A statement of its own, so that the next sees the rows as they are when they are held (docs/architecture.md).
+    perform from chat.whatsapp_apps a
+    where a.id in (select (r ->> 'app')::uuid from jsonb_array_elements(chat_note_webhooks.heard) r)
+    order by a.id
+    for no key update;
     update chat.whatsapp_apps a
-    set last_webhook_at = greatest(a.last_webhook_at, h.webhook_at),
-        last_refused_at = greatest(a.last_refused_at, h.refused_at),
-        last_refused_why = case when h.refused_at is null then a.last_refused_why else h.why end,
-        refused_count = a.refused_count + coalesce(h.refused, 0)
-    from (
-        select x.id, r.webhook_at, r.refused_at, r.why, r.refused
-        from jsonb_to_recordset(chat_note_webhooks.heard) as r (
-            app uuid, webhook_at timestamptz, refused_at timestamptz, why text, refused bigint)
-        join chat.whatsapp_apps x on x.id = r.app
-        order by x.id
-        for no key update of x) h
-    where a.id = h.id;
+    set last_webhook_at = greatest(a.last_webhook_at, r.webhook_at),
+        last_refused_at = greatest(a.last_refused_at, r.refused_at),
+        last_refused_why = case when r.refused_at is null then a.last_refused_why else r.why end,
+        refused_count = a.refused_count + coalesce(r.refused, 0)
+    from jsonb_to_recordset(chat_note_webhooks.heard) as r (
+        app uuid, webhook_at timestamptz, refused_at timestamptz, why text, refused bigint)
+    where a.id = r.app;
 end
 $$;
 comment on function public.chat_note_webhooks(jsonb) is

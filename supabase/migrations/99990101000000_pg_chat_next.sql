@@ -5059,9 +5059,24 @@ comment on function public.chat_end(uuid, integer, text) is
 
 -- file: sql/conversations/bulk.sql
 -- What: one change to many conversations.
--- Why: clients that PATCH many rows lock them in the order of a plan; two such requests wait for each other. Here they are
---      locked by id, and one refusal does not undo the rest.
+-- Why: clients that PATCH many rows lock them in the order of a plan; two such requests wait for each other. Here people and
+--      then conversations are locked by id, and one refusal does not undo the rest.
 -- Leaves out: rights and rules. It runs as its caller, so each row is changed as by that caller's own PATCH.
+
+create or replace function chat.lock_people_of(p_conversations uuid[])
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform chat.lock_identities(array(
+        select c.identity_id from public.mod_chat_conversations c
+        where c.id = any (p_conversations) and c.site_id = any (chat.my_sites_with('live-chat.conversations.view'))));
+end
+$$;
+comment on function chat.lock_people_of(uuid[]) is
+    'Locks the persons of conversations of the caller''s sites, by id: before many conversations, because a person has one that is open, and whoever opens one waits for whoever opens another.';
 
 create or replace function public.chat_bulk(conversations uuid[], change jsonb)
 returns jsonb
@@ -5095,6 +5110,7 @@ begin
             using errcode = 'PT422', detail = 'chat/one_site', hint = 'send a request for each site';
     end if;
 
+    perform chat.lock_people_of(wanted);
     for one in
         select c.id, c.tags from public.mod_chat_conversations c where c.id = any (wanted) order by c.id for no key update
     loop
@@ -5257,6 +5273,11 @@ begin
     end if;
     -- What is over but may come back comes back with its agent.
     if conversation.status in ('resolved', 'missed') then
+        -- Whoever opens another of this person's has the person; a tick waits for nobody.
+        perform from chat.identities i where i.id = conversation.identity_id for no key update skip locked;
+        if not found and conversation.identity_id is not null then
+            return 'waiting';
+        end if;
         update public.mod_chat_conversations c
         set status = 'active', assigned_agent_id = coalesce(c.assigned_agent_id, agent.id)
         where c.id = conversation.id;
@@ -5268,7 +5289,7 @@ begin
 end
 $$;
 comment on function chat.send_planned(chat.scheduled_messages, timestamptz) is
-    'Writes a planned message whose conversation the caller has locked; sent or cancelled. Raises what keeps it from being written.';
+    'Writes a planned message whose conversation the caller has locked; sent, cancelled, or still waiting because somebody has its person. Raises what keeps it from being written.';
 
 create or replace function chat.send_scheduled(p_batch integer, p_now timestamptz default clock_timestamp())
 returns uuid[]
@@ -5295,6 +5316,7 @@ begin
         why := null;
         begin
             outcome := chat.send_planned(plan, p_now);
+            continue when outcome = 'waiting';
         exception when others then
             -- Only refusals end a plan; after a fault of the moment the next tick tries again.
             if sqlstate = '23505' then
@@ -9958,6 +9980,7 @@ as $$
 #variable_conflict use_column
 declare
     saved constant uuid := coalesce(chat_save_department.id, gen_random_uuid());
+    waiting uuid[];
 begin
     perform chat.require(chat_save_department.site, 'live-chat.agents.manage');
     if coalesce(btrim(chat_save_department.name), '') = '' then
@@ -9975,16 +9998,15 @@ begin
             using errcode = 'PT404', detail = 'chat/no_such_department', hint = 'use the id of a department of the site, or none for a new one';
     end if;
     if chat_save_department.is_active is false then
-        -- Nobody waits for a department that is no more. Conversations are locked before the routing row, by id.
-        update public.mod_chat_conversations c
-        set department_id = null
-        from (
-            select x.id from public.mod_chat_conversations x
-            where x.site_id = chat_save_department.site and x.department_id = saved
-                and x.status = 'pending' and x.assigned_agent_id is null
-            order by x.id
-            for no key update) waiting
-        where c.id = waiting.id;
+        -- Nobody waits for a department that is no more. Conversations are locked before the routing row, by id, and in a
+        -- statement of their own (docs/architecture.md).
+        waiting := array(
+            select c.id from public.mod_chat_conversations c
+            where c.site_id = chat_save_department.site and c.department_id = saved
+                and c.status = 'pending' and c.assigned_agent_id is null
+            order by c.id
+            for no key update);
+        update public.mod_chat_conversations c set department_id = null where c.id = any (waiting);
     end if;
     perform chat.lock_routing(chat_save_department.site);
     if chat_save_department.is_default then
@@ -17817,19 +17839,19 @@ security definer
 set search_path = ''
 as $$
 begin
+    -- A statement of its own, so that the next sees the rows as they are when they are held (docs/architecture.md).
+    perform from chat.whatsapp_apps a
+    where a.id in (select (r ->> 'app')::uuid from jsonb_array_elements(chat_note_webhooks.heard) r)
+    order by a.id
+    for no key update;
     update chat.whatsapp_apps a
-    set last_webhook_at = greatest(a.last_webhook_at, h.webhook_at),
-        last_refused_at = greatest(a.last_refused_at, h.refused_at),
-        last_refused_why = case when h.refused_at is null then a.last_refused_why else h.why end,
-        refused_count = a.refused_count + coalesce(h.refused, 0)
-    from (
-        select x.id, r.webhook_at, r.refused_at, r.why, r.refused
-        from jsonb_to_recordset(chat_note_webhooks.heard) as r (
-            app uuid, webhook_at timestamptz, refused_at timestamptz, why text, refused bigint)
-        join chat.whatsapp_apps x on x.id = r.app
-        order by x.id
-        for no key update of x) h
-    where a.id = h.id;
+    set last_webhook_at = greatest(a.last_webhook_at, r.webhook_at),
+        last_refused_at = greatest(a.last_refused_at, r.refused_at),
+        last_refused_why = case when r.refused_at is null then a.last_refused_why else r.why end,
+        refused_count = a.refused_count + coalesce(r.refused, 0)
+    from jsonb_to_recordset(chat_note_webhooks.heard) as r (
+        app uuid, webhook_at timestamptz, refused_at timestamptz, why text, refused bigint)
+    where a.id = r.app;
 end
 $$;
 comment on function public.chat_note_webhooks(jsonb) is
@@ -19599,7 +19621,7 @@ grant execute on function chat.clean_skills(text[]) to authenticated, service_ro
 grant execute on function
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
-    public.chat_bulk(uuid[], jsonb),
+    public.chat_bulk(uuid[], jsonb), chat.lock_people_of(uuid[]),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),

@@ -150,6 +150,9 @@ gets_through! {
         edit("public.chat_cancel_scheduled", "or not chat.may_in(planned.conversation_id, 'live-chat.conversations.view')", "");
     bulk_changes_as_their_caller: talk::many_chats_at_once_without_the_right,
         "alter function public.chat_bulk(uuid[], jsonb) security definer";
+    the_site_of_people_to_lock: talk::holding_foreign_people,
+        edit("chat.lock_people_of",
+            " and c.site_id = any (chat.my_sites_with('live-chat.conversations.view'))", "");
     the_right_to_go_beyond_ones_room: routing::claiming_beyond_ones_room,
         edit("public.chat_claim", "perform chat.require(c.site_id, 'live-chat.conversations.assign');", "");
     the_right_to_go_beyond_anybodys_room: routing::handing_over_beyond_anybodys_room,

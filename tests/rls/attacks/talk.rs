@@ -13,6 +13,7 @@ super::held_off!(
     using_a_foreign_answer,
     calling_off_a_foreign_plan,
     many_chats_at_once_without_the_right,
+    holding_foreign_people,
     naming_a_foreign_agent,
     a_visitor_in_the_chat_of_another,
     a_visitor_in_the_place_of_another,
@@ -133,6 +134,30 @@ pub async fn many_chats_at_once_without_the_right(world: &World) -> Result<()> {
         answer[0]["answer"]["absent"][0] == a.conversation.to_string(),
         "{answer:?}"
     );
+    Ok(())
+}
+
+pub async fn holding_foreign_people(world: &World) -> Result<()> {
+    let chat = world.a.conversation;
+    world
+        .as_owner(&format!(
+            "with person as (insert into chat.identities (site_id, visitor_id) values ('{}', '{}') returning id)
+            update mod_chat_conversations c set identity_id = p.id from person p where c.id = '{chat}'",
+            world.a.site.id, world.a.visitor
+        ))
+        .await?;
+    let mut neighbour = world.db.as_user(world.b.admin.user).await?;
+    neighbour.execute("begin").await?;
+    neighbour
+        .execute(&format!("select chat.lock_people_of('{{{chat}}}')"))
+        .await?;
+    let free = format!(
+        "select from chat.identities i join mod_chat_conversations c on c.identity_id = i.id where c.id = '{chat}'
+        for update of i skip locked"
+    );
+    let free = world.db.rows(&free).await?.len();
+    neighbour.execute("rollback").await?;
+    ensure!(free == 1, "the person is held");
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, Refusal};
 use serde_json::{Value, json};
+use sqlx::Executor;
 
-use crate::scene::{Scene, uuid_of};
+use crate::scene::{Scene, YUKI, ZOE, uuid_of};
 
 impl Scene {
     async fn bulk(
@@ -83,6 +84,30 @@ async fn chats_of_others_are_as_if_they_were_not_there() -> Result<()> {
         json!({"changed": [], "refused": [], "absent": [foreign["id"]]})
     );
     assert_eq!(scene.again(&foreign).await?["status"], "pending");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bulk_change_waits_for_the_people_before_it_has_any_of_their_chats() -> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let (zoe, yuki) = (scene.visit(ZOE).await?, scene.visit(YUKI).await?);
+    let mut receives = scene.db.owner().begin().await?;
+    sqlx::query("select chat.lock_identities(array[$1::uuid])")
+        .bind(yuki["identity_id"].as_str())
+        .execute(&mut *receives)
+        .await?;
+    let (chats, change) = ([&zoe, &yuki], json!({"add_tags": ["vip"]}));
+    let bulk = scene.bulk(ada, &chats, &change);
+    let has_the_chats = async {
+        scene.until_waiting(1).await?;
+        receives
+            .execute("select from mod_chat_conversations for no key update nowait")
+            .await?;
+        anyhow::Ok(receives.commit().await?)
+    };
+    let (answer, had) = tokio::join!(bulk, has_the_chats);
+    had?;
+    assert_eq!(answer?["changed"].as_array().map(Vec::len), Some(2));
     Ok(())
 }
 

@@ -111,6 +111,28 @@ async fn a_planned_message_opens_a_resolved_chat_again_for_its_agent() -> Result
 }
 
 #[tokio::test]
+async fn what_would_open_a_chat_again_waits_for_the_next_tick_while_somebody_has_the_person()
+-> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let chat = scene.visit(ZOE).await?;
+    let plan = scene
+        .plan(ada, &chat, "'All well?', now() + '1 hour'")
+        .await?;
+    scene.patch(ada, &chat, "status = 'resolved'").await?;
+    let mut receives = scene.db.owner().begin().await?;
+    sqlx::query("select chat.lock_identities(array[$1::uuid])")
+        .bind(chat["identity_id"].as_str())
+        .execute(&mut *receives)
+        .await?;
+    assert_eq!(scene.sent_after("2 hours").await?, 0);
+    receives.commit().await?;
+    assert_eq!(scene.plan_now(&plan).await?["state"], "waiting");
+    assert_eq!(scene.sent_after("2 hours").await?, 1);
+    assert_eq!(scene.newest(&chat).await?["content"], "All well?");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_sent_fails_with_its_reason_and_holds_nobody_up() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let whatsapp = scene.visit(ZOE).await?;

@@ -117,6 +117,48 @@ async fn when_webhooks_come_and_are_refused_is_kept_by_app() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn two_workers_tell_of_an_app_that_is_written_and_referred_to_and_wait_in_turn() -> Result<()>
+{
+    let (scene, _) = with_admin().await?;
+    let app = scene.number.app;
+    let (mut refers, mut writes) = (
+        scene.db.owner().begin().await?,
+        scene.db.owner().begin().await?,
+    );
+    sqlx::query("select from chat.whatsapp_apps where id = $1 for key share")
+        .bind(app)
+        .execute(&mut *refers)
+        .await?;
+    sqlx::query("update chat.whatsapp_apps set refused_count = 1 where id = $1")
+        .bind(app)
+        .execute(&mut *writes)
+        .await?;
+    let tells = async |nth: i64| -> Result<()> {
+        // One behind the other, at the row as it was before it was written.
+        scene.until_waiting(nth).await?;
+        sqlx::query("select public.chat_note_webhooks($1)")
+            .bind(json!([{"app": app, "refused": 1}]))
+            .execute(scene.db.as_worker())
+            .await?;
+        Ok(())
+    };
+    let commits = async {
+        scene.until_waiting(2).await?;
+        anyhow::Ok(writes.commit().await?)
+    };
+    let (first, second, committed) = tokio::join!(tells(0), tells(1), commits);
+    committed?;
+    first?;
+    second?;
+    refers.rollback().await?;
+    let told = scene
+        .row("select refused_count from chat.whatsapp_apps")
+        .await?;
+    assert_eq!(told["refused_count"], 3);
+    Ok(())
+}
+
 /// Ends a send with Graph's word about the token.
 fn token_refused(account: Uuid, mark: Option<&str>) -> Value {
     json!({"is": "retry", "after_seconds": 300, "code": 190, "title": "Invalid OAuth access token", "details": null,
