@@ -147,16 +147,17 @@ pub async fn holding_foreign_people(world: &World) -> Result<()> {
         ))
         .await?;
     let mut neighbour = world.db.as_user(world.b.admin.user).await?;
-    neighbour.execute("begin").await?;
-    neighbour
-        .execute(&format!("select chat.lock_people_of('{{{chat}}}')"))
+    let mut request = neighbour.begin().await?;
+    sqlx::query("select chat.lock_people_of(array[$1])")
+        .bind(chat)
+        .execute(&mut *request)
         .await?;
     let free = format!(
         "select from chat.identities i join mod_chat_conversations c on c.identity_id = i.id where c.id = '{chat}'
         for update of i skip locked"
     );
     let free = world.db.rows(&free).await?.len();
-    neighbour.execute("rollback").await?;
+    request.rollback().await?;
     ensure!(free == 1, "the person is held");
     Ok(())
 }
