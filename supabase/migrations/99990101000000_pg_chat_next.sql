@@ -3581,20 +3581,30 @@ create table if not exists chat.left_aside (
 comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
 alter table chat.left_aside enable row level security;
 
+create or replace function chat.pauses_of(p_lane text)
+returns setof chat.pauses
+language sql
+stable
+as $$
+    select p.* from chat.pauses p
+    where p.what in ('number', 'token') and p.name = split_part(p_lane, ':', 2)
+        or p.what = 'kind' and exists (
+            select from (
+                select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head
+            where head.kind = p.name or starts_with(head.kind, p.name || '.'))
+$$;
+comment on function chat.pauses_of(text) is 'The pauses that hold a lane: by the number in its key, or by the kind of its first job.';
+
 create or replace function chat.is_paused(p_lane text)
 returns boolean
 language plpgsql
 as $$
 declare
-    pause record;
+    pause chat.pauses;
     ends boolean := false;
 begin
     for pause in
-        select p.what, p.name from chat.pauses p
-        left join lateral (
-            select j.kind from chat.jobs j where j.lane = p_lane and j.died_at is null order by j.id limit 1) head on true
-        where p.what in ('number', 'token') and p.name = split_part(p_lane, ':', 2)
-            or p.what = 'kind' and (head.kind = p.name or starts_with(head.kind, p.name || '.'))
+        select p.* from chat.pauses_of(p_lane) p
     loop
         -- Locked, so that a resume waits for a claim that is putting the lane aside, and then sees it. A claim waits for no
         -- resume, which may be waiting for a lane that the claim holds.
@@ -3608,7 +3618,7 @@ begin
 end
 $$;
 comment on function chat.is_paused(text) is
-    'Whether a pause holds a lane: by the number in its key, or by the kind of its first job. Null where somebody is just ending it.';
+    'Whether a pause holds a lane, for whoever claims it. Null where somebody is just ending it.';
 
 create or replace function chat.pause(kind text default null, number text default null, reason text default null)
 returns integer
@@ -3629,9 +3639,9 @@ begin
     update chat.lanes l set next_at = 'infinity'
     from (
         select x.key from chat.lanes x
-        where x.ready and not x.busy and x.next_at < 'infinity'
+        where x.ready and not x.busy and x.next_at < 'infinity' and exists (select from chat.pauses_of(x.key))
         for update skip locked) idle
-    where l.key = idle.key and chat.is_paused(l.key);
+    where l.key = idle.key;
     get diagnostics aside = row_count;
     return aside;
 end
@@ -3657,14 +3667,14 @@ begin
     update chat.lanes l set next_at = clock_timestamp()
     from (
         select x.key from chat.lanes x
-        where x.ready and not x.busy and x.next_at = 'infinity'
+        where x.ready and not x.busy and x.next_at = 'infinity' and not exists (select from chat.pauses_of(x.key))
         for update skip locked) aside
-    where l.key = aside.key and not chat.is_paused(l.key);
+    where l.key = aside.key;
     get diagnostics going_on = row_count;
     with passed_by as (
         insert into chat.left_aside (lane)
         select x.key from chat.lanes x
-        where x.ready and not x.busy and x.next_at = 'infinity' and not chat.is_paused(x.key)
+        where x.ready and not x.busy and x.next_at = 'infinity' and not exists (select from chat.pauses_of(x.key))
         returning lane)
     select going_on + count(*) into going_on from passed_by;
     notify chat_jobs;
