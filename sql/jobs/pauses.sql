@@ -132,22 +132,22 @@ returns integer
 language plpgsql
 as $$
 declare
-    lifted integer;
+    passed_by chat.left_aside;
+    waits boolean;
+    lifted integer := 0;
 begin
-    with passed_by as (
-        select x.id, x.lane from chat.left_aside x order by x.id limit p_batch for update skip locked
-    ), had as materialized (
-        select l.key from chat.lanes l where l.key in (select p.lane from passed_by p) for update skip locked
-    ), goes_on as (
-        update chat.lanes l set next_at = clock_timestamp()
-        from had h
-        where l.key = h.key and l.ready and not l.busy and l.next_at = 'infinity' and not chat.is_paused(l.key)
-    )
-    delete from chat.left_aside x
-    using passed_by p
-    where x.id = p.id
-        and (p.lane in (select h.key from had h) or not exists (select from chat.lanes l where l.key = p.lane));
-    get diagnostics lifted = row_count;
+    for passed_by in
+        select x.* from chat.left_aside x order by x.id limit p_batch for update skip locked
+    loop
+        select l.ready and not l.busy and l.next_at = 'infinity' into waits
+        from chat.lanes l where l.key = passed_by.lane for update skip locked;
+        continue when not found and exists (select from chat.lanes l where l.key = passed_by.lane);
+        if waits and not chat.is_paused(passed_by.lane) then
+            update chat.lanes l set next_at = clock_timestamp() where l.key = passed_by.lane;
+        end if;
+        delete from chat.left_aside x where x.id = passed_by.id;
+        lifted := lifted + 1;
+    end loop;
     if lifted > 0 then
         notify chat_jobs;
     end if;

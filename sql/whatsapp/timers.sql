@@ -13,7 +13,11 @@ begin
     for found_one in
         select o.site_id, o.wamid, m.conversation_id
         from chat.orphan_statuses o
-        join public.mod_chat_messages m on m.site_id = o.site_id and m.whatsapp_message_id = o.wamid
+        -- A few are looked up among all messages: with a limit of its own it is never planned the other way round.
+        cross join lateral (
+            select x.conversation_id from public.mod_chat_messages x
+            where x.site_id = o.site_id and x.whatsapp_message_id = o.wamid
+            limit 1) m
         order by m.conversation_id
         limit p_batch
     loop
