@@ -117,9 +117,9 @@ impl Live {
                 .as_owner("select setval('chat.broadcast_failures', 1, false)")
                 .await?;
         }
-        come_to_rest(&record.db).await?;
+        let rest = come_to_rest(&record.db).await?;
         assert_counters_equal_recount(&record.db).await?;
-        assert_nothing_is_amiss(&record.db, 0).await?;
+        assert_nothing_is_amiss(&record.db, &rest, 0).await?;
         let recording = Recording::read(&record.file)?;
         recording.assert_nothing_leaks(&secrets_of(&record.db).await?, &visitors)?;
         (figures.received, figures.bytes) = recording.size();

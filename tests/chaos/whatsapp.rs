@@ -97,10 +97,10 @@ impl Chaos {
         self.come_to_an_end(&traffic, &mut keeper).await?;
         keeper.stop().await?;
 
-        come_to_rest(&db).await?;
+        let rest = come_to_rest(&db).await?;
         let mut figures = prove(&traffic).await?;
         assert_counters_equal_recount(&db).await?;
-        assert_nothing_is_amiss(&db, 0).await?;
+        assert_nothing_is_amiss(&db, &rest, 0).await?;
         figures.faults = met;
         figures.posts = Some(meta.posts());
         (figures.workers_killed, figures.crashes) = (keeper.workers_killed, keeper.crashes);

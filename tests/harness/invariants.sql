@@ -1,6 +1,6 @@
 -- What: a line for each thing that is not as it must be, once the ticks have nothing left to do.
 -- Why: counters are recounted elsewhere (harness/recount.sql); this is what must never be, whatever was called. Choices
---      never change, so only those after $1 are looked at.
+--      never change, so only those after $1 are looked at. $2: when the last tick began, by which waits count.
 -- Leaves out: what only a moment can break and the next tick mends.
 
 with read as materialized (
@@ -21,11 +21,11 @@ select format('the CRM was not told of the %s of %s: %s', d.name, d.conversation
 from chat.crm_due d where d.error is not null
 union all
 -- Routing: nobody waits beside room, nobody was given more than their room by routing.
-select format('conversation %s waits beside an agent with room', c.id)
+select format('conversation %s waits beside an agent with room: %s', c.id, f)
 from public.mod_chat_conversations c
 left join public.mod_chat_departments d on d.id = c.department_id
-where c.status = 'pending' and coalesce(d.auto_assign, true)
-    and chat.choose_agent(chat.routing_facts(c, clock_timestamp())) ->> 'agent_id' is not null
+cross join lateral chat.routing_facts(c, $2::timestamptz) f
+where c.status = 'pending' and coalesce(d.auto_assign, true) and chat.choose_agent(f) ->> 'agent_id' is not null
 union all
 select format('choice %s gave a chat to an agent without room: %s', h.id, f)
 from chat.choices h

@@ -5,8 +5,12 @@ use serde_json::Value;
 
 use crate::{TestDb, wait_until};
 
+/// When the tick began that had nothing left to do: what only time brought since is for the next.
+#[derive(Debug)]
+pub struct AtRest(String);
+
 /// Ends every pause and ticks until there is nothing left to do.
-pub async fn come_to_rest(db: &TestDb) -> Result<()> {
+pub async fn come_to_rest(db: &TestDb) -> Result<AtRest> {
     db.as_owner(
         "do $$ declare p record; begin
             for p in select * from chat.pauses loop
@@ -17,9 +21,10 @@ pub async fn come_to_rest(db: &TestDb) -> Result<()> {
     .await?;
     let mut last = Value::Null;
     wait_until("ticks have nothing left to do", async || {
-        let done: Value = sqlx::query_scalar("select chat_tick(200)")
-            .fetch_one(db.as_worker())
-            .await?;
+        let (began, done): (String, Value) =
+            sqlx::query_as("select clock_timestamp()::text, chat_tick(200)")
+                .fetch_one(db.as_worker())
+                .await?;
         let left: i64 = ["orphans", "settled", "returned", "unanswered", "sent", "woken", "resolved", "missed", "aside", "lost", "counted", "routed", "sla", "crm"]
             .iter()
             .filter_map(|word| done[word].as_i64())
@@ -35,7 +40,7 @@ pub async fn come_to_rest(db: &TestDb) -> Result<()> {
             )
             .await?;
         last = done;
-        Ok((left == 0 && unread == 0).then_some(()))
+        Ok((left == 0 && unread == 0).then_some(AtRest(began)))
     })
     .await
     .with_context(|| format!("the last tick did {last}"))
@@ -43,9 +48,10 @@ pub async fn come_to_rest(db: &TestDb) -> Result<()> {
 
 /// Fails, naming each thing that is not as it must be. Choices of agents up to `judged` never change any more and were
 /// looked at before; gives the newest one.
-pub async fn assert_nothing_is_amiss(db: &TestDb, judged: i64) -> Result<i64> {
+pub async fn assert_nothing_is_amiss(db: &TestDb, rest: &AtRest, judged: i64) -> Result<i64> {
     let wrong: Vec<String> = sqlx::query_scalar(include_str!("invariants.sql"))
         .bind(judged)
+        .bind(&rest.0)
         .fetch_all(db.owner())
         .await?;
     ensure!(

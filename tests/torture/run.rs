@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use local_stack::cluster::Cluster;
 use pg_chat_tests::race::Race;
 use pg_chat_tests::recount::assert_counters_equal_recount;
-use pg_chat_tests::rest::{assert_nothing_is_amiss, come_to_rest};
+use pg_chat_tests::rest::{AtRest, assert_nothing_is_amiss, come_to_rest};
 use pg_chat_tests::{Regime, TestDb, cluster_of_its_own, wait_within};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -103,14 +103,14 @@ impl Torture {
                 playing.await?;
             }
             let rested = Instant::now();
-            come_to_rest(&db).await?;
+            let rest = come_to_rest(&db).await?;
             let counted = Instant::now();
-            assert_all(&db, &mut judged).await?;
+            assert_all(&db, &rest, &mut judged).await?;
             stage.report(round, counted - rested, counted.elapsed());
         }
         stage.call_what_never_succeeded(&db, &mut players).await?;
-        come_to_rest(&db).await?;
-        assert_all(&db, &mut judged).await?;
+        let rest = come_to_rest(&db).await?;
+        assert_all(&db, &rest, &mut judged).await?;
         stage.assert_each_succeeded(&db).await
     }
 }
@@ -345,9 +345,9 @@ fn deadlocks(cluster: &Cluster) -> Option<String> {
 
 /// Everything that holds when nobody does anything. Choices up to the `judged` one never change any more and were looked
 /// at before.
-async fn assert_all(db: &TestDb, judged: &mut i64) -> Result<()> {
+async fn assert_all(db: &TestDb, rest: &AtRest, judged: &mut i64) -> Result<()> {
     assert_counters_equal_recount(db).await?;
-    *judged = assert_nothing_is_amiss(db, *judged).await?;
+    *judged = assert_nothing_is_amiss(db, rest, *judged).await?;
     // Nobody listens here.
     sqlx::query("truncate realtime.messages")
         .execute(db.superuser())
