@@ -3,7 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{AgentIs, Refusal};
 use serde_json::{Value, json};
-use sqlx::Executor;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::{done, payloads};
 use crate::queue::Job;
@@ -286,6 +286,29 @@ async fn a_claim_waits_for_no_resume_and_leaves_its_lanes_to_the_next() -> Resul
     assert_eq!(claimed[0]["lane"], "send:888:x");
     resume.commit().await?;
     assert_eq!(scene.claim(8).await?.len(), 1);
+    Ok(())
+}
+
+/// Whoever writes to somebody else waits for neither.
+#[tokio::test]
+async fn a_pause_or_a_resume_has_no_lane_but_those_it_is_about() -> Result<()> {
+    let scene = Scene::open().await?;
+    for lane in ["send:777:x", "send:888:x", "send:999:x"] {
+        scene.enqueue(lane, "reply", &json!(1)).await?;
+    }
+    scene.psql("chat.pause(number => '999')").await?;
+    for turn in [
+        "chat.pause(number => '777')",
+        "chat.resume(number => '777')",
+    ] {
+        let mut turns = scene.db.owner().begin().await?;
+        sqlx::query(AssertSqlSafe(format!("select {turn}")))
+            .execute(&mut *turns)
+            .await?;
+        let others = "select key from chat.lanes where key in ('send:888:x', 'send:999:x') for update skip locked";
+        assert_eq!(scene.db.rows(others).await?.len(), 2, "{turn}");
+        turns.commit().await?;
+    }
     Ok(())
 }
 
