@@ -28,6 +28,7 @@ super::held_off!(
     an_app_of_a_site_whose_numbers_one_does_not_manage,
     the_verify_token_of_an_app_one_does_not_manage,
     importing_a_number_of_another_site,
+    an_import_that_holds_what_another_site_has,
     connecting_a_number_without_the_right,
 );
 
@@ -320,6 +321,23 @@ pub async fn importing_a_number_of_another_site(world: &World) -> Result<()> {
         said["numbers"] == 0 && said["skipped"][0]["phone_number_id"] == "888",
         "the import answered {said}"
     );
+    Ok(())
+}
+
+pub async fn an_import_that_holds_what_another_site_has(world: &World) -> Result<()> {
+    connect(world, &world.b, "second", "888").await?;
+    let mut admin = world.db.as_user(world.a.admin.user).await?;
+    let mut request = admin.begin().await?;
+    sqlx::query("select chat_import_waba($1)")
+        .bind(world.a.site.id)
+        .execute(&mut *request)
+        .await?;
+    let free =
+        "select from chat.whatsapp_numbers n join chat.whatsapp_accounts a on a.id = n.account_id
+        where n.phone_number_id = '888' for update skip locked";
+    let free = world.db.rows(free).await?.len();
+    request.rollback().await?;
+    ensure!(free == 1, "the number or its account is held");
     Ok(())
 }
 
