@@ -155,11 +155,14 @@ grant execute on function chat.status_refusal(text, text, boolean) to authentica
 grant execute on function chat_rules.status_refusal(text, text, boolean) to authenticated, service_role;
 grant execute on function chat.clean_skills(text[]) to authenticated, service_role;
 
+-- A bulk change runs as its caller, too, and has the people of its conversations first.
+grant execute on function chat.lock_people_of(uuid[]) to authenticated;
+
 -- Functions ------------------------------------------------------------------------------------------------------------
 grant execute on function
     public.chat_mentions(uuid, boolean, timestamptz, integer),
     public.chat_snooze(uuid, timestamptz),
-    public.chat_bulk(uuid[], jsonb), chat.lock_people_of(uuid[]),
+    public.chat_bulk(uuid[], jsonb),
     public.chat_schedule_message(uuid, text, timestamptz, boolean, uuid),
     public.chat_cancel_scheduled(uuid),
     public.chat_scheduled(uuid),

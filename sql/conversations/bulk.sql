@@ -16,7 +16,7 @@ begin
 end
 $$;
 comment on function chat.lock_people_of(uuid[]) is
-    'Locks the persons of conversations of the caller''s sites, by id: before many conversations, because a person has one that is open, and whoever opens one waits for whoever opens another.';
+    'Locks the persons of conversations of the caller''s sites, by id: the first lock of whoever may open several conversations again (docs/architecture.md).';
 
 create or replace function public.chat_bulk(conversations uuid[], change jsonb)
 returns jsonb

@@ -121,6 +121,16 @@ impl Scene {
         Ok(done)
     }
 
+    /// Has the person of a conversation, as whoever receives of them, until the answer ends.
+    pub async fn has_person_of(&self, conversation: &Value) -> Result<PgTransaction<'static>> {
+        let mut has = self.db.owner().begin().await?;
+        sqlx::query("select chat.lock_identities(array[$1::uuid])")
+            .bind(conversation["identity_id"].as_str())
+            .execute(&mut *has)
+            .await?;
+        Ok(has)
+    }
+
     /// The person who is known by a phone number, as their newest conversation.
     pub async fn conversation_of(&self, phone: &str) -> Result<Value> {
         self.row(&format!(

@@ -91,11 +91,7 @@ async fn chats_of_others_are_as_if_they_were_not_there() -> Result<()> {
 async fn a_bulk_change_waits_for_the_people_before_it_has_any_of_their_chats() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
     let (zoe, yuki) = (scene.visit(ZOE).await?, scene.visit(YUKI).await?);
-    let mut receives = scene.db.owner().begin().await?;
-    sqlx::query("select chat.lock_identities(array[$1::uuid])")
-        .bind(yuki["identity_id"].as_str())
-        .execute(&mut *receives)
-        .await?;
+    let mut receives = scene.has_person_of(&yuki).await?;
     let (chats, change) = ([&zoe, &yuki], json!({"add_tags": ["vip"]}));
     let bulk = scene.bulk(ada, &chats, &change);
     let has_the_chats = async {

@@ -119,11 +119,7 @@ async fn what_would_open_a_chat_again_waits_for_the_next_tick_while_somebody_has
         .plan(ada, &chat, "'All well?', now() + '1 hour'")
         .await?;
     scene.patch(ada, &chat, "status = 'resolved'").await?;
-    let mut receives = scene.db.owner().begin().await?;
-    sqlx::query("select chat.lock_identities(array[$1::uuid])")
-        .bind(chat["identity_id"].as_str())
-        .execute(&mut *receives)
-        .await?;
+    let receives = scene.has_person_of(&chat).await?;
     assert_eq!(scene.sent_after("2 hours").await?, 0);
     receives.commit().await?;
     assert_eq!(scene.plan_now(&plan).await?["state"], "waiting");

@@ -15,9 +15,10 @@ export class Cursor {
 
   /** Up to this number. What fails in passing is told again: nothing else may ever be drawn that would move it. */
   async move(upTo: number): Promise<void> {
-    if (upTo <= this.#wanted && this.#telling) return
-    this.#wanted = Math.max(this.#wanted, upTo)
-    this.#pause.wake()
+    if (upTo > this.#wanted) {
+      this.#wanted = upTo
+      this.#pause.wake()
+    }
     if (this.#telling) return
     this.#telling = true
     for (let tries = 0; this.#told < this.#wanted && !this.#stopped; ) {
