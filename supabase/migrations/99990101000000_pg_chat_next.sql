@@ -6176,6 +6176,19 @@ end
 $$;
 comment on function chat.index_messages(uuid[]) is 'Puts messages into the index of search, or renews what stands there.';
 
+create or replace function chat.hold_messages(p_messages uuid[])
+returns uuid[]
+language plpgsql
+as $$
+begin
+    -- A weaker lock suffers that somebody changes the row, but follows them to its newest version and waits there, though
+    -- it said that it skips what is locked.
+    return array(select m.id from public.mod_chat_messages m where m.id = any (p_messages) for share skip locked);
+end
+$$;
+comment on function chat.hold_messages(uuid[]) is
+    'Which of these messages are here to stay: nobody changes or deletes them until the transaction ends. Waits for nobody.';
+
 create or replace function chat.index_due(p_batch integer)
 returns integer
 language plpgsql
@@ -6184,10 +6197,8 @@ declare
     next constant bigint[] := array(
         select d.id from chat.words_due d order by d.id limit p_batch for update skip locked);
     -- A message that is being deleted is left alone, and stays due: it may stay after all.
-    known constant uuid[] := array(
-        select m.id from public.mod_chat_messages m
-        where m.id in (select d.message_id from chat.words_due d where d.id = any (next))
-        for key share skip locked);
+    known constant uuid[] := chat.hold_messages(array(
+        select d.message_id from chat.words_due d where d.id = any (next) and d.message_id is not null));
 begin
     with done as (
         delete from chat.words_due d
@@ -6211,20 +6222,26 @@ declare
     progress chat.words_progress;
     reached bigint;
     due uuid[];
+    left_alone uuid;
     held bigint;
     known uuid[];
 begin
-    -- One tick at a time; the others have better things to do.
+    -- One tick at a time; the others have better things to do. Of messages, too, those that somebody has are left alone: a
+    -- cursor stops before the first of them.
     select * into progress from chat.words_progress for update skip locked;
     if not found then
         return 0;
     end if;
     if progress.adopted is not null then
-        select array_agg(x.id order by x.id) into due
-        from (select m.id from public.mod_chat_messages m where m.id > progress.adopted order by m.id limit p_batch
-            for key share skip locked) x;
-        update chat.words_progress set adopted = due[cardinality(due)];
-        return chat.index_messages(due);
+        due := array(select m.id from public.mod_chat_messages m where m.id > progress.adopted order by m.id limit p_batch);
+        known := chat.hold_messages(due);
+        select m.id into left_alone
+        from public.mod_chat_messages m where m.id = any (due) and m.id <> all (known)
+        order by m.id limit 1;
+        update chat.words_progress
+        set adopted = case when due <> '{}' then coalesce(
+            (select d from unnest(due) d where (d >= left_alone) is not true order by d desc limit 1), progress.adopted) end;
+        return chat.index_messages(known);
     end if;
 
     if progress.event_id >= progress.up_to then
@@ -6244,8 +6261,7 @@ begin
         select e.id, e.message_id from chat.events e
         where e.id > progress.event_id and e.id <= progress.up_to
         order by e.id limit p_batch) x;
-    -- A message that is being deleted is left alone; it may stay after all, so the cursor stops before it.
-    known := array(select m.id from public.mod_chat_messages m where m.id = any (due) for key share skip locked);
+    known := chat.hold_messages(due);
     select min(e.id) - 1 into held
     from chat.events e join public.mod_chat_messages m on m.id = e.message_id
     where e.id > progress.event_id and e.id <= reached and m.id <> all (known);

@@ -57,7 +57,7 @@ impl Torture {
     async fn run_on(&self, cluster: &mut Cluster) -> Result<()> {
         let db = TestDb::clone_on(cluster.server(), Regime::New).await?;
         // Whoever waits for long says so in the log, and for whom.
-        for setting in ["log_lock_waits = on", "deadlock_timeout = '300ms'"] {
+        for setting in ["log_lock_waits = on", "deadlock_timeout = '20ms'"] {
             let statement = format!("alter system set {setting}");
             sqlx::query(AssertSqlSafe(statement))
                 .execute(db.superuser())
@@ -329,18 +329,43 @@ impl Stage {
     }
 }
 
-/// What PostgreSQL wrote of those who waited for each other; it alone knows what both did.
+/// What PostgreSQL wrote of those who waited for each other; it alone knows what each of them did. Only who finds the
+/// deadlock tells what it did in its message; the others told it before, when they had waited for a while.
 fn deadlocks(cluster: &Cluster) -> Option<String> {
     let log = std::fs::read_to_string(cluster.log()).ok()?;
     let lines: Vec<_> = log.lines().collect();
     let at = lines
         .iter()
         .position(|line| line.contains("deadlock detected"))?;
-    let until = lines.len().min(at + 30);
-    // What the two waited for stands before it, among refusals.
-    let from = (at.saturating_sub(200)..at).find(|line| lines[*line].contains("still waiting for"));
-    let met: Vec<_> = lines[from.unwrap_or(at)..until].to_vec();
+    let found = entry(&lines, at);
+    let waited = processes(&found).into_iter().filter_map(|process| {
+        let (waits, waited) = (
+            format!(" {process} still waiting for "),
+            format!(" {process} acquired "),
+        );
+        let about = |line: &&str| line.contains(&waits) || line.contains(&waited);
+        let last = lines[..at].iter().rposition(about)?;
+        lines[last].contains(&waits).then(|| entry(&lines, last))
+    });
+    let met: Vec<_> = waited.chain([found.clone()]).flatten().collect();
     Some(met.join("\n"))
+}
+
+/// A message of the log, with the lines of its process that go with it.
+fn entry<'a>(lines: &[&'a str], at: usize) -> Vec<&'a str> {
+    // The next message, of whomever; lines that belong to one stand together.
+    let next = |line: &&str| line.contains(" LOG:  ") || line.contains(" ERROR:  ");
+    let length = lines[at + 1..].iter().position(next);
+    lines[at..length.map_or(lines.len(), |n| at + 1 + n)].to_vec()
+}
+
+/// Whom a deadlock's message names.
+fn processes<'a>(message: &[&'a str]) -> BTreeSet<&'a str> {
+    let waits = message.iter().filter_map(|line| {
+        let (before, _) = line.split_once(" waits for ")?;
+        before.rsplit(' ').next()
+    });
+    waits.collect()
 }
 
 /// Everything that holds when nobody does anything. Choices up to the `judged` one never change any more and were looked

@@ -34,6 +34,24 @@ from generate_series(0, least(200000, current_setting('bench.conversations')::bi
 create unique index on bench.texts (n);
 analyze bench.texts;
 
+-- Indexes are built when all rows are there: row by row they would take most of the time.
+set maintenance_work_mem = '1GB';
+create temp table later as
+select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
+from pg_index i
+where i.indrelid in ('public.mod_chat_visitors'::regclass, 'public.mod_chat_conversations'::regclass,
+        'public.mod_chat_messages'::regclass, 'chat.message_words'::regclass)
+    and not exists (select from pg_constraint c where c.conindid = i.indexrelid);
+do $$
+declare
+    name text;
+begin
+    for name in select l.name from later l loop
+        execute 'drop index ' || name;
+    end loop;
+end
+$$;
+
 insert into public.agencies (id, name) values ('0a000000-0000-4000-8000-000000000000', 'Agency');
 insert into public.sites (id, agency_id, name)
 select ('05000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, '0a000000-0000-4000-8000-000000000000', 'Site ' || n
@@ -109,4 +127,14 @@ select s.id, w.word from public.sites s, (select word from bench.words union sel
     'delivery', 'when', 'will', 'thank', 'hello', 'refund', 'payment', 'still', 'waiting'])) w
 on conflict do nothing;
 update chat.words_progress set adopted = null;
+do $$
+declare
+    definition text;
+begin
+    for definition in select l.definition from later l loop
+        execute definition;
+    end loop;
+end
+$$;
+reset maintenance_work_mem;
 reset session_replication_role;

@@ -145,6 +145,63 @@ async fn a_text_that_changed_is_found_as_it_is_now() -> Result<()> {
     Ok(())
 }
 
+/// A tick that indexes has routing rows; whoever changes a message wants one at commit.
+#[tokio::test]
+async fn indexing_waits_for_nobody_who_changes_a_message() -> Result<()> {
+    let scene = Scene::open().await?;
+    scene.hear_text(ZOE, "wamid.1", "first").await?;
+    scene.index().await?;
+    scene
+        .as_owner("update mod_chat_messages set content = 'second'")
+        .await?;
+    // As a send that ends does it: first without, then with a new number of the change, which is a key.
+    let mut other = scene.db.owner().begin().await?;
+    sqlx::raw_sql("update mod_chat_messages set whatsapp_status = 'sent'; update mod_chat_messages set change = 9")
+        .execute(&mut *other)
+        .await?;
+    let mut tick = scene.db.owner().begin().await?;
+    sqlx::raw_sql("set local lock_timeout = '1s'; select chat_tick()")
+        .execute(&mut *tick)
+        .await?;
+    tick.commit().await?;
+    let indexed = "chat.message_words where words @@ 'second'";
+    assert_eq!(scene.count(indexed).await?, 0);
+    other.commit().await?;
+    scene.index().await?;
+    assert_eq!(scene.count(indexed).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_changes_while_old_ones_are_indexed_is_not_left_out() -> Result<()> {
+    let scene = Scene::open().await?;
+    for wamid in ["wamid.1", "wamid.2", "wamid.3"] {
+        scene.hear_text(ZOE, wamid, "written").await?;
+    }
+    scene.index().await?;
+    // As after an install beside messages that were there before.
+    let nothing = "delete from chat.message_words; update chat.words_progress set adopted = '00000000-0000-0000-0000-000000000000'";
+    sqlx::raw_sql(nothing).execute(scene.db.owner()).await?;
+    let mut other = scene.db.owner().begin().await?;
+    let read =
+        "update mod_chat_messages set change = change + 100 where whatsapp_message_id = 'wamid.2'";
+    sqlx::query(read).execute(&mut *other).await?;
+    for _ in 0..3 {
+        scene.as_owner("select chat_tick()").await?;
+    }
+    other.rollback().await?;
+    wait_until("all are indexed", async || {
+        scene.as_owner("select chat_tick()").await?;
+        let adopting = scene
+            .count("chat.words_progress where adopted is not null")
+            .await?;
+        Ok((adopting == 0).then_some(()))
+    })
+    .await?;
+    assert_eq!(scene.count("chat.message_words").await?, 3);
+    Ok(())
+}
+
 /// Event ids are given before they commit, so a later one may be seen first.
 #[tokio::test]
 async fn a_message_that_commits_late_is_indexed_all_the_same() -> Result<()> {

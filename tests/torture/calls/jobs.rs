@@ -6,15 +6,15 @@ use crate::player::Player;
 use crate::wording::{self, quote};
 
 pub const CALLS: &[Kind] = &[
-    function("chat_claim_jobs", 25, worker, |p| {
+    function("chat_claim_jobs", 60, worker, |p| {
         vec![("slots", (1 + p.chance.below(6)).to_string())]
     }),
-    function("chat_begin_attempt", 30, worker, |p| {
+    function("chat_begin_attempt", 100, worker, |p| {
         p.leases
             .take_up(|lease| lease.sends() && lease.attempt.is_none());
         p.leases.args_of_lease(&mut p.chance)
     }),
-    function("chat_finish_attempt", 30, worker, |p| {
+    function("chat_finish_attempt", 100, worker, |p| {
         p.leases.take_up(|lease| lease.attempt.is_some());
         let outcome = p.leases.outcome_of_attempt(&mut p.chance);
         let mut args = p.leases.args_of_lease(&mut p.chance);
@@ -47,7 +47,7 @@ pub const CALLS: &[Kind] = &[
         args.push(("outcome", wording::json(&outcome)));
         args
     }),
-    function("chat_finish_job", 20, worker, |p| {
+    function("chat_finish_job", 60, worker, |p| {
         p.leases.take_up(|lease| !lease.sends());
         let outcome = p.leases.outcome_of_job(&mut p.chance);
         let mut args = p.leases.args_of_lease(&mut p.chance);
