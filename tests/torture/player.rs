@@ -22,7 +22,7 @@ use crate::wording::quote;
 use crate::world::{Place, World};
 
 /// After so many calls of all, whoever makes the next one looks anew what there is.
-const LOOK_EVERY: usize = 100;
+const LOOK_EVERY: usize = 200;
 /// Visitors' sessions one has at a time.
 const SESSIONS: usize = 12;
 /// Messages and conversations of their own that somebody remembers.
