@@ -15,6 +15,7 @@ declare
     homes uuid[];                -- its conversation; null for a repetition
     targets jsonb := '[]';       -- statuses and reactions with the message they speak of: {message, item}
     one uuid;
+    spoken_of uuid[];            -- the messages of targets
     known uuid[] := '{}';
     closed boolean;
     wanted integer := 0;
@@ -73,10 +74,10 @@ begin
         where c.identity_id = people[place] and c.phone_number_id = p_phone_number_id and c.archived_at is null;
         homes[place] := one;
     end loop;
-    if jsonb_array_length(targets) > 0 then
-        known := array(
-            select m.conversation_id from public.mod_chat_messages m
-            where m.id = any (array(select (t ->> 'message')::uuid from jsonb_array_elements(targets) t)));
+    spoken_of := array(
+        select (t ->> 'message')::uuid from jsonb_array_elements(targets) t where t ->> 'message' is not null);
+    if spoken_of <> '{}' then
+        known := array(select m.conversation_id from public.mod_chat_messages m where m.id = any (spoken_of));
     end if;
     foreach one in array chat.in_order(homes || known) loop
         select c.archived_at is not null into closed
@@ -86,6 +87,12 @@ begin
             homes := array_replace(homes, one, null);
         end if;
     end loop;
+    if spoken_of <> '{}' and exists (
+        select from unnest(spoken_of) s (id) where not exists (select from public.mod_chat_messages m where m.id = s.id))
+    then
+        raise exception 'this person was erased while something about their messages waited'
+            using errcode = 'serialization_failure', hint = 'take it again; then it is about nothing that is known';
+    end if;
     for place in 1 .. cardinality(people) loop
         if homes[place] is null then
             item := messages -> (place - 1);

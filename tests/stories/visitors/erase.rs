@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::said;
 use crate::scene::{Scene, YUKI, ZOE, id};
+use crate::whatsapp::{phone_app::edited, reactions::reaction};
 
 /// Zoe, known by her phone and by a second visitor, and everything that this issue keeps of somebody. Her visitor.
 async fn known_all_over(scene: &Scene, ada: Agent) -> Result<Uuid> {
@@ -170,28 +171,54 @@ async fn who_writes_after_being_erased_is_somebody_new() -> Result<()> {
     Ok(())
 }
 
-/// A message that had found its sender before they were erased must not be lost: Meta is to deliver it again.
-#[tokio::test]
-async fn a_message_that_arrives_while_its_sender_is_erased_is_taken_at_the_next_delivery()
--> Result<()> {
-    let scene = Scene::open().await?;
-    let chat = scene.visit(ZOE).await?;
+/// What Meta is told of a delivery that found a chat before it was erased: to bring it again, for nothing may be lost.
+async fn brought_while_erased(scene: &Scene, chat: &Value, body: &Value) -> Result<()> {
     let zoe = chat["visitor_id"].as_str().context("visitor")?;
     let mut erasing = scene.db.owner().begin().await?;
     sqlx::query(AssertSqlSafe(format!("select chat.erase_person('{zoe}')")))
         .execute(&mut *erasing)
         .await?;
-    let picture = || image(ZOE, "wamid.meanwhile", "Still there?");
-    let arrived = scene.while_open(erasing, scene.hear(&[picture()])).await?;
-    let error = arrived.err().context("the message was taken for done")?;
+    let taken = scene.while_open(erasing, scene.take(body)).await?;
+    let error = taken.err().context("it was taken for done")?;
     let refusal = error
         .downcast_ref::<sqlx::Error>()
         .and_then(Refusal::of)
         .with_context(|| format!("not a refusal: {error:#}"))?;
     assert_eq!(refusal.sqlstate, "40001", "the worker repeats these");
     assert_eq!(scene.count("mod_chat_messages").await?, 0);
-    scene.hear(&[picture()]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_arrives_while_its_sender_is_erased_is_taken_at_the_next_delivery()
+-> Result<()> {
+    let scene = Scene::open().await?;
+    let chat = scene.visit(ZOE).await?;
+    let picture = [image(ZOE, "wamid.meanwhile", "Still there?")];
+    let body = webhook::body_of_messages(&scene.number, &picture);
+    brought_while_erased(&scene, &chat, &body).await?;
+    scene.take(&body).await?;
     assert_eq!(scene.count("mod_chat_messages").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_message_that_is_just_being_erased_is_taken_at_the_next_delivery()
+-> Result<()> {
+    let (scene, ada) = Scene::with_agent().await?;
+    let (number, people) = (&scene.number, json!([{"wa_id": ZOE}]));
+    let echoes = json!({"contacts": people, "message_echoes": [edited("wamid.edit", "wamid.out", "Soon", 0)]});
+    for body in [
+        webhook::body_of_statuses(number, &[webhook::status(ZOE, "wamid.out", "read", "")]),
+        webhook::body_of_messages(number, &[reaction("wamid.smile", "wamid.out", "🙂", 0)]),
+        webhook::body_of(number, "smb_message_echoes", echoes),
+    ] {
+        let chat = scene.visit(ZOE).await?;
+        scene.answer(ada, &chat, "Now").await?;
+        scene.send("wamid.out").await?;
+        brought_while_erased(&scene, &chat, &body).await?;
+        scene.take(&body).await?;
+    }
     Ok(())
 }
 

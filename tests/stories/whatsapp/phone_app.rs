@@ -27,7 +27,7 @@ fn about(wamid: &str, kind: &str, content: Value, ago: i64) -> Value {
     echo
 }
 
-fn edited(wamid: &str, of: &str, words: &str, ago: i64) -> Value {
+pub fn edited(wamid: &str, of: &str, words: &str, ago: i64) -> Value {
     let message = json!({"type": "text", "text": {"body": words}});
     about(
         wamid,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::scene::{Scene, ZOE, only};
 
 /// Zoe's phone reacts to a message at some second of an hour.
-fn reaction(wamid: &str, target: &str, emoji: &str, second: i64) -> Value {
+pub fn reaction(wamid: &str, target: &str, emoji: &str, second: i64) -> Value {
     let at = (jiff::Timestamp::now().as_second() - 3_600 + second).to_string();
     json!({"from": ZOE, "id": wamid, "timestamp": at, "type": "reaction",
         "reaction": {"message_id": target, "emoji": emoji}})
