@@ -1,7 +1,7 @@
 -- What: kinds of jobs and numbers that are paused, by people with psql.
 -- Why: when Meta or a model is down, or a number must not send, the queue keeps everything and the rest goes on. A paused
 --      lane is put aside once (next_at = infinity), so no claim wades through what is paused.
--- Leaves out: who may; only the owner of the database has these.
+-- Leaves out: who may; only the owner of the database has these. What a resume passes by (left_aside.sql).
 
 create table if not exists chat.pauses (
     what text not null check (what in ('kind', 'number', 'token')),
@@ -15,14 +15,6 @@ comment on table chat.pauses is 'What of the queue stands still: kinds and numbe
 comment on column chat.pauses.name is
     'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
-
--- Without a unique lane: whoever adds one waits for nobody who is just taking it away.
-create table if not exists chat.left_aside (
-    id bigint generated always as identity primary key,
-    lane text not null
-);
-comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
-alter table chat.left_aside enable row level security;
 
 create or replace function chat.pauses_of(p_lane text)
 returns setof chat.pauses
@@ -126,36 +118,6 @@ end
 $$;
 comment on function chat.lift_pauses(text, text[]) is
     'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
-
-create or replace function chat.lift_left_aside(p_batch integer)
-returns integer
-language plpgsql
-as $$
-declare
-    passed_by chat.left_aside;
-    waits boolean;
-    lifted integer := 0;
-begin
-    for passed_by in
-        select x.* from chat.left_aside x order by x.id limit p_batch for update skip locked
-    loop
-        select l.ready and not l.busy and l.next_at = 'infinity' into waits
-        from chat.lanes l where l.key = passed_by.lane for update skip locked;
-        continue when not found and exists (select from chat.lanes l where l.key = passed_by.lane);
-        if waits and not chat.is_paused(passed_by.lane) then
-            update chat.lanes l set next_at = clock_timestamp() where l.key = passed_by.lane;
-        end if;
-        delete from chat.left_aside x where x.id = passed_by.id;
-        lifted := lifted + 1;
-    end loop;
-    if lifted > 0 then
-        notify chat_jobs;
-    end if;
-    return lifted;
-end
-$$;
-comment on function chat.lift_left_aside(integer) is
-    'Lets lanes go on that a resume passed by. Those that somebody has again are left to the next tick. Returns how many were looked after.';
 
 create or replace function chat.resume(kind text default null, number text default null)
 returns integer

@@ -3558,7 +3558,7 @@ comment on function public.chat_give_back_jobs(uuid[]) is
 -- What: kinds of jobs and numbers that are paused, by people with psql.
 -- Why: when Meta or a model is down, or a number must not send, the queue keeps everything and the rest goes on. A paused
 --      lane is put aside once (next_at = infinity), so no claim wades through what is paused.
--- Leaves out: who may; only the owner of the database has these.
+-- Leaves out: who may; only the owner of the database has these. What a resume passes by (left_aside.sql).
 
 create table if not exists chat.pauses (
     what text not null check (what in ('kind', 'number', 'token')),
@@ -3572,14 +3572,6 @@ comment on table chat.pauses is 'What of the queue stands still: kinds and numbe
 comment on column chat.pauses.name is
     'A kind (whatsapp.send_message), the first word of kinds (whatsapp), or Meta''s phone_number_id.';
 alter table chat.pauses enable row level security;
-
--- Without a unique lane: whoever adds one waits for nobody who is just taking it away.
-create table if not exists chat.left_aside (
-    id bigint generated always as identity primary key,
-    lane text not null
-);
-comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
-alter table chat.left_aside enable row level security;
 
 create or replace function chat.pauses_of(p_lane text)
 returns setof chat.pauses
@@ -3684,6 +3676,38 @@ $$;
 comment on function chat.lift_pauses(text, text[]) is
     'Ends pauses of one sort. Returns how many lanes go on; those that another pause holds stay. Null when there was no such pause.';
 
+create or replace function chat.resume(kind text default null, number text default null)
+returns integer
+language plpgsql
+as $$
+declare
+    going_on constant integer := chat.lift_pauses(
+        case when resume.kind is null then 'number' else 'kind' end, array[coalesce(resume.kind, resume.number)]);
+begin
+    if going_on is null then
+        raise exception 'there is no such pause'
+            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
+    end if;
+    return going_on;
+end
+$$;
+comment on function chat.resume(text, text) is
+    'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';
+
+-- file: sql/jobs/left_aside.sql
+-- What: lanes that a resume passes by, because somebody had them just then.
+-- Why: a resume waits for nobody who has a lane, and none of them may stand still for ever; so it notes them, and the tick
+--      lets them go on.
+-- Leaves out: pausing and resuming (pauses.sql).
+
+-- Without a unique lane: whoever adds one waits for nobody who is just taking it away.
+create table if not exists chat.left_aside (
+    id bigint generated always as identity primary key,
+    lane text not null
+);
+comment on table chat.left_aside is 'Lanes that somebody had while their pause ended. The tick lets them go on.';
+alter table chat.left_aside enable row level security;
+
 create or replace function chat.lift_left_aside(p_batch integer)
 returns integer
 language plpgsql
@@ -3713,24 +3737,6 @@ end
 $$;
 comment on function chat.lift_left_aside(integer) is
     'Lets lanes go on that a resume passed by. Those that somebody has again are left to the next tick. Returns how many were looked after.';
-
-create or replace function chat.resume(kind text default null, number text default null)
-returns integer
-language plpgsql
-as $$
-declare
-    going_on constant integer := chat.lift_pauses(
-        case when resume.kind is null then 'number' else 'kind' end, array[coalesce(resume.kind, resume.number)]);
-begin
-    if going_on is null then
-        raise exception 'there is no such pause'
-            using errcode = 'PT404', detail = 'chat/no_such_pause', hint = 'table chat.pauses shows what is paused';
-    end if;
-    return going_on;
-end
-$$;
-comment on function chat.resume(text, text) is
-    'Ends a pause. Returns how many lanes go on; those that another pause holds stay. PT404 chat/no_such_pause.';
 
 -- file: sql/jobs/claim.sql
 -- What: leases jobs to a worker.
