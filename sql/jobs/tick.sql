@@ -59,12 +59,14 @@ returns integer
 language plpgsql
 as $$
 declare
+    -- A moment that stands lets the index pass by what is not old enough.
+    old_enough constant timestamptz := clock_timestamp() - interval '1 day';
     swept integer;
 begin
     delete from chat.lanes l
     using (
         select x.key from chat.lanes x
-        where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+        where not x.ready and x.idle_since < old_enough
             -- A dead job that is retried needs its lane, which knows its class.
             and not exists (select from chat.jobs j where j.lane = x.key and j.died_at is not null)
         order by x.idle_since

@@ -3755,32 +3755,36 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
+    at timestamptz;
     keys text[];
+    due text[];
     claimed jsonb;
     aside integer;
     empty text[];
     behind integer := 0;
 begin
     loop
-        -- A statement of its own: what lies in a lane is read after the lane is locked, else a job that another worker has just
-        -- done would be found there still.
-        with lost as (
-            select l.key, l.lease_until from chat.lanes l
-            where l.busy and l.lease_until < clock_timestamp()
+        -- Statements of their own: what lies in a lane is read after the lane is locked, else a job that another worker has
+        -- just done would be found there still. A moment that stands lets the index pass by what is not due.
+        at := clock_timestamp();
+        keys := array(
+            select l.key from chat.lanes l
+            where l.busy and l.lease_until < at
             order by l.lease_until
             for update skip locked
-            limit slots
-        ), due as (
-            select l.key, l.urgency, l.next_at from chat.lanes l
-            where l.ready and not l.busy and l.next_at <= clock_timestamp()
-                and l.urgency <= case when bulk = 0 then 3 else 4 end
-            order by l.urgency, l.next_at
-            for update skip locked
-            limit slots
-        )
-        select array_agg(f.key order by f.urgency, f.at) into keys
-        from (select key, 0 as urgency, lease_until as at from lost union all select key, urgency, next_at from due) f;
-        if keys is null then
+            limit slots);
+        due := '{}';
+        for level in 1 .. case when bulk = 0 then 3 else 4 end loop
+            exit when cardinality(due) >= slots;
+            due := due || array(
+                select l.key from chat.lanes l
+                where l.ready and not l.busy and l.urgency = level and l.next_at <= at
+                order by l.next_at
+                for update skip locked
+                limit slots - cardinality(due));
+        end loop;
+        keys := keys || due;
+        if keys = '{}' then
             return '[]';
         end if;
 
@@ -18673,12 +18677,14 @@ returns integer
 language plpgsql
 as $$
 declare
+    -- A moment that stands lets the index pass by what is not old enough.
+    old_enough constant timestamptz := clock_timestamp() - interval '1 day';
     swept integer;
 begin
     delete from chat.lanes l
     using (
         select x.key from chat.lanes x
-        where not x.ready and x.idle_since < clock_timestamp() - interval '1 day'
+        where not x.ready and x.idle_since < old_enough
             -- A dead job that is retried needs its lane, which knows its class.
             and not exists (select from chat.jobs j where j.lane = x.key and j.died_at is not null)
         order by x.idle_since

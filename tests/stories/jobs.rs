@@ -2,11 +2,11 @@
 
 mod dba;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pg_chat_tests::webhook::text;
 use serde_json::{Value, json};
-use sqlx::Executor;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::queue::Job;
 use crate::scene::{Scene, YUKI, ZOE, only};
@@ -304,5 +304,48 @@ async fn a_worker_is_called_when_an_idle_lane_gets_a_job_and_not_by_a_webhook() 
         rings += 1;
     }
     assert_eq!(rings, 2);
+    Ok(())
+}
+
+/// Pages that a call reads, counted by PostgreSQL.
+async fn pages_of(owner: &mut PgConnection, call: &str) -> Result<i64> {
+    let explain = format!("explain (analyze, buffers, timing off, format json) select {call}");
+    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
+        .fetch_one(owner)
+        .await?;
+    plan[0]["Plan"]["Shared Hit Blocks"]
+        .as_i64()
+        .context("no pages")
+}
+
+/// Thousands of people whose messages are tried again later, and thousands who wrote in the last day.
+#[tokio::test]
+async fn lanes_that_are_not_due_cost_a_claim_and_a_tick_nothing() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut owner = scene.db.connect_as("postgres").await?;
+    scene.enqueue("due", "reply", &json!(1)).await?;
+    for call in ["chat_claim_jobs(8)", "chat.sweep_lanes(8)"] {
+        // The first of a connection reads the catalog as well.
+        pages_of(&mut owner, call).await?;
+        let alone = pages_of(&mut owner, call).await?;
+        scene
+            .as_owner(&format!(
+                "insert into chat.lanes (key, kind, class, urgency, ready, next_at, idle_since)
+                select '{call}' || n, 'test.job', 'reply', 1, n % 2 = 0,
+                    clock_timestamp() + (1 + random()) * interval '1 hour',
+                    case when n % 2 = 1 then clock_timestamp() - random() * interval '20 hours' end
+                from generate_series(1, 4000) n"
+            ))
+            .await?;
+        sqlx::query("analyze chat.lanes")
+            .execute(scene.db.owner())
+            .await?;
+        pages_of(&mut owner, call).await?;
+        let beside = pages_of(&mut owner, call).await?;
+        assert!(
+            beside < alone + 200,
+            "{call} reads {beside} pages beside 4,000 lanes that are not due, {alone} alone"
+        );
+    }
     Ok(())
 }
