@@ -30,8 +30,9 @@ begin
             return chat.prove_identity(p_session, p_kind, p_value, p_now);
         end if;
         if made = p_session.identity_id then
-            -- Erased meanwhile it could not be the alias's, which would be known at commit only.
-            perform from chat.identities i where i.id = made for key share;
+            -- Erased meanwhile it could not be the alias's, which would be known at commit only. Locked as an erasing locks
+            -- it, which waits here or is waited for here, and not later, for the visitor.
+            perform from chat.identities i where i.id = made for no key update;
             if not found then
                 perform chat.refuse_dead_session();
             end if;

@@ -1,8 +1,9 @@
 //! Visitors whom the site's own server, or a Supabase login, vouches for.
 
 use anyhow::{Context, Result, ensure};
-use pg_chat_tests::Session;
+use pg_chat_tests::{Refusal, Session};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::said;
@@ -315,5 +316,42 @@ async fn a_customer_with_a_login_is_known_by_it() -> Result<()> {
             .is_empty(),
         "another login sees them"
     );
+    Ok(())
+}
+
+/// An erasing has the person before it takes them away; who signs in at their browser must not have a part of them by then.
+#[tokio::test]
+async fn who_signs_in_while_they_are_erased_waits_before_they_have_anything() -> Result<()> {
+    let scene = Scene::open().await?;
+    let zoe = scene.guest_without_form().await?.session;
+    let mut erases = scene.db.owner().begin().await?;
+    let half = format!(
+        "select chat.lock_identities(array[s.identity_id]) from chat.sessions s where s.id = '{}';
+        select from mod_chat_visitors where id = '{}' for no key update",
+        zoe.id, zoe.visitor
+    );
+    sqlx::raw_sql(AssertSqlSafe(half))
+        .execute(&mut *erases)
+        .await?;
+    let open = format!(
+        "select chat_open_session('{}', '{}')",
+        scene.site.id, zoe.key
+    );
+    let mut customer = scene.db.as_user(Uuid::new_v4()).await?;
+    let ends = async {
+        scene.until_waiting(1).await?;
+        let rest = format!(
+            "set local lock_timeout = '1s'; select chat.erase_person('{}')",
+            zoe.visitor
+        );
+        sqlx::raw_sql(AssertSqlSafe(rest))
+            .execute(&mut *erases)
+            .await?;
+        anyhow::Ok(erases.commit().await?)
+    };
+    let (opened, erased) = tokio::join!(customer.rows(&open), ends);
+    erased.context("the erasing waited for who signed in")?;
+    let refusal = Refusal::expect(opened);
+    assert_eq!(refusal.detail.as_deref(), Some("chat/session_dead"));
     Ok(())
 }
