@@ -1,6 +1,7 @@
 //! A run: rounds of calls, each with a recount at its end, some with a crash in the middle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::callers::{Caller, claims};
 use crate::calls::{self, Call, Kind};
 use crate::catalog;
 use crate::chance::Chance;
+use crate::deadlock;
 use crate::player::Player;
 use crate::verdict::{Pages, Verdict};
 use crate::wording;
@@ -48,9 +50,13 @@ impl Torture {
         println!("seed {}", self.seed);
         let mut cluster = cluster_of_its_own().await?;
         let done = self.run_on(&mut cluster).await;
-        done.map_err(|error| match deadlocks(&cluster) {
-            Some(met) => error.context(met),
-            None => error,
+        // A fault is told with its deadlock, if it was one; without a log, as it is.
+        done.map_err(|error| {
+            let log = fs::read_to_string(cluster.log()).unwrap_or_default();
+            match deadlock::first_in(&log) {
+                Some(met) => error.context(met),
+                None => error,
+            }
         })
     }
 
@@ -327,45 +333,6 @@ impl Stage {
         );
         Ok(())
     }
-}
-
-/// What PostgreSQL wrote of those who waited for each other; it alone knows what each of them did. Only who finds the
-/// deadlock tells what it did in its message; the others told it before, when they had waited for a while.
-fn deadlocks(cluster: &Cluster) -> Option<String> {
-    let log = std::fs::read_to_string(cluster.log()).ok()?;
-    let lines: Vec<_> = log.lines().collect();
-    let at = lines
-        .iter()
-        .position(|line| line.contains("deadlock detected"))?;
-    let found = entry(&lines, at);
-    let waited = processes(&found).into_iter().filter_map(|process| {
-        let (waits, waited) = (
-            format!(" {process} still waiting for "),
-            format!(" {process} acquired "),
-        );
-        let about = |line: &&str| line.contains(&waits) || line.contains(&waited);
-        let last = lines[..at].iter().rposition(about)?;
-        lines[last].contains(&waits).then(|| entry(&lines, last))
-    });
-    let met: Vec<_> = waited.chain([found.clone()]).flatten().collect();
-    Some(met.join("\n"))
-}
-
-/// A message of the log, with the lines of its process that go with it.
-fn entry<'a>(lines: &[&'a str], at: usize) -> Vec<&'a str> {
-    // The next message, of whomever; lines that belong to one stand together.
-    let next = |line: &&str| line.contains(" LOG:  ") || line.contains(" ERROR:  ");
-    let length = lines[at + 1..].iter().position(next);
-    lines[at..length.map_or(lines.len(), |n| at + 1 + n)].to_vec()
-}
-
-/// Whom a deadlock's message names.
-fn processes<'a>(message: &[&'a str]) -> BTreeSet<&'a str> {
-    let waits = message.iter().filter_map(|line| {
-        let (before, _) = line.split_once(" waits for ")?;
-        before.rsplit(' ').next()
-    });
-    waits.collect()
 }
 
 /// Everything that holds when nobody does anything. Choices up to the `judged` one never change any more and were looked

@@ -5,6 +5,8 @@ use crate::callers::{Caller, boss, owner, worker};
 use crate::player::Player;
 use crate::wording::{self, quote};
 
+/// Claims, attempts and ends are as many as the calls that queue something: with fewer the lanes only fill up, and little
+/// is ever sent beside anything else.
 pub const CALLS: &[Kind] = &[
     function("chat_claim_jobs", 60, worker, |p| {
         vec![("slots", (1 + p.chance.below(6)).to_string())]
