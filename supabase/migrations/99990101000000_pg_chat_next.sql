@@ -10084,6 +10084,8 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+-- Whose holder ends in the moment it is passed by, PostgreSQL waits for the next holder of that row all the same.
+set lock_timeout = '100ms'
 as $$
 declare
     gives_up constant timestamptz := clock_timestamp() + interval '200 milliseconds';
@@ -10102,8 +10104,7 @@ begin
             exit when found or not exists (select from chat.routing r where r.site_id = old.site_id);
         end if;
         if clock_timestamp() > gives_up then
-            raise exception 'somebody is at work in the chats of this department'
-                using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
+            raise lock_not_available;
         end if;
         perform pg_sleep(0.01);
     end loop;
@@ -10112,6 +10113,10 @@ begin
     update public.mod_chat_agents a set department_id = null
     where a.site_id = old.site_id and a.department_id = old.id;
     return old;
+exception
+    when lock_not_available then
+        raise exception 'somebody is at work in the chats of this department'
+            using errcode = 'PT409', detail = 'chat/changed_meanwhile', hint = 'call again';
 end
 $$;
 comment on function chat.leave_department() is

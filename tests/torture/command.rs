@@ -6,6 +6,7 @@ mod callers;
 mod calls;
 mod catalog;
 mod chance;
+mod deadlock;
 mod known;
 mod leases;
 mod player;

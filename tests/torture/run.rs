@@ -63,7 +63,7 @@ impl Torture {
     async fn run_on(&self, cluster: &mut Cluster) -> Result<()> {
         let db = TestDb::clone_on(cluster.server(), Regime::New).await?;
         // Whoever waits for long says so in the log, and for whom.
-        for setting in ["log_lock_waits = on", "deadlock_timeout = '20ms'"] {
+        for setting in ["log_lock_waits = on", "deadlock_timeout = '200ms'"] {
             let statement = format!("alter system set {setting}");
             sqlx::query(AssertSqlSafe(statement))
                 .execute(db.superuser())

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs, Refusal};
 use serde_json::{Value, json};
-use sqlx::Executor;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::scene::{Scene, ZOE, only, uuid_of};
@@ -187,16 +187,23 @@ async fn a_department_is_deleted_when_nobody_is_at_work_in_its_chats() -> Result
         uuid_of(&sales)
     );
 
-    let mut works = scene.db.owner().begin().await?;
-    works
-        .execute("select from mod_chat_conversations for no key update")
-        .await?;
-    let refusal = Refusal::expect(scene.as_agent(admin, &delete).await);
-    assert_eq!(
-        (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
-        ("PT409", Some("chat/changed_meanwhile"))
-    );
-    works.rollback().await?;
+    for held in ["mod_chat_conversations", "mod_chat_agents"] {
+        let mut works = scene.db.owner().begin().await?;
+        // Who is waited for in spite of all this goes after a while.
+        let work = format!(
+            "set local idle_in_transaction_session_timeout = '5s'; select from {held} for no key update"
+        );
+        sqlx::raw_sql(AssertSqlSafe(work))
+            .execute(&mut *works)
+            .await?;
+        let refusal = Refusal::expect(scene.as_agent(admin, &delete).await);
+        assert_eq!(
+            (refusal.sqlstate.as_str(), refusal.detail.as_deref()),
+            ("PT409", Some("chat/changed_meanwhile")),
+            "{held}"
+        );
+        works.rollback().await?;
+    }
 
     assert_eq!(scene.as_agent(admin, &delete).await?.len(), 1);
     assert_eq!(scene.again(&zoe).await?["department_id"], Value::Null);
