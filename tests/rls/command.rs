@@ -24,9 +24,9 @@ struct Args {
     /// Whence the order
     #[arg(long)]
     seed: Option<u64>,
-    /// Only mutations whose name has this in it, or of the kind that the report calls so
+    /// Only mutations whose name has this in it, or of the kind that the report calls so; may be said several times
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
     /// List them, try none
     #[arg(long)]
     list: bool,

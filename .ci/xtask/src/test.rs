@@ -43,9 +43,9 @@ pub struct Args {
     /// With --mutate: the order of an earlier run; it said its seed
     #[arg(long, requires = "mutate")]
     seed: Option<u64>,
-    /// With --mutate: only what has this in its name, or of the kind that the report calls so
+    /// With --mutate: only what has this in its name, or of the kind that the report calls so; may be said several times
     #[arg(long, requires = "mutate")]
-    only: Option<String>,
+    only: Vec<String>,
     /// With --mutate: list what would be taken away, try nothing
     #[arg(long, requires = "mutate")]
     list: bool,

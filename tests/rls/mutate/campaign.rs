@@ -24,8 +24,8 @@ pub struct Campaign {
     pub seed: Option<u64>,
     /// No mutation is begun after this; what was begun is judged.
     pub time: Option<Duration>,
-    /// Only mutations whose name has this in it, or of the kind that is called so.
-    pub only: Option<String>,
+    /// Only mutations whose name has one of these in it, or of a kind that is called so; empty: all.
+    pub only: Vec<String>,
     /// Whether they are only listed.
     pub is_list: bool,
     /// Whether each one is told as it is done.
@@ -51,11 +51,12 @@ impl Campaign {
         mutations.extend(conditions::mutations(&template.db).await?);
         mutations.extend(checks::mutations(&template.db).await?);
         redundant::together(&mut mutations)?;
-        if let Some(only) = &self.only {
-            mutations.retain(|mutation| {
-                mutation.name.contains(only.as_str()) || mutation.kind.words() == only
-            });
-        }
+        let is_meant = |mutation: &Mutation, only: &String| {
+            mutation.name.contains(only) || mutation.kind.words() == only
+        };
+        mutations.retain(|mutation| {
+            self.only.is_empty() || self.only.iter().any(|only| is_meant(mutation, only))
+        });
         mutations.sort_by(|one, other| one.name.cmp(&other.name));
         let seed = self.seed.unwrap_or_else(|| seed_of(&mutations));
         mutations.shuffle(&mut StdRng::seed_from_u64(seed));

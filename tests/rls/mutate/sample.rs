@@ -12,7 +12,7 @@ async fn every_rule_of_a_sample_is_missed_when_it_is_gone() -> Result<()> {
     let report = Campaign {
         seed: None,
         time: Some(Duration::from_secs(45)),
-        only: None,
+        only: Vec::new(),
         is_list: false,
         is_told: false,
     }

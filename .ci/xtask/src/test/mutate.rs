@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .env("RUST_LIB_BACKTRACE", "0")
         .arg(programs.join("mutate"));
     command::with_options(&mut mutate, &[("--seed", args.seed)]);
-    if let Some(only) = &args.only {
+    for only in &args.only {
         mutate.args(["--only", only]);
     }
     if args.list {
