@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use chat_rules::whatsapp::{About, Item, What, parse};
 use jiff::Timestamp;
 use local_stack::graph::{signature, wire};
@@ -77,14 +77,22 @@ pub fn accounts_of<'a>(
     Ok(accounts)
 }
 
-/// For a worker whose tables are emptied under it: it does nothing by itself.
+/// For a worker whose tables are emptied under it: it begins nothing by itself.
 pub const NO_TICK: [(&str, &str); 1] = [("CHAT_QUEUE_TICK_MS", "0")];
 
+fn is_deadlock(error: &Error) -> bool {
+    let told = error.downcast_ref::<sqlx::Error>();
+    let told = told.and_then(|error| error.as_database_error()?.code());
+    told.as_deref() == Some("40P01")
+}
+
 impl Stage {
-    /// Nobody ever wrote.
+    /// Nobody ever wrote. The worker may be at a job of theirs and wait for the next of these tables: then it is asked again.
     pub async fn forget_everybody(&self) -> Result<()> {
         let forget = "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters, chat.whatsapp_told cascade";
-        self.db.as_owner(forget).await?;
+        while let Err(error) = self.db.as_owner(forget).await {
+            ensure!(is_deadlock(&error), error);
+        }
         self.db
             .as_owner("update public.mod_chat_agents set current_chat_count = 0")
             .await?;
