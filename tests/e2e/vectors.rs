@@ -8,6 +8,7 @@ use anyhow::{Context, Error, Result, ensure};
 use chat_rules::whatsapp::{About, Item, What, parse};
 use jiff::Timestamp;
 use local_stack::graph::{signature, wire};
+use pg_chat_tests::Refusal;
 use pg_chat_tests::graph::APP_SECRET;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::repository;
@@ -81,9 +82,8 @@ pub fn accounts_of<'a>(
 pub const NO_TICK: [(&str, &str); 1] = [("CHAT_QUEUE_TICK_MS", "0")];
 
 fn is_deadlock(error: &Error) -> bool {
-    let told = error.downcast_ref::<sqlx::Error>();
-    let told = told.and_then(|error| error.as_database_error()?.code());
-    told.as_deref() == Some("40P01")
+    let refusal = error.downcast_ref().and_then(Refusal::of);
+    refusal.is_some_and(|refusal| refusal.sqlstate == "40P01")
 }
 
 impl Stage {

@@ -62,7 +62,7 @@ impl Torture {
 
     async fn run_on(&self, cluster: &mut Cluster) -> Result<()> {
         let db = TestDb::clone_on(cluster.server(), Regime::New).await?;
-        // Whoever waits for long says so in the log, and for whom.
+        // Whoever waits for long says so in the log, and for whom. Later than whoever gives up waiting (chat.leave_department).
         for setting in ["log_lock_waits = on", "deadlock_timeout = '200ms'"] {
             let statement = format!("alter system set {setting}");
             sqlx::query(AssertSqlSafe(statement))
