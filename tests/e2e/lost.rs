@@ -3,12 +3,12 @@
 use anyhow::Result;
 use local_stack::graph::{Call, Fault, Misbehaviour};
 use local_stack::server::{SUPERUSER, Server};
+use pg_chat_tests::Door;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{body_of_messages, status, text};
 use pg_chat_tests::{TestDb, environment, wait_until};
 use reqwest::StatusCode;
 use serde_json::json;
-use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::stage::{Stage, ZOE};
@@ -52,7 +52,7 @@ impl Away {
 }
 
 /// Makes the database refuse a message with this text, as a bug of ours might.
-async fn refuse_a_text(owner: &PgPool) -> Result<()> {
+async fn refuse_a_text(owner: &Door) -> Result<()> {
     sqlx::query("alter table public.mod_chat_messages add constraint bad check (content <> 'bad')")
         .execute(owner)
         .await?;

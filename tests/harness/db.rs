@@ -1,15 +1,15 @@
 //! A database of one's own.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use local_stack::migrate::Sources;
 use local_stack::server::{DefaultPrivileges, OWNER, SUPERUSER, Server};
 use serde_json::Value;
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use crate::lines::{Door, Lines};
 use crate::person::{Caller, Person};
-use crate::{Session, environment, repository, wait_until};
+use crate::{Session, environment, keeper, repository, wait_until};
 
 /// What Supabase granted by itself when the migrations ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +44,10 @@ impl Regime {
 pub struct TestDb {
     name: String,
     server: Server,
-    owner: PgPool,
-    worker: PgPool,
-    superuser: PgPool,
+    owner: Door,
+    worker: Door,
+    superuser: Door,
+    lines: Lines,
 }
 
 impl TestDb {
@@ -60,16 +61,10 @@ impl TestDb {
         Self::clone_on(&Server::on(environment().port), regime).await
     }
 
-    /// A clone on a server that was made with templates. Cloning is what the owner does, who made the template.
+    /// A clone on a server that was made with templates.
     pub async fn clone_on(server: &Server, regime: Regime) -> Result<Self> {
         let name = new_name();
-        let mut admin = server.connect(OWNER, "postgres").await?;
-        let statement = format!("create database {name} template {}", regime.template());
-        admin
-            .execute(AssertSqlSafe(statement))
-            .await
-            .context("cannot clone the template")?;
-        admin.close().await?;
+        keeper::copy(server, regime.template(), &name).await?;
         Ok(Self::named(name, server))
     }
 
@@ -101,16 +96,12 @@ impl TestDb {
     }
 
     fn named(name: String, server: &Server) -> Self {
-        let pool = |role| {
-            let options = server.options(role, &name);
-            PgPoolOptions::new()
-                .max_connections(40)
-                .connect_lazy_with(options)
-        };
+        let lines = Lines::of(server, &name);
         Self {
-            owner: pool(OWNER),
-            worker: pool("chat_worker"),
-            superuser: pool(SUPERUSER),
+            owner: Door::of(&lines, OWNER),
+            worker: Door::of(&lines, "chat_worker"),
+            superuser: Door::of(&lines, SUPERUSER),
+            lines,
             server: server.clone(),
             name,
         }
@@ -127,17 +118,17 @@ impl TestDb {
     }
 
     /// Connections as `postgres`, who made every object and passes every policy. Opened on demand.
-    pub fn owner(&self) -> &PgPool {
+    pub fn owner(&self) -> &Door {
         &self.owner
     }
 
     /// Connections as `chat_worker`.
-    pub fn as_worker(&self) -> &PgPool {
+    pub fn as_worker(&self) -> &Door {
         &self.worker
     }
 
     /// Connections as the cluster's superuser.
-    pub fn superuser(&self) -> &PgPool {
+    pub fn superuser(&self) -> &Door {
         &self.superuser
     }
 
@@ -168,7 +159,7 @@ impl TestDb {
 
     /// Lets somebody in.
     pub async fn enter(&self, caller: Caller) -> Result<Person> {
-        Ok(Person::new(self.connect_as(caller.login).await?, caller))
+        Ok(Person::new(self.lines.clone(), caller))
     }
 
     /// Somebody who is signed in.
@@ -194,68 +185,25 @@ impl TestDb {
     /// A copy of this database as it is now, which nobody may be connected to.
     pub async fn copy(&self) -> Result<Self> {
         let name = new_name();
-        let mut admin = self.server.connect(SUPERUSER, "postgres").await?;
-        let statement = format!(
-            "create database {name} template {} owner {OWNER} strategy file_copy",
-            self.name
-        );
-        admin
-            .execute(AssertSqlSafe(statement))
-            .await
-            .with_context(|| format!("cannot copy {}", self.name))?;
-        admin.close().await?;
+        keeper::copy(&self.server, &self.name, &name).await?;
         Ok(Self::named(name, &self.server))
     }
 
     /// Closes every pooled connection, so that it can be copied.
     pub async fn leave(&self) {
-        for pool in [&self.owner, &self.worker, &self.superuser] {
-            pool.close().await;
+        for door in [&self.owner, &self.worker, &self.superuser] {
+            door.close().await;
         }
+        self.lines.close();
     }
 }
 
 impl Drop for TestDb {
-    /// On a thread of its own, because a test's runtime cannot be waited on from inside it.
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let dropped = std::thread::spawn(move || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let mut admin = server.connect(SUPERUSER, "postgres").await?;
-                stop_streams(&mut admin, &name).await?;
-                admin
-                    .execute(AssertSqlSafe(format!(
-                        "drop database if exists {name} with (force)"
-                    )))
-                    .await?;
-                admin.close().await?;
-                Ok(())
-            })
-        });
-        match dropped.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => eprintln!("{} was not dropped: {error:#}", self.name),
-            Err(_) => eprintln!("{} was not dropped", self.name),
+        if let Err(error) = keeper::remove(&self.server, &self.name) {
+            eprintln!("{} was not dropped: {error:#}", self.name);
         }
     }
-}
-
-/// Ends what streams changes out of a database: it cannot be dropped while a slot is in use.
-async fn stop_streams(admin: &mut PgConnection, name: &str) -> Result<()> {
-    wait_until("nobody streams out of the database", async || {
-        let used: i64 = sqlx::query_scalar(
-            "select count(pg_terminate_backend(s.active_pid)) from pg_replication_slots s
-            where s.database = $1 and s.active_pid is not null",
-        )
-        .bind(name)
-        .fetch_one(&mut *admin)
-        .await?;
-        Ok((used == 0).then_some(()))
-    })
-    .await
 }
 
 /// A name that no other database has.

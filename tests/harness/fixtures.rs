@@ -1,10 +1,10 @@
 //! A site and what belongs to it.
 
+use crate::lines::Door;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use crate::TestDb;
@@ -18,7 +18,7 @@ pub struct Site {
     pub agency: Uuid,
     /// The user who owns the agency.
     pub owner: Uuid,
-    pool: PgPool,
+    pool: Door,
 }
 
 /// An agent and the user they sign in as.

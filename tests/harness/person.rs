@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Either, Executor, Row};
 use uuid::Uuid;
 
 use crate::Session;
+use crate::lines::Lines;
 
 /// Who calls: the login of the connection, and what PostgREST makes of a request's token.
 #[derive(Debug, Clone)]
@@ -80,17 +81,22 @@ impl Caller {
     }
 }
 
-/// A connection as `authenticator` whose every request becomes a role with claims: settings of one transaction, gone
-/// with it.
+/// Somebody whose every request runs as a role with claims: settings of one transaction, gone with it.
 #[derive(Debug)]
 pub struct Person {
-    connection: PgConnection,
+    lines: Lines,
+    /// Once they asked for one.
+    connection: Option<PgConnection>,
     caller: Caller,
 }
 
 impl Person {
-    pub(crate) fn new(connection: PgConnection, caller: Caller) -> Self {
-        Self { connection, caller }
+    pub(crate) fn new(lines: Lines, caller: Caller) -> Self {
+        Self {
+            lines,
+            connection: None,
+            caller,
+        }
     }
 
     /// From now on somebody else: the role that requests run as, all claims of the token and all headers.
@@ -103,29 +109,54 @@ impl Person {
 
     /// One request: run statements in it, then commit it. What was not committed did not happen.
     pub async fn begin(&mut self) -> Result<PgTransaction<'_>, sqlx::Error> {
-        let mut request = self.connection.begin().await?;
-        self.caller.begin(&mut request).await?;
+        let caller = self.caller.clone();
+        let mut request = self.connection().await?.begin().await?;
+        caller.begin(&mut request).await?;
         Ok(request)
     }
 
     /// One request with one statement that gives rows (a select, or a write with `returning`); each
     /// row as JSON.
     pub async fn rows(&mut self, statement: &str) -> Result<Vec<Value>, sqlx::Error> {
-        rows_at_once(&mut self.connection, &self.caller.becomes(), statement).await
+        let mut line = self.lines.take(self.caller.login).await?;
+        let rows = rows_at_once(&mut line, &self.caller.becomes(), statement).await;
+        self.lines.hand_on(self.caller.login, line, &rows);
+        rows
     }
 
     /// One request with one statement; how many rows it wrote.
     pub async fn execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
-        let mut request = self.begin().await?;
-        let done = request.execute(AssertSqlSafe(statement)).await?;
-        request.commit().await?;
-        Ok(done.rows_affected())
+        let mut line = self.lines.take(self.caller.login).await?;
+        let written = written_at_once(&mut line, &self.caller.becomes(), statement).await;
+        self.lines.hand_on(self.caller.login, line, &written);
+        written
     }
 
-    /// The connection itself, still nobody: role `authenticator` without claims.
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    /// A connection of their own, still nobody: role `authenticator` without claims.
+    pub async fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        let own = match self.connection.take() {
+            Some(own) => own,
+            None => self.lines.open(self.caller.login).await?,
+        };
+        Ok(self.connection.insert(own))
     }
+}
+
+/// A transaction of one statement that writes, said at once with what stands before it: see [`rows_at_once`]. How many
+/// rows it wrote.
+async fn written_at_once(
+    connection: &mut PgConnection,
+    before: &str,
+    statement: &str,
+) -> Result<u64, sqlx::Error> {
+    let mut answers = connection.fetch_many(AssertSqlSafe(format!("{before} {statement}")));
+    let mut written = 0;
+    while let Some(answer) = answers.try_next().await? {
+        if let Either::Left(done) = answer {
+            written = done.rows_affected();
+        }
+    }
+    Ok(written)
 }
 
 /// A transaction of one statement that gives rows, said at once with what stands before it: several statements in one

@@ -103,7 +103,7 @@ async fn differences(world: &World, part: &Part) -> Result<Vec<String>> {
     let mut differences = Differences::default();
     for persona in Persona::ALL {
         let mut person = world.db.enter(persona.caller(world)?).await?;
-        prepare(person.connection()).await?;
+        prepare(person.connection().await?).await?;
         let mut request = person.begin().await?;
         questions
             .ask(world, &mut request, persona, part, &mut differences)

@@ -289,7 +289,7 @@ async fn a_lane_that_was_idle_for_a_day_is_swept() -> Result<()> {
 #[tokio::test]
 async fn a_worker_is_called_when_an_idle_lane_gets_a_job_and_not_by_a_webhook() -> Result<()> {
     let (scene, ada) = Scene::with_agent().await?;
-    let mut bell = PgListener::connect_with(scene.db.as_worker()).await?;
+    let mut bell = PgListener::connect_with(scene.db.as_worker().pool()).await?;
     bell.listen_all(["chat_jobs", "the_end"]).await?;
     let zoe = scene.visit(ZOE).await?;
     scene.answer(ada, &zoe, "rings").await?;

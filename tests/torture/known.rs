@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use sqlx::postgres::PgPool;
+use pg_chat_tests::Door;
 use uuid::Uuid;
 
 /// Ids of each site, by kind, as known.sql collects them.
@@ -14,7 +14,7 @@ pub struct Known {
 
 impl Known {
     /// Looks anew.
-    pub async fn look(owner: &PgPool) -> Result<Self, sqlx::Error> {
+    pub async fn look(owner: &Door) -> Result<Self, sqlx::Error> {
         let rows: Vec<(Uuid, String, Vec<String>)> = sqlx::query_as(include_str!("known.sql"))
             .fetch_all(owner)
             .await?;

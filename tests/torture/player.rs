@@ -60,7 +60,7 @@ impl Doors {
         let mut api = db.as_anon().await?;
         let mut worker = db.connect_as("chat_worker").await?;
         let mut owner = db.connect_as("postgres").await?;
-        for connection in [api.connection(), &mut worker, &mut owner] {
+        for connection in [api.connection().await?, &mut worker, &mut owner] {
             connection.execute(PATIENCE).await?;
         }
         Ok(Self { api, worker, owner })
