@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chat_rules::whatsapp::{About, Item, What, parse};
 use jiff::Timestamp;
 use local_stack::graph::{signature, wire};
@@ -81,21 +81,36 @@ pub fn accounts_of<'a>(
 /// For a worker whose tables are emptied under it: it begins nothing by itself.
 pub const NO_TICK: [(&str, &str); 1] = [("CHAT_QUEUE_TICK_MS", "0")];
 
-fn is_deadlock(error: &Error) -> bool {
-    let refusal = error.downcast_ref().and_then(Refusal::of);
-    refusal.is_some_and(|refusal| refusal.sqlstate == "40P01")
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    Refusal::of(error).is_some_and(|refusal| refusal.sqlstate == "40P01")
 }
+
+/// Empties these tables and all that refer to them, without their triggers. A truncate would make two hundred files anew,
+/// and everybody plan anew, for the few rows that one body brings. That agents have nobody any more is told as usual.
+const FORGET: &str = "do $$
+    declare emptied regclass;
+    begin
+        set local session_replication_role = replica;
+        for emptied in
+            with recursive emptied(id) as (
+                select unnest(array['public.mod_chat_visitors', 'chat.orphan_statuses', 'chat.dead_letters',
+                    'chat.whatsapp_told']::regclass[])
+                union
+                select k.conrelid from emptied e join pg_constraint k on k.confrelid = e.id and k.contype = 'f')
+            select id from emptied
+        loop
+            execute format('delete from %s', emptied);
+        end loop;
+        set local session_replication_role = origin;
+        update public.mod_chat_agents set current_chat_count = 0;
+    end $$";
 
 impl Stage {
     /// Nobody ever wrote. The worker may be at a job of theirs and wait for the next of these tables: then it is asked again.
     pub async fn forget_everybody(&self) -> Result<()> {
-        let forget = "truncate public.mod_chat_visitors, chat.orphan_statuses, chat.dead_letters, chat.whatsapp_told cascade";
-        while let Err(error) = self.db.as_owner(forget).await {
+        while let Err(error) = sqlx::raw_sql(FORGET).execute(self.db.superuser()).await {
             ensure!(is_deadlock(&error), error);
         }
-        self.db
-            .as_owner("update public.mod_chat_agents set current_chat_count = 0")
-            .await?;
         Ok(())
     }
 
