@@ -3,6 +3,7 @@
 use anyhow::Result;
 use pg_chat_tests::{Agent, AgentIs, Regime, Session, Site, TestDb};
 use sqlx::AssertSqlSafe;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::objects::Relation;
@@ -56,8 +57,19 @@ impl World {
         Self::under(Regime::New).await
     }
 
-    /// Under a regime of default privileges.
+    /// Under a regime of default privileges: a copy of the one that this process has made.
     pub async fn under(regime: Regime) -> Result<Self> {
+        static NEW: OnceCell<World> = OnceCell::const_new();
+        static OLD: OnceCell<World> = OnceCell::const_new();
+        let made = match regime {
+            Regime::New => &NEW,
+            Regime::Old => &OLD,
+        };
+        let world = made.get_or_try_init(|| Self::make(regime)).await?;
+        world.copy().await
+    }
+
+    async fn make(regime: Regime) -> Result<Self> {
         let db = TestDb::clone_of(regime).await?;
         let a = House::make(&db).await?;
         let b = House::make(&db).await?;
@@ -83,6 +95,7 @@ impl World {
                 site = world.c.site.id
             ))
             .await?;
+        world.db.leave().await;
         Ok(world)
     }
 

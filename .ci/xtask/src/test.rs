@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{build, command, deps, features, javascript, migrations, packages, repo};
 
@@ -21,7 +21,15 @@ use runner::Wanted;
 /// The crates whose tests need no database.
 const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", "xtask"];
 
-/// What tries our own rules for minutes and says little of the server: in the usual run on one version only.
+/// What waits for clients, browsers and workers most: it runs beside the others, which leave it room.
+const BESIDE: &[&str] = &["chaos", "e2e", "pages", "races", "realtime"];
+
+/// Half of a test's time it waits, for a worker's next look or a promise that runs out.
+const TESTS_A_CORE: usize = 2;
+
+/// What says little of the server: in the usual run on one version only. These binaries,
+const BINARIES_ONCE: &[&str] = &["chaos", "pages", "realtime"];
+/// and these tests.
 const ONCE: &[&str] = &["after_any_calls_by_anybody_and_crashes", "mutate::sample::"];
 
 /// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
@@ -64,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let wanted = Wanted::by(args.filter.as_deref())?;
     report.step("web client", javascript::client);
     if let Some(tests) = wanted.of(WITHOUT_DATABASE) {
-        report.tests("unit tests", "-", || tests.run(None));
+        report.tests("unit tests", "-", || tests.run(None, TESTS_A_CORE));
     }
     if let Some(tests) = wanted.of(&[names::WITH_DATABASE]) {
         javascript(&mut report);
@@ -79,9 +87,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(programs) = programs {
             let asked = |version: &&str| args.pg.as_ref().is_none_or(|pg| pg == version);
             for version in ["15", "17"].iter().filter(|version| asked(version)) {
-                let once = *version == "17" && args.filter.is_none();
-                let tests = tests.clone().without(if once { ONCE } else { &[] });
-                databases::run(&mut report, &programs, version, &tests);
+                let mut tests = tests.clone();
+                if *version == "17" && args.filter.is_none() {
+                    let [_, others] = tests.split(BINARIES_ONCE);
+                    tests = others.context("there is no other binary")?.without(ONCE);
+                }
+                let lanes = match tests.split(BESIDE) {
+                    [Some(beside), Some(others)] => vec![(beside, TESTS_A_CORE), (others, 1)],
+                    lanes => lanes
+                        .into_iter()
+                        .flatten()
+                        .map(|lane| (lane, TESTS_A_CORE))
+                        .collect(),
+                };
+                databases::run(&mut report, &programs, version, lanes);
             }
         }
     }

@@ -13,8 +13,16 @@ use crate::error::{Doing, Error, Result};
 #[derive(Clone, Debug)]
 pub struct Installation {
     version: u16,
-    root: Option<PathBuf>,
+    folder: Option<Folder>,
     owner: Option<Owner>,
+}
+
+/// A Debian folder that is entered with chroot.
+#[derive(Clone, Debug)]
+struct Folder {
+    root: PathBuf,
+    /// Whether its programs can be shown [`crate::state_root`] at the same path: where mounts may be made.
+    sees_state: bool,
 }
 
 /// The account clusters belong to when we are root, since PostgreSQL refuses to
@@ -33,11 +41,17 @@ impl Installation {
 
     /// The package of `version` in a Debian folder.
     pub fn in_folder(version: u16, root: PathBuf) -> Result<Self> {
-        Self::at(version, Some(root))
+        let sees_state = Command::new("unshare")
+            .args(["--mount", "true"])
+            .output()
+            .is_ok_and(|tried| tried.status.success());
+        Self::at(version, Some(Folder { root, sees_state }))
     }
 
-    fn at(version: u16, root: Option<PathBuf>) -> Result<Self> {
-        let base = root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    fn at(version: u16, folder: Option<Folder>) -> Result<Self> {
+        let base = folder
+            .as_ref()
+            .map_or_else(|| PathBuf::from("/"), |folder| folder.root.clone());
         let missing = |path: PathBuf| Error::PackageMissing { version, path };
         let server = base.join(format!("usr/lib/postgresql/{version}/bin/postgres"));
         if !server.exists() {
@@ -54,7 +68,7 @@ impl Installation {
         };
         Ok(Self {
             version,
-            root,
+            folder,
             owner,
         })
     }
@@ -82,21 +96,25 @@ impl Installation {
     /// Where folders of clusters may be made: [`crate::state_root`], inside the
     /// folder for a PostgreSQL that sees nothing else.
     pub fn cluster_root(&self) -> PathBuf {
-        match &self.root {
-            None => crate::state_root(),
-            Some(root) => root.join("var/tmp/pg_chat"),
+        match &self.folder {
+            Some(folder) if !folder.sees_state => folder.root.join("var/tmp/pg_chat"),
+            _ => crate::state_root(),
         }
     }
 
     fn host_path(&self, path: &str) -> PathBuf {
-        self.root.as_deref().unwrap_or(Path::new("/")).join(path)
+        match &self.folder {
+            None => Path::new("/").join(path),
+            Some(folder) => folder.root.join(path),
+        }
     }
 
     /// A path of the host as the server sees it.
     pub(crate) fn server_path(&self, path: &Path) -> PathBuf {
-        match &self.root {
+        let inside = |folder: &Folder| path.strip_prefix(&folder.root).ok().map(Path::to_owned);
+        match self.folder.as_ref().and_then(inside) {
             None => path.to_owned(),
-            Some(root) => Path::new("/").join(path.strip_prefix(root).unwrap_or(path)),
+            Some(inside) => Path::new("/").join(inside),
         }
     }
 
@@ -104,13 +122,9 @@ impl Installation {
     /// SIGINT (PostgreSQL's fast shutdown) when *the thread that starts it* ends:
     /// start it from a thread that lives as long as the process.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = match &self.root {
+        let mut command = match &self.folder {
             None => Command::new("setpriv"),
-            Some(root) => {
-                let mut command = Command::new("chroot");
-                command.arg(root).arg("setpriv");
-                command
-            }
+            Some(folder) => folder.enter(),
         };
         if let Some(owner) = self.owner {
             command.arg(format!("--reuid={}", owner.uid));
@@ -142,6 +156,29 @@ impl Installation {
         }
     }
 }
+
+impl Folder {
+    /// `setpriv` inside of it.
+    fn enter(&self) -> Command {
+        let mut command;
+        if self.sees_state {
+            command = Command::new("unshare");
+            // Mounts that nobody else sees, and gone with the last process that does.
+            command.args(["--mount", "sh", "-ec", SHOW_STATE, "sh"]);
+            command.arg(crate::state_root());
+        } else {
+            command = Command::new("chroot");
+        }
+        command.arg(&self.root).arg("setpriv");
+        command
+    }
+}
+
+/// Shows the folder $2 what stands in $1, and enters it.
+const SHOW_STATE: &str = "state=$1; shift
+    mkdir -p \"$1$state\"
+    mount --bind \"$state\" \"$1$state\"
+    exec chroot \"$@\"";
 
 /// Ids of the account `postgres` in the text of an `/etc/passwd`.
 fn owner_in(passwd: &str) -> Option<Owner> {

@@ -77,7 +77,8 @@ impl Campaign {
         for _ in 0..BENCHES {
             benches.push(lab.bench().await?);
         }
-        for bench in &mut benches {
+        // All are copies of one world.
+        for bench in benches.iter_mut().take(1) {
             lab.check(bench).await?;
         }
         let began = Instant::now();

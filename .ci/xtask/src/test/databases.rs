@@ -1,8 +1,10 @@
 //! Everything that needs a database, on one version of PostgreSQL.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::report::Report;
 use super::runner::Tests;
@@ -15,8 +17,9 @@ const MEMORY: &str = "/dev/shm";
 /// So many MB must be free there: some times what a run of all tests was seen to need.
 const ROOM: u64 = 8_192;
 
-/// Runs the tests inside a throw-away cluster of that version.
-pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_>) {
+/// Runs tests beside each other, each lot of them inside a throw-away cluster of that version and so many at once for
+/// each core.
+pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<(Tests<'_>, usize)>) {
     let what = format!("tests on PostgreSQL {version}");
     if version == "17" {
         match report.step("extension for PostgreSQL 17", || extension_for_17(programs)) {
@@ -25,11 +28,28 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, tests: &Tests<'_
             None => return report.skip(&what, "the extension was not built"),
         }
     }
-    let mut cluster = stack::with_cluster(programs, version);
-    if let Some(folder) = in_memory() {
-        cluster.env(STATE_DIR, folder);
-    }
-    report.tests(&what, version, || tests.run(Some(cluster)));
+    let state = in_memory();
+    let run = |(tests, a_core): (Tests<'_>, usize)| {
+        let mut cluster = stack::with_cluster(programs, version);
+        if let Some(folder) = &state {
+            cluster.env(STATE_DIR, folder);
+        }
+        tests.run(Some(cluster), a_core)
+    };
+    report.tests(&what, version, || {
+        thread::scope(|scope| {
+            let run = &run;
+            let running: Vec<_> = lanes
+                .into_iter()
+                .map(|lane| scope.spawn(move || run(lane)))
+                .collect();
+            let mut fates = BTreeMap::new();
+            for lane in running {
+                fates.extend(lane.join().map_err(|_| anyhow!("a lane panicked"))??);
+            }
+            Ok(fates)
+        })
+    });
 }
 
 /// Where the clusters of tests stand when there is room in memory. A test's database is seven hundred small files, and

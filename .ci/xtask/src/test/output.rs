@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes one line; gives what is to be shown of it.
+    /// Takes one line; gives what is to be shown of it. Tests are shown by their full names: others may run beside them.
     pub fn line(&mut self, line: &str) -> Option<String> {
         if let Some(target) = running(line) {
             let known = self.binaries.iter().find(|binary| binary.target == target);
@@ -68,14 +68,19 @@ impl<'a> Reader<'a> {
             .strip_prefix("---- ")
             .and_then(|rest| rest.strip_suffix(" stdout ----"))
         {
-            self.section = Some(self.full(name));
+            let full = self.full(name);
+            self.section = Some(full.clone());
+            return (!self.quiet).then(|| format!("---- {full} stdout ----"));
         } else if let (Some(test), Some(reason)) = (&self.section, line.strip_prefix("SKIPPED: ")) {
             let shown = format!("test {test} SKIPPED: {reason}");
             self.fates
                 .insert(test.clone(), Fate::Skipped(reason.to_owned()));
             return Some(shown);
         } else if let Some((name, fate)) = self.section.is_none().then(|| fate(line)).flatten() {
-            self.fates.insert(self.full(name), fate);
+            let full = self.full(name);
+            let shown = line.replacen(name, &full, 1);
+            self.fates.insert(full, fate);
+            return Some(shown);
         }
         if let (Some(test), Some(left)) = (&self.section, line.strip_prefix("LEFT: ")) {
             return Some(format!("test {test} left {left}"));
@@ -183,7 +188,8 @@ test result: FAILED. 2 passed; 1 failed
     #[test]
     fn what_passed_is_quiet_and_what_failed_or_was_skipped_is_shown() {
         let (shown, _) = read(OUTPUT);
-        assert!(shown.contains(&"test receive::one ... ok".to_owned()));
+        assert!(shown.contains(&"test races::receive::one ... ok".to_owned()));
+        assert!(shown.contains(&"---- races::status::regress stdout ----".to_owned()));
         assert!(
             shown.contains(&"test races::corpus::all SKIPPED: the corpus is not here".to_owned())
         );

@@ -14,8 +14,6 @@ use crate::{command, repo};
 
 /// How libtest is told how many tests run at once.
 const THREADS: &str = "RUST_TEST_THREADS";
-/// Half of a test's time it waits, for a worker's next look or a promise that runs out.
-const TESTS_A_CORE: usize = 2;
 
 /// What was asked for: everything, or what a filter lets through.
 pub struct Wanted {
@@ -30,8 +28,8 @@ pub struct Wanted {
 #[derive(Clone)]
 pub struct Tests<'a> {
     binaries: Vec<&'a Binary>,
-    /// What cargo is told, up to `--`.
-    for_cargo: Vec<String>,
+    /// Whether a filter named one binary.
+    is_one: bool,
     /// What each binary is told.
     for_binaries: Vec<String>,
 }
@@ -79,34 +77,13 @@ impl Wanted {
             .filter(is_theirs)
             .filter(is_named)
             .collect();
-        let mut crates: Vec<_> = binaries
-            .iter()
-            .map(|binary| binary.package.as_str())
-            .collect();
-        crates.dedup();
-        let mut args = vec!["test", "--no-fail-fast"];
-        // `--lib` would mean the library of each crate that is built together.
-        let integration = binaries.iter().all(|binary| binary.is_integration);
-        if integration || self.prefix.is_none() {
-            args.extend(TOGETHER);
-        }
-        args.extend(crates.iter().flat_map(|name| ["-p", name]));
-        if integration || self.prefix.is_some() {
-            args.extend(
-                binaries
-                    .iter()
-                    .flat_map(|binary| &binary.selection)
-                    .map(String::as_str),
-            );
-        }
-        let for_cargo = args.into_iter().map(str::to_owned).collect();
         let for_binaries = ["--show-output".to_owned()]
             .into_iter()
             .chain(self.part.clone())
             .collect();
-        (!crates.is_empty()).then_some(Tests {
+        (!binaries.is_empty()).then_some(Tests {
             binaries,
-            for_cargo,
+            is_one: self.prefix.is_some(),
             for_binaries,
         })
     }
@@ -118,6 +95,20 @@ impl Tests<'_> {
         self.binaries.iter().any(|known| known.prefix == binary)
     }
 
+    /// Those of the binaries that are called so, and the others.
+    pub fn split(self, names: &[&str]) -> [Option<Self>; 2] {
+        let (these, others): (Vec<_>, Vec<_>) = self
+            .binaries
+            .iter()
+            .partition(|binary| names.contains(&binary.prefix.as_str()));
+        [these, others].map(|binaries| {
+            (!binaries.is_empty()).then(|| Self {
+                binaries,
+                ..self.clone()
+            })
+        })
+    }
+
     /// The same but for those with one of these in their names.
     pub fn without(mut self, names: &[&str]) -> Self {
         let skip = names.iter().flat_map(|name| ["--skip", name]);
@@ -125,13 +116,39 @@ impl Tests<'_> {
         self
     }
 
-    /// Builds what [`Self::run`] runs.
-    pub fn build(&self) -> Result<()> {
-        command::run(command::cargo().args(&self.for_cargo).arg("--no-run"))
+    /// What cargo is told, up to `--`.
+    fn for_cargo(&self) -> Vec<&str> {
+        let mut crates: Vec<_> = self
+            .binaries
+            .iter()
+            .map(|binary| binary.package.as_str())
+            .collect();
+        crates.dedup();
+        let mut args = vec!["test", "--no-fail-fast"];
+        // `--lib` would mean the library of each crate that is built together.
+        let integration = self.binaries.iter().all(|binary| binary.is_integration);
+        if integration || !self.is_one {
+            args.extend(TOGETHER);
+        }
+        args.extend(crates.into_iter().flat_map(|name| ["-p", name]));
+        if integration || self.is_one {
+            args.extend(
+                self.binaries
+                    .iter()
+                    .flat_map(|binary| &binary.selection)
+                    .map(String::as_str),
+            );
+        }
+        args
     }
 
-    /// Runs them, alone or as what `around` is given to run.
-    pub fn run(&self, around: Option<Command>) -> Result<BTreeMap<String, Fate>> {
+    /// Builds what [`Self::run`] runs.
+    pub fn build(&self) -> Result<()> {
+        command::run(command::cargo().args(self.for_cargo()).arg("--no-run"))
+    }
+
+    /// Runs them, alone or as what `around` is given to run; so many at once for each core of the machine.
+    pub fn run(&self, around: Option<Command>, a_core: usize) -> Result<BTreeMap<String, Fate>> {
         let cargo = command::cargo();
         let mut command = match around {
             Some(mut around) => {
@@ -141,7 +158,7 @@ impl Tests<'_> {
             None => cargo,
         };
         command
-            .args(&self.for_cargo)
+            .args(self.for_cargo())
             .arg("--")
             .args(&self.for_binaries);
         // Plain lines to read, and errors of tests without the frames they passed through.
@@ -150,7 +167,7 @@ impl Tests<'_> {
             .env("RUST_LIB_BACKTRACE", "0");
         if env::var_os(THREADS).is_none() {
             let cores = thread::available_parallelism()?.get();
-            command.env(THREADS, (cores * TESTS_A_CORE).to_string());
+            command.env(THREADS, (cores * a_core).to_string());
         }
 
         // One pipe for both, so that cargo's "Running …" stays before the lines of the binary it runs.
