@@ -21,14 +21,11 @@ use runner::Wanted;
 /// The crates whose tests need no database.
 const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", "xtask"];
 
-/// What waits for clients, browsers and workers most: it runs beside the others, which leave it room.
+/// What waits for clients, browsers and workers half of its time: it runs beside the others.
 const BESIDE: &[&str] = &["chaos", "e2e", "pages", "races", "realtime"];
 
-/// Half of a test's time it waits, for a worker's next look or a promise that runs out.
-const TESTS_A_CORE: usize = 2;
-
-/// What says little of the server: in the usual run on one version only. These binaries,
-const BINARIES_ONCE: &[&str] = &["chaos", "pages", "realtime"];
+/// What says more of our own rules than of the server: in the usual run on one version only. These binaries,
+const BINARIES_ONCE: &[&str] = &["chaos", "pages", "races", "realtime"];
 /// and these tests.
 const ONCE: &[&str] = &["after_any_calls_by_anybody_and_crashes", "mutate::sample::"];
 
@@ -72,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let wanted = Wanted::by(args.filter.as_deref())?;
     report.step("web client", javascript::client);
     if let Some(tests) = wanted.of(WITHOUT_DATABASE) {
-        report.tests("unit tests", "-", || tests.run(None, TESTS_A_CORE));
+        report.tests("unit tests", "-", || tests.run(None));
     }
     if let Some(tests) = wanted.of(&[names::WITH_DATABASE]) {
         javascript(&mut report);
@@ -88,18 +85,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let asked = |version: &&str| args.pg.as_ref().is_none_or(|pg| pg == version);
             for version in ["15", "17"].iter().filter(|version| asked(version)) {
                 let mut tests = tests.clone();
-                if *version == "17" && args.filter.is_none() {
+                if *version == "17" && args.filter.is_none() && args.pg.is_none() {
                     let [_, others] = tests.split(BINARIES_ONCE);
                     tests = others.context("there is no other binary")?.without(ONCE);
                 }
-                let lanes = match tests.split(BESIDE) {
-                    [Some(beside), Some(others)] => vec![(beside, TESTS_A_CORE), (others, 1)],
-                    lanes => lanes
-                        .into_iter()
-                        .flatten()
-                        .map(|lane| (lane, TESTS_A_CORE))
-                        .collect(),
-                };
+                let lanes = tests.split(BESIDE).into_iter().flatten().collect();
                 databases::run(&mut report, &programs, version, lanes);
             }
         }

@@ -17,9 +17,8 @@ const MEMORY: &str = "/dev/shm";
 /// So many MB must be free there: some times what a run of all tests was seen to need.
 const ROOM: u64 = 8_192;
 
-/// Runs tests beside each other, each lot of them inside a throw-away cluster of that version and so many at once for
-/// each core.
-pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<(Tests<'_>, usize)>) {
+/// Runs tests beside each other, each lot of them inside a throw-away cluster of that version.
+pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<Tests<'_>>) {
     let what = format!("tests on PostgreSQL {version}");
     if version == "17" {
         match report.step("extension for PostgreSQL 17", || extension_for_17(programs)) {
@@ -29,12 +28,12 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<(Test
         }
     }
     let state = in_memory();
-    let run = |(tests, a_core): (Tests<'_>, usize)| {
+    let run = |tests: Tests<'_>| {
         let mut cluster = stack::with_cluster(programs, version);
         if let Some(folder) = &state {
             cluster.env(STATE_DIR, folder);
         }
-        tests.run(Some(cluster), a_core)
+        tests.run(Some(cluster))
     };
     report.tests(&what, version, || {
         thread::scope(|scope| {

@@ -14,6 +14,8 @@ use crate::{command, repo};
 
 /// How libtest is told how many tests run at once.
 const THREADS: &str = "RUST_TEST_THREADS";
+/// Half of a test's time it waits, for a worker's next look or a promise that runs out.
+const TESTS_A_CORE: usize = 2;
 
 /// What was asked for: everything, or what a filter lets through.
 pub struct Wanted {
@@ -147,8 +149,8 @@ impl Tests<'_> {
         command::run(command::cargo().args(self.for_cargo()).arg("--no-run"))
     }
 
-    /// Runs them, alone or as what `around` is given to run; so many at once for each core of the machine.
-    pub fn run(&self, around: Option<Command>, a_core: usize) -> Result<BTreeMap<String, Fate>> {
+    /// Runs them, alone or as what `around` is given to run.
+    pub fn run(&self, around: Option<Command>) -> Result<BTreeMap<String, Fate>> {
         let cargo = command::cargo();
         let mut command = match around {
             Some(mut around) => {
@@ -167,7 +169,7 @@ impl Tests<'_> {
             .env("RUST_LIB_BACKTRACE", "0");
         if env::var_os(THREADS).is_none() {
             let cores = thread::available_parallelism()?.get();
-            command.env(THREADS, (cores * a_core).to_string());
+            command.env(THREADS, (cores * TESTS_A_CORE).to_string());
         }
 
         // One pipe for both, so that cargo's "Running …" stays before the lines of the binary it runs.
