@@ -60,10 +60,7 @@ impl Lines {
         connection: PgConnection,
         answer: &Result<T, sqlx::Error>,
     ) {
-        if matches!(
-            answer,
-            Ok(_) | Err(sqlx::Error::Database(_) | sqlx::Error::RowNotFound)
-        ) {
+        if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
             self.all().entry(login).or_default().push(connection);
         }
     }

@@ -118,21 +118,29 @@ impl Person {
     /// One request with one statement that gives rows (a select, or a write with `returning`); each
     /// row as JSON.
     pub async fn rows(&mut self, statement: &str) -> Result<Vec<Value>, sqlx::Error> {
-        let mut line = self.lines.take(self.caller.login).await?;
-        let rows = rows_at_once(&mut line, &self.caller.becomes(), statement).await;
-        self.lines.hand_on(self.caller.login, line, &rows);
+        let (login, becomes) = (self.caller.login, self.caller.becomes());
+        if let Some(own) = &mut self.connection {
+            return rows_at_once(own, &becomes, statement).await;
+        }
+        let mut line = self.lines.take(login).await?;
+        let rows = rows_at_once(&mut line, &becomes, statement).await;
+        self.lines.hand_on(login, line, &rows);
         rows
     }
 
     /// One request with one statement; how many rows it wrote.
     pub async fn execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
-        let mut line = self.lines.take(self.caller.login).await?;
-        let written = written_at_once(&mut line, &self.caller.becomes(), statement).await;
-        self.lines.hand_on(self.caller.login, line, &written);
+        let (login, becomes) = (self.caller.login, self.caller.becomes());
+        if let Some(own) = &mut self.connection {
+            return written_at_once(own, &becomes, statement).await;
+        }
+        let mut line = self.lines.take(login).await?;
+        let written = written_at_once(&mut line, &becomes, statement).await;
+        self.lines.hand_on(login, line, &written);
         written
     }
 
-    /// A connection of their own, still nobody: role `authenticator` without claims.
+    /// From now on a connection of their own; it is still nobody: role `authenticator` without claims.
     pub async fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
         let own = match self.connection.take() {
             Some(own) => own,
