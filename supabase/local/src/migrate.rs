@@ -2,7 +2,7 @@
 //! migrations as the role that applies them on Supabase: `postgres`, which logs
 //! in with its password and is no superuser.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,6 +62,10 @@ impl Sources {
     /// already and equal is left alone; a different library that some server has
     /// loaded is never overwritten.
     pub fn install_extension(&self, installation: &Installation, build: &Path) -> Result<()> {
+        let folder = installation.library_folder();
+        // Who comes second finds it all there.
+        let one_at_a_time = File::open(&folder).doing("open", &folder)?;
+        one_at_a_time.lock().doing("lock", &folder)?;
         let built = build.join("libpg_chat_ext.so");
         let library = installation.library_folder().join("pg_chat_ext.so");
         if differs(&built, &library)? {
@@ -171,4 +175,48 @@ fn install(source: &Path, target: &Path, mode: &str) -> Result<()> {
         program: "install".to_owned(),
         said,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn several_may_install_it_at_once() {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: only root installs the extension");
+            return;
+        }
+        let clone = tempfile::tempdir().unwrap();
+        let (build, debian) = (clone.path().join("build"), clone.path().join("debian"));
+        let write = |path: PathBuf, text: &str| {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let extension = clone.path().join("pg_chat_ext");
+        write(extension.join("pg_chat_ext.control"), "control");
+        write(extension.join("sql/pg_chat_ext--1.sql"), "sql");
+        write(debian.join("etc/passwd"), "postgres:x:0:0:::\n");
+        write(debian.join("usr/lib/postgresql/15/bin/postgres"), "");
+        let installation = Installation::in_folder(15, debian).unwrap();
+        fs::create_dir_all(installation.library_folder()).unwrap();
+        fs::create_dir_all(installation.extension_folder()).unwrap();
+        let sources = Sources::of(clone.path());
+        for round in 0..10 {
+            let built = build.join("libpg_chat_ext.so");
+            write(built.clone(), &format!("library {round} ").repeat(100_000));
+            thread::scope(|scope| {
+                let all: Vec<_> = (0..8)
+                    .map(|_| scope.spawn(|| sources.install_extension(&installation, &build)))
+                    .collect();
+                for one in all {
+                    one.join().unwrap().unwrap();
+                }
+            });
+            let installed = installation.library_folder().join("pg_chat_ext.so");
+            assert!(!differs(&built, &installed).unwrap(), "round {round}");
+        }
+    }
 }
