@@ -175,7 +175,11 @@ impl Accounts {
 
     /// Reads what people saved whenever they say so, and now and then besides.
     pub async fn follow(self: Arc<Self>, db: Db, wake: Arc<Wake>, stop: Stop) {
-        self.told().await;
+        // A database that was never there tells nothing, and the worker may be asked to stop meanwhile.
+        tokio::select! {
+            () = self.told() => {}
+            () = stop.requested() => return,
+        }
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}

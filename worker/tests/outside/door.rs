@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use std::time::Duration;
 
 const SIGNATURE: &str = "x-hub-signature-256";
 
@@ -164,6 +165,14 @@ async fn it_lives_but_is_not_ready_without_its_database() {
     );
     assert!(door.get("/metrics").await.1.contains("chat_database_up 0"));
     door.worker.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_database_stops_at_once_when_told() {
+    // Longer than a machine could be busy: nothing is at work that would have to end first.
+    let door = Door::open(&[("CHAT_WORKER_STOP_MS", "3600000")]).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(60), door.worker.stop());
+    assert!(stopped.await.is_ok(), "it waited for its database");
 }
 
 #[tokio::test]
