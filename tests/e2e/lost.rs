@@ -3,10 +3,9 @@
 use anyhow::Result;
 use local_stack::graph::{Call, Fault, Misbehaviour};
 use local_stack::server::{SUPERUSER, Server};
-use pg_chat_tests::Door;
 use pg_chat_tests::recount::assert_counters_equal_recount;
 use pg_chat_tests::webhook::{body_of_messages, status, text};
-use pg_chat_tests::{TestDb, environment, wait_until};
+use pg_chat_tests::{Door, TestDb, environment, wait_until};
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

@@ -30,8 +30,8 @@ const BINARIES_ONCE: &[&str] = &["chaos", "pages", "races", "realtime"];
 const ONCE: &[&str] = &["after_any_calls_by_anybody_and_crashes", "mutate::sample::"];
 
 /// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
-/// unit tests, then on PostgreSQL 15 and on 17 everything that needs a database, licences and advisories, and whether
-/// every test that a feature names ran. The last line is `N passed, N failed, N skipped`: checks and tests.
+/// unit tests, then on PostgreSQL 15 everything that needs a database and on 17 most of it, licences and advisories,
+/// and whether every test that a feature names ran. The last line is `N passed, N failed, N skipped`: checks and tests.
 ///
 /// `cargo x test rls --mutate` does something else: it tests the tests of who may do what.
 #[derive(clap::Args)]

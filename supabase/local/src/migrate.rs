@@ -67,7 +67,7 @@ impl Sources {
         let one_at_a_time = File::open(&folder).doing("open", &folder)?;
         one_at_a_time.lock().doing("lock", &folder)?;
         let built = build.join("libpg_chat_ext.so");
-        let library = installation.library_folder().join("pg_chat_ext.so");
+        let library = folder.join("pg_chat_ext.so");
         if differs(&built, &library)? {
             if let Some(pid) =
                 process::user_of(&library, &installation.server_program(), SETTINGS_FILE)
