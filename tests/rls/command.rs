@@ -39,7 +39,7 @@ async fn main() -> Result<ExitCode> {
     println!("seed {seed}");
     let report = Campaign {
         seed: Some(seed),
-        time: None,
+        first: None,
         only: args.only,
         is_list: args.list,
         is_told: true,

@@ -22,7 +22,10 @@ const NEEDED: &[(&str, &str)] = &[
 ];
 
 /// What the tests of the demo's pages need besides.
-const BROWSER: &[(&str, &str)] = &[("chromium", "the browser that tries the demo's pages")];
+const BROWSER: &[(&str, &str)] = &[(
+    "chromium-headless-shell",
+    "the browser that tries the demo's pages",
+)];
 
 /// A package of PostgreSQL makes a cluster `main` and starts it, unless told before. The sentence is needed
 /// only while apt runs and is taken away after, so the machine keeps its own settings.

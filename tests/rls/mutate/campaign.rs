@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -22,8 +22,8 @@ const BENCHES: usize = 2;
 pub struct Campaign {
     /// Whence the order. None: from what there is to mutate, so that one tree always gives one order.
     pub seed: Option<u64>,
-    /// No mutation is begun after this; what was begun is judged.
-    pub time: Option<Duration>,
+    /// Only the first so many of them.
+    pub first: Option<usize>,
     /// Only mutations whose name has one of these in it, or of a kind that is called so; empty: all.
     pub only: Vec<String>,
     /// Whether they are only listed.
@@ -72,6 +72,7 @@ impl Campaign {
             return Ok(report);
         }
 
+        mutations.truncate(self.first.unwrap_or(mutations.len()));
         let lab = Lab::new(template).await?;
         let mut benches = Vec::new();
         for _ in 0..BENCHES {
@@ -85,10 +86,7 @@ impl Campaign {
         let (next, done) = (Cell::new(0), Cell::new(0));
         let report = RefCell::new(report);
         try_join_all(benches.iter_mut().map(|bench| async {
-            while self.time.is_none_or(|time| began.elapsed() < time) {
-                let Some(mutation) = mutations.get(next.replace(next.get() + 1)) else {
-                    break;
-                };
+            while let Some(mutation) = mutations.get(next.replace(next.get() + 1)) {
                 let verdict = lab.examine(bench, mutation).await?;
                 done.set(done.get() + 1);
                 if self.is_told {

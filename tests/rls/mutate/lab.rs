@@ -1,15 +1,12 @@
 //! Where one mutation is tried.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, bail, ensure};
 use local_stack::server::SUPERUSER;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
-use tokio::sync::OnceCell;
 
-use super::{Mutation, traces};
-use crate::attacks::{self, Attack};
+use super::Mutation;
+use super::arsenal::Arsenal;
 use crate::differences::Differences;
 use crate::observe::prepare;
 use crate::personas::Persona;
@@ -38,7 +35,7 @@ pub struct Lab {
     questions: Questions,
     /// A world as attacks find it, to be copied.
     template: World,
-    attacks: Vec<(Attack, OnceCell<BTreeSet<String>>)>,
+    arsenal: Arsenal,
 }
 
 /// A world with a connection on which mutations are made and undone.
@@ -67,10 +64,7 @@ impl Lab {
         Ok(Self {
             questions,
             template,
-            attacks: attacks::all()
-                .into_iter()
-                .map(|attack| (attack, OnceCell::new()))
-                .collect(),
+            arsenal: Arsenal::new(),
         })
     }
 
@@ -108,16 +102,17 @@ impl Lab {
                 caught => return Ok(caught),
             }
         }
-        for attack in self.attacks_on(mutation).await? {
-            match self.attack(attack, mutation).await? {
+        for weapon in self.arsenal.against(mutation) {
+            let name = weapon.attack.name;
+            match weapon.try_in(&self.mutated(mutation).await?).await? {
                 Ok(()) => {}
                 Err(error) if error.is::<sqlx::Error>() => {
-                    broke = broke.or(Some(format!("{}: {error:#}", attack.name)));
+                    broke = broke.or(Some(format!("{name}: {error:#}")));
                 }
                 Err(error) => {
                     return Ok(Verdict::Caught {
                         by: "attack",
-                        saw: format!("{}: {error:#}", attack.name),
+                        saw: format!("{name}: {error:#}"),
                     });
                 }
             }
@@ -125,33 +120,17 @@ impl Lab {
         Ok(Verdict::Survived { broke })
     }
 
-    /// All attacks, those first that are seen to run what was mutated and little else. The others follow, because PostgreSQL
-    /// does not count a call that ends in an error.
-    async fn attacks_on(&self, mutation: &Mutation) -> Result<Vec<Attack>> {
-        let mut attacks = Vec::new();
-        for (attack, ran) in &self.attacks {
-            if mutation.functions.is_empty() {
-                attacks.push((false, 0, *attack));
-                continue;
-            }
-            let ran = ran.get_or_try_init(|| traces::trace(&self.template, *attack));
-            let ran = ran.await?;
-            let is_blind = !mutation.functions.iter().any(|name| ran.contains(name));
-            attacks.push((is_blind, ran.len(), *attack));
-        }
-        attacks.sort_by_key(|(is_blind, functions, _)| (*is_blind, *functions));
-        Ok(attacks.into_iter().map(|(.., attack)| attack).collect())
-    }
-
-    /// Runs an attack in a mutated copy of the world.
-    async fn attack(&self, attack: Attack, mutation: &Mutation) -> Result<Result<()>> {
+    /// A copy of the world in which the rule is gone for good.
+    async fn mutated(&self, mutation: &Mutation) -> Result<World> {
         let world = self.template.copy().await?;
         let mut superuser = world.db.connect_as(SUPERUSER).await?;
-        mutate(&mut superuser, &mutation.statements)
+        let mut all = superuser.begin().await?;
+        all.execute(AssertSqlSafe(&*mutation.statements))
             .await
             .with_context(|| mutation.name.clone())?;
+        all.commit().await?;
         superuser.close().await?;
-        Ok((attack.tried)(&world).await)
+        Ok(world)
     }
 
     /// Asks a part of the questions in a mutated transaction, everybody in turn, until somebody gets another answer.
@@ -194,12 +173,4 @@ impl Lab {
             broke: differences.first(),
         })
     }
-}
-
-/// Takes the rule away for good.
-async fn mutate(connection: &mut PgConnection, statements: &str) -> Result<()> {
-    let mut all = connection.begin().await?;
-    all.execute(AssertSqlSafe(statements)).await?;
-    all.commit().await?;
-    Ok(())
 }
