@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let wanted = Wanted::by(args.filter.as_deref())?;
     report.step("web client", javascript::client);
     if let Some(tests) = wanted.of(WITHOUT_DATABASE) {
-        report.tests("unit tests", "-", || tests.run(None));
+        report.tests("unit tests", "-", |fates| tests.run(None, fates));
     }
     if let Some(tests) = wanted.of(&[names::WITH_DATABASE]) {
         javascript(&mut report);

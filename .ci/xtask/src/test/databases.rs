@@ -33,20 +33,27 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<Tests
         if let Some(folder) = &state {
             cluster.env(STATE_DIR, folder);
         }
-        tests.run(Some(cluster))
+        let mut fates = BTreeMap::new();
+        let done = tests.run(Some(cluster), &mut fates);
+        (fates, done)
     };
-    report.tests(&what, version, || {
+    report.tests(&what, version, |fates| {
         thread::scope(|scope| {
             let run = &run;
             let running: Vec<_> = lanes
                 .into_iter()
                 .map(|lane| scope.spawn(move || run(lane)))
                 .collect();
-            let mut fates = BTreeMap::new();
+            let mut done: Result<()> = Ok(());
             for lane in running {
-                fates.extend(lane.join().map_err(|_| anyhow!("a lane panicked"))??);
+                let (found, end) = lane.join().map_err(|_| anyhow!("a lane panicked"))?;
+                fates.extend(found);
+                done = match (done, end) {
+                    (Err(one), Err(other)) => Err(one.context(format!("{other:#}; and"))),
+                    (one, other) => one.and(other),
+                };
             }
-            Ok(fates)
+            done
         })
     });
 }

@@ -52,28 +52,28 @@ impl Report {
         done.ok()
     }
 
-    /// Runs tests on one version of PostgreSQL (`-` for none) and keeps what became of each.
+    /// Runs tests on one version of PostgreSQL (`-` for none) and keeps what became of each that `run` tells of, whether
+    /// all could be run or not.
     pub fn tests(
         &mut self,
         what: &str,
         version: &str,
-        run: impl FnOnce() -> Result<BTreeMap<String, Fate>>,
+        run: impl FnOnce(&mut BTreeMap<String, Fate>) -> Result<()>,
     ) {
         command::announce(what);
         let began = Instant::now();
-        let mut done = run();
-        if let Ok(fates) = &mut done {
-            let tests = std::mem::take(fates).into_iter();
-            self.tests
-                .extend(tests.map(|(name, fate)| ((version.to_owned(), name), fate)));
-            done = self.write_down().map(|()| BTreeMap::new());
-        }
+        let mut fates = BTreeMap::new();
+        let ran = run(&mut fates);
+        let tests = fates.into_iter();
+        self.tests
+            .extend(tests.map(|(name, fate)| ((version.to_owned(), name), fate)));
+        let done = self.write_down().and(ran);
         let failed = self
             .tests
             .iter()
             .any(|((of, _), fate)| of == version && *fate == Fate::Failed);
         match done {
-            Ok(_) => say_time(if failed { &Fate::Failed } else { &Fate::Passed }, began),
+            Ok(()) => say_time(if failed { &Fate::Failed } else { &Fate::Passed }, began),
             Err(error) => {
                 eprintln!("error: {error:#}");
                 say_time(&Fate::Failed, began);
@@ -157,4 +157,38 @@ fn say_time(fate: &Fate, began: Instant) {
         "ok"
     };
     eprintln!("    {word}, {:.1} s", began.elapsed().as_secs_f32());
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{anyhow, ensure};
+
+    use super::*;
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            if let Err(error) = fs::remove_dir_all(&self.0) {
+                eprintln!("{}: {error}", self.0.display());
+            }
+        }
+    }
+
+    #[test]
+    fn what_ran_counts_though_the_rest_could_not_begin() -> Result<()> {
+        let name = format!("pg_chat_report_{}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        let mut report = Report::new(&folder.0)?;
+        report.tests("tests", "15", |fates| {
+            fates.insert("stories::one".to_owned(), Fate::Passed);
+            Err(anyhow!("no cluster"))
+        });
+        ensure!(report.passed_tests() == BTreeSet::from(["stories::one".to_owned()]));
+        let ran = fs::read_to_string(folder.0.join("x/tests-ran.txt"))?;
+        ensure!(ran == "15 passed stories::one\n", "{ran}");
+        ensure!(report.close()? == ExitCode::FAILURE);
+        Ok(())
+    }
 }

@@ -149,8 +149,8 @@ impl Tests<'_> {
         command::run(command::cargo().args(self.for_cargo()).arg("--no-run"))
     }
 
-    /// Runs them, alone or as what `around` is given to run.
-    pub fn run(&self, around: Option<Command>) -> Result<BTreeMap<String, Fate>> {
+    /// Runs them, alone or as what `around` is given to run. `fates` gets what became of each that ran.
+    pub fn run(&self, around: Option<Command>, fates: &mut BTreeMap<String, Fate>) -> Result<()> {
         let cargo = command::cargo();
         let mut command = match around {
             Some(mut around) => {
@@ -185,10 +185,11 @@ impl Tests<'_> {
         }
         let status = child.wait()?;
         let explained = reader.fates.values().any(|fate| *fate == Fate::Failed);
+        fates.extend(reader.fates);
         ensure!(
             status.success() || explained,
             "the tests ended with {status} though none of them failed"
         );
-        Ok(reader.fates)
+        Ok(())
     }
 }
