@@ -137,9 +137,8 @@ impl TestDb {
         Ok(self.server.connect(role, &self.name).await?)
     }
 
-    /// How many transactions of this database were chosen as a deadlock's victim. The last thing a test asks: backends
-    /// report it when they end, so this ends every other connection first.
-    pub async fn deadlocks(&self) -> Result<i64> {
+    /// Ends every other connection, and gives the superuser's that remains: backends report what they counted when they end.
+    pub async fn alone(&self) -> Result<PgConnection> {
         self.leave().await;
         let mut connection = self.connect_as(SUPERUSER).await?;
         let end_others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -151,6 +150,12 @@ impl TestDb {
             Ok((open == 0).then_some(()))
         })
         .await?;
+        Ok(connection)
+    }
+
+    /// How many transactions of this database were chosen as a deadlock's victim. The last thing a test asks.
+    pub async fn deadlocks(&self) -> Result<i64> {
+        let mut connection = self.alone().await?;
         let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
         Ok(sqlx::query_scalar(deadlocks)
             .fetch_one(&mut connection)

@@ -24,9 +24,9 @@ const WITHOUT_DATABASE: &[&str] = &["chat_rules", "chat_worker", "local_stack", 
 /// What waits for clients, browsers and workers half of its time: it runs beside the others.
 const BESIDE: &[&str] = &["chaos", "e2e", "pages", "races", "realtime"];
 
-/// What says more of our own rules than of the server: on 17 only where that alone is asked for.
+/// What says more of our own rules than of the server: on 17 only where that alone is asked for. These binaries,
 const BINARIES_ONCE: &[&str] = &["chaos", "pages", "races", "realtime"];
-/// What tries our own rules for minutes: on 15 only, or by name.
+/// and these tests.
 const ONCE: &[&str] = &["after_any_calls_by_anybody_and_crashes", "mutate::sample::"];
 
 /// Runs, in this order: packages, format, clippy, directions of dependencies, migrations and features up to date,
@@ -85,12 +85,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let asked = |version: &&str| args.pg.as_ref().is_none_or(|pg| pg == version);
             for version in ["15", "17"].iter().filter(|version| asked(version)) {
                 let mut tests = tests.clone();
-                if *version == "17" && args.filter.is_none() {
-                    tests = tests.without(ONCE);
-                    if args.pg.is_none() {
-                        let [_, others] = tests.split(BINARIES_ONCE);
-                        tests = others.context("there is no other binary")?;
-                    }
+                if *version == "17" && args.filter.is_none() && args.pg.is_none() {
+                    let [_, others] = tests.split(BINARIES_ONCE);
+                    tests = others.context("there is no other binary")?.without(ONCE);
                 }
                 let lanes = tests.split(BESIDE).into_iter().flatten().collect();
                 databases::run(&mut report, &programs, version, lanes);

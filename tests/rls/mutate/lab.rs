@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use super::Mutation;
-use super::arsenal::Arsenal;
+use super::likeliest::Attacks;
 use crate::differences::Differences;
 use crate::observe::prepare;
 use crate::personas::Persona;
@@ -35,7 +35,7 @@ pub struct Lab {
     questions: Questions,
     /// A world as attacks find it, to be copied.
     template: World,
-    arsenal: Arsenal,
+    attacks: Attacks,
 }
 
 /// A world with a connection on which mutations are made and undone.
@@ -64,7 +64,7 @@ impl Lab {
         Ok(Self {
             questions,
             template,
-            arsenal: Arsenal::new(),
+            attacks: Attacks::new(),
         })
     }
 
@@ -102,9 +102,9 @@ impl Lab {
                 caught => return Ok(caught),
             }
         }
-        for weapon in self.arsenal.against(mutation) {
-            let name = weapon.attack.name;
-            match weapon.try_in(&self.mutated(mutation).await?).await? {
+        for traced in self.attacks.against(mutation) {
+            let name = traced.attack.name;
+            match traced.try_in(&self.mutated(mutation).await?).await? {
                 Ok(()) => {}
                 Err(error) if error.is::<sqlx::Error>() => {
                     broke = broke.or(Some(format!("{name}: {error:#}")));

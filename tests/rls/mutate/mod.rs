@@ -5,7 +5,7 @@
 //!   tomorrow is tried, too;
 //! - [`lab`] tries one: first what the mutation touches of `expected.toml` and `calls.toml`, in a transaction that is
 //!   rolled back; then everything of them; then the attacks, each in a fresh copy of the world, the likeliest first
-//!   ([`arsenal`]). A statement that broke is no test that failed: only an answer counts that could be found out;
+//!   ([`likeliest`]). A statement that broke is no test that failed: only an answer counts that could be found out;
 //! - [`redundant`] names the rules that stand behind another one, with the reason and the other rule: both taken away
 //!   together must be noticed.
 //!
@@ -13,12 +13,12 @@
 
 pub mod campaign;
 
-mod arsenal;
 mod body;
 mod catalog;
 mod checks;
 mod conditions;
 mod lab;
+mod likeliest;
 mod redundant;
 
 #[cfg(test)]

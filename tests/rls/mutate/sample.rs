@@ -1,5 +1,5 @@
-//! As many mutations as a test has time for, and half a minute is enough for where nothing else runs. One tree always tries
-//! the same ones, so a run can be repeated; a change of any rule brings others.
+//! A hundred mutations, half a minute where nothing else runs. One tree always tries the same ones, so a run can be
+//! repeated; a change of any rule brings others.
 
 use anyhow::{Result, ensure};
 

@@ -1,12 +1,13 @@
 //! The worker's HTTP door while its database is away: what is refused is refused, nothing is said to be stored.
 
+use std::time::Duration;
+
 use crate::fakes::{FakeGraph, config};
 use chat_worker::{StartError, Worker, check};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::time::Duration;
 
 const SIGNATURE: &str = "x-hub-signature-256";
 

@@ -1,10 +1,11 @@
 //! Everything that needs a database, on one version of PostgreSQL.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, ensure};
 
 use super::report::Report;
 use super::runner::Tests;
@@ -44,16 +45,14 @@ pub fn run(report: &mut Report, programs: &Path, version: &str, lanes: Vec<Tests
                 .into_iter()
                 .map(|lane| scope.spawn(move || run(lane)))
                 .collect();
-            let mut done: Result<()> = Ok(());
+            let mut errors = Vec::new();
             for lane in running {
-                let (found, end) = lane.join().map_err(|_| anyhow!("a lane panicked"))?;
+                let (found, done) = lane.join().unwrap_or_else(|panic| resume_unwind(panic));
                 fates.extend(found);
-                done = match (done, end) {
-                    (Err(one), Err(other)) => Err(one.context(format!("{other:#}; and"))),
-                    (one, other) => one.and(other),
-                };
+                errors.extend(done.err().map(|error| format!("{error:#}")));
             }
-            done
+            ensure!(errors.is_empty(), "{}", errors.join("; and "));
+            Ok(())
         })
     });
 }

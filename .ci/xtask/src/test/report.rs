@@ -165,28 +165,16 @@ mod tests {
 
     use super::*;
 
-    /// A folder that goes with the test.
-    struct Folder(PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            if let Err(error) = fs::remove_dir_all(&self.0) {
-                eprintln!("{}: {error}", self.0.display());
-            }
-        }
-    }
-
     #[test]
     fn what_ran_counts_though_the_rest_could_not_begin() -> Result<()> {
-        let name = format!("pg_chat_report_{}", std::process::id());
-        let folder = Folder(std::env::temp_dir().join(name));
-        let mut report = Report::new(&folder.0)?;
+        let folder = tempfile::tempdir()?;
+        let mut report = Report::new(folder.path())?;
         report.tests("tests", "15", |fates| {
             fates.insert("stories::one".to_owned(), Fate::Passed);
             Err(anyhow!("no cluster"))
         });
         ensure!(report.passed_tests() == BTreeSet::from(["stories::one".to_owned()]));
-        let ran = fs::read_to_string(folder.0.join("x/tests-ran.txt"))?;
+        let ran = fs::read_to_string(folder.path().join("x/tests-ran.txt"))?;
         ensure!(ran == "15 passed stories::one\n", "{ran}");
         ensure!(report.close()? == ExitCode::FAILURE);
         Ok(())
